@@ -1,0 +1,79 @@
+# Everything runs in an environment of its own; a stamp file says that it is complete.
+PYTHON ?= python3
+VENV ?= .venv
+VENV_OPENMMLAB ?= .venv-openmmlab
+# Test processes side by side.
+JOBS ?= 2
+
+REQUIREMENTS := $(wildcard requirements/*.txt)
+SHARED_REQUIREMENTS := $(foreach name,runtime vis tensorboard dev,-r requirements/$(name).txt)
+HAS_TORCH := import torch; assert tuple(map(int, torch.__version__.split('.')[:2])) >= (2, 1)
+PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -q -n $(JOBS) tests
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo data test test-openmmlab lint format clean distclean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
+
+# A torch of the machine's own (its CUDA build, say) is used where there is one; the pinned one comes
+# first otherwise, because whatever needs torch would fetch the newest with all of CUDA.
+# $(1): folder of the environment
+define create_venv
+	test -x $(1)/bin/python || { \
+	  if $(PYTHON) -c "$(HAS_TORCH)" 2>/dev/null; \
+	  then $(PYTHON) -m venv --system-site-packages $(1); \
+	  else $(PYTHON) -m venv $(1); fi; }
+	$(1)/bin/python -c "$(HAS_TORCH)" 2>/dev/null \
+	  || $(1)/bin/python -m pip install -r requirements/torch.txt
+endef
+
+venv: $(VENV)/.complete ## .venv with everything
+
+$(VENV)/.complete: $(REQUIREMENTS) setup.py pyproject.toml
+	$(call create_venv,$(VENV))
+	$(VENV)/bin/python -m pip install -r requirements/onedl.txt $(SHARED_REQUIREMENTS)
+	$(VENV)/bin/python -m pip install --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: venv ## generate the demo street, train on it, write pictures to work_dirs/demo
+	$(VENV)/bin/python tools/demo.py
+
+data: ## DATA_SOURCE=<folder>: link its sub-folders into data/
+	@test -d '$(DATA_SOURCE)' || { \
+	  echo 'make data needs DATA_SOURCE=<folder with one sub-folder per data set>' >&2; exit 2; }
+	@mkdir -p data
+	@for folder in '$(abspath $(DATA_SOURCE))'/*/; do \
+	  link="data/$$(basename "$$folder")"; \
+	  test -e "$$link" || ln -sfn "$${folder%/}" "$$link"; \
+	done
+
+test: venv ## run the tests
+	$(call PYTEST,$(VENV))
+
+lint: venv ## check style
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+format: venv ## repair style
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+test-openmmlab: $(VENV_OPENMMLAB)/.complete ## MMCV_WHEEL=<path>: the tests on the original OpenMMLab stack
+	$(call PYTEST,$(VENV_OPENMMLAB))
+
+$(VENV_OPENMMLAB)/.complete: $(REQUIREMENTS) setup.py pyproject.toml
+	@test -f '$(wildcard $(MMCV_WHEEL))' || { \
+	  echo 'make test-openmmlab needs MMCV_WHEEL=<a built mmcv 2.1.0 wheel>' >&2; exit 2; }
+	$(call create_venv,$(VENV_OPENMMLAB))
+	$(VENV_OPENMMLAB)/bin/python -m pip install \
+	  $(abspath $(wildcard $(MMCV_WHEEL))) -r requirements/openmmlab.txt $(SHARED_REQUIREMENTS)
+	$(VENV_OPENMMLAB)/bin/python -m pip install --no-deps --no-build-isolation -e .
+	touch $@
+
+clean: ## remove builds, caches and the demo
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis work_dirs/demo data/demo_street
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove the environments, too
+	rm -rf $(VENV) $(VENV_OPENMMLAB)

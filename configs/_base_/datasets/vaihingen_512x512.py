@@ -1,0 +1,78 @@
+# ISPRS Vaihingen as MMSegmentation's converter cuts it: 344 training and 398 test crops of 512x512,
+# 6 classes, mask value 0 ignored. The lists (111 of the training crops for validation) come from
+#   python tools/make_splits.py --image-dir data/vaihingen/img_dir/train --suffix .png \
+#       --hold-out 111 --out data/vaihingen/splits
+dataset_type = 'ISPRSDataset'  # sets reduce_zero_label and the '.png' suffixes
+data_root = 'data/vaihingen'
+split = data_root + '/splits/1-8'
+crop_size = (512, 512)
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='RandomResize', scale=(512, 512), ratio_range=(0.5, 2.0), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(512, 512), keep_ratio=True),
+    # After Resize, so that the metric counts pixels at the masks' own resolution.
+    dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs'),
+]
+train_dataloader = dict(
+    batch_size=4,  # pairs of a labelled and an unlabelled image
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='SemiInfiniteSampler', shuffle=True),
+    dataset=dict(
+        type='SemiDataset',
+        labelled=dict(
+            type=dataset_type,
+            ann_file=split + '/labelled.txt',
+            data_prefix=dict(
+                img_path=data_root + '/img_dir/train', seg_map_path=data_root + '/ann_dir/train'
+            ),
+            pipeline=train_pipeline,
+        ),
+        unlabelled=dict(
+            type=dataset_type,
+            ann_file=split + '/unlabelled.txt',
+            data_prefix=dict(
+                img_path=data_root + '/img_dir/train', seg_map_path=data_root + '/ann_dir/train'
+            ),
+            pipeline=train_pipeline,
+        ),
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        ann_file=data_root + '/splits/val.txt',
+        data_prefix=dict(
+            img_path=data_root + '/img_dir/train', seg_map_path=data_root + '/ann_dir/train'
+        ),
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_prefix=dict(
+            img_path=data_root + '/img_dir/val', seg_map_path=data_root + '/ann_dir/val'
+        ),
+        pipeline=test_pipeline,
+    ),
+)
+
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+test_evaluator = val_evaluator

@@ -1,0 +1,98 @@
+"""What the two OpenMMLab stacks need to behave alike; each item says when it can go."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import torch
+
+
+def apply() -> None:
+    """Applies every item once; called by ``import mmseg_tsf``."""
+    allow_checkpoint_types()
+    make_resume_skip_by_sampler()
+
+
+def allow_checkpoint_types() -> None:
+    """Lets ``torch.load(weights_only=True)`` read mmengine's own checkpoints.
+
+    torch >= 2.6 refuses the log history in them, so resuming fails on mmengine 0.10.7. Can go
+    when mmengine >= 0.11 is the oldest that we support.
+    """
+    if not hasattr(torch.serialization, 'add_safe_globals'):  # torch < 2.4 has no such check
+        return
+    from mmengine.logging import HistoryBuffer
+
+    core = getattr(np, '_core', None) or np.core
+    dtypes = {type(np.dtype(code)) for code in ('f8', 'f4', 'i8', 'i4', 'u4', 'u1', 'b1')}
+    torch.serialization.add_safe_globals(
+        [
+            HistoryBuffer,
+            getattr,
+            np.ndarray,
+            np.dtype,
+            core.multiarray._reconstruct,
+            core.multiarray.scalar,
+            *dtypes,
+        ]
+    )
+
+
+def make_resume_skip_by_sampler() -> None:
+    """Resumes a training without reading the skipped batches.
+
+    mmengine 0.10.7 starts the loader's workers when the loop is built and then reads every
+    skipped batch; the maintained fork asks the sampler to ``skip``. Can go when mmengine does.
+    """
+    from mmengine.runner import loops
+
+    stock = loops._InfiniteDataloaderIterator
+    if hasattr(stock, 'skip_iter'):
+        return
+
+    class _LazyIterator(stock):
+        """Skips by the sampler when ``next`` is called before training's first step."""
+
+        def __init__(self, dataloader) -> None:
+            self._dataloader = dataloader
+            self._iterator = None
+            self._epoch = 0
+            self._skipped = 0
+
+        def skip(self) -> None:
+            self._skipped += 1
+
+        def __next__(self):
+            if self._iterator is None:
+                if self._skipped:
+                    self._dataloader.sampler.skip(self._skipped * self._dataloader.batch_size)
+                self._iterator = iter(self._dataloader)
+            return super().__next__()
+
+    stock_run = loops.IterBasedTrainLoop.run
+
+    def run(self):
+        iterator = self.dataloader_iterator
+        skippable = hasattr(getattr(self.dataloader, 'sampler', None), 'skip')
+        if self._iter == 0 or not skippable:
+            return stock_run(self)
+        # the stock loop calls next() once per finished iteration before it trains
+        self.dataloader_iterator = itertools.chain(
+            itertools.repeat(None, self._iter), _after_skip(iterator, self._iter)
+        )
+        return stock_run(self)
+
+    loops._InfiniteDataloaderIterator = _LazyIterator
+    loops.IterBasedTrainLoop.run = run
+
+
+def _after_skip(iterator, num_iters: int):
+    for _ in range(num_iters):
+        iterator.skip()
+    while True:
+        yield next(iterator)
+
+
+def start_cpu_process_group(cfg) -> None:
+    """placeholder"""

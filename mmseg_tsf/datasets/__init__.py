@@ -1,0 +1,8 @@
+"""Data sets, samplers and transforms."""
+
+from .camvid import CamVidDataset
+from .samplers import SemiInfiniteSampler
+from .semi_dataset import SemiDataset
+from .transforms import LoadEmptyAnnotations
+
+__all__ = ['CamVidDataset', 'LoadEmptyAnnotations', 'SemiDataset', 'SemiInfiniteSampler']

@@ -1,0 +1,99 @@
+"""Looks at lists and files before any training time is spent."""
+
+from __future__ import annotations
+
+import os.path as osp
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmengine.dist import get_dist_info
+from PIL import Image
+
+from .splits import check_disjoint, read_list
+
+
+def check_lists(labelled: dict, unlabelled: dict | None) -> None:
+    """Refuses missing, empty and overlapping split lists.
+
+    Args:
+        labelled: Config of the labelled data set.
+        unlabelled: Config of the unlabelled one, or ``None``.
+
+    Raises:
+        FileNotFoundError, ValueError: One sentence that names the file and the mend.
+    """
+    names = {}
+    for branch, cfg in (('labelled', labelled), ('unlabelled', unlabelled)):
+        if cfg is None or not cfg.get('ann_file'):
+            continue
+        path = cfg['ann_file']
+        if cfg.get('data_root') and not osp.isabs(path):
+            path = osp.join(cfg['data_root'], path)
+        names[branch] = (path, read_list(path))
+    if len(names) == 2:
+        (labelled_path, first), (unlabelled_path, second) = names.values()
+        check_disjoint(first, second, labelled_path, unlabelled_path)
+
+
+def check_masks(dataset: BaseDataset) -> None:
+    """Looks at every labelled image and mask: both there, of one size, known class ids.
+
+    Each rank looks at its share.
+
+    Raises:
+        FileNotFoundError, ValueError: One sentence that names the file and the mend.
+    """
+    rank, world_size = get_dist_info()
+    infos = [dataset.get_data_info(i) for i in range(rank, len(dataset), world_size)]
+    num_classes = len(dataset.metainfo['classes'])
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        for _ in pool.map(lambda info: _check_mask(info, num_classes), infos):
+            pass
+
+
+def check_images(dataset: BaseDataset) -> None:
+    """Checks that every image of an unlabelled data set is there.
+
+    Raises:
+        FileNotFoundError: One sentence that names the first missing file.
+    """
+    for i in range(len(dataset)):
+        _check_exists(dataset.get_data_info(i)['img_path'], 'image')
+
+
+def _check_exists(path: str, what: str) -> None:
+    if not osp.isfile(path):
+        raise FileNotFoundError(
+            f'{what} {path} does not exist: add the file, take its name off the split list, or '
+            'correct data_prefix and the suffixes of the data set'
+        )
+
+
+def _check_mask(info: dict, num_classes: int) -> None:
+    image_path, mask_path = info['img_path'], info.get('seg_map_path')
+    _check_exists(image_path, 'image')
+    if mask_path is None:
+        raise ValueError(
+            f'labelled image {image_path} has no mask: set data_prefix.seg_map_path of the '
+            'labelled data set'
+        )
+    _check_exists(mask_path, 'mask of a labelled image')
+    with Image.open(image_path) as image, Image.open(mask_path) as mask:
+        if image.size != mask.size:
+            raise ValueError(
+                f'mask {mask_path} is {mask.size[0]}x{mask.size[1]} pixels, its image '
+                f'{image.size[0]}x{image.size[1]}: they must be of one size'
+            )
+        ids = np.unique(np.asarray(mask))
+    ids = set(ids.tolist()) - {255}
+    if info.get('label_map'):
+        ids = {info['label_map'].get(i, i) for i in ids} - {255}
+    if info.get('reduce_zero_label'):
+        ids = {i - 1 for i in ids if i > 0}
+    foreign = sorted(i for i in ids if i >= num_classes)
+    if foreign:
+        raise ValueError(
+            f'mask {mask_path} has the class ids {foreign}, but there are {num_classes} classes '
+            f'(0 to {num_classes - 1}; 255 = ignore): relabel it or correct the classes'
+        )

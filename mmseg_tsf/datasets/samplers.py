@@ -1,0 +1,43 @@
+"""A sampler that tells the data set where in the run it is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+from mmengine.dataset import InfiniteSampler
+from mmseg.registry import DATA_SAMPLERS
+
+
+@DATA_SAMPLERS.register_module()
+class SemiInfiniteSampler(InfiniteSampler):
+    """``InfiniteSampler`` whose indices carry the epoch: ``epoch * len(dataset) + index``.
+
+    :class:`SemiDataset` seeds each item by it. Epochs count from 1, so that plain indices of
+    other samplers can be told apart. :meth:`skip` makes resuming cheap: no batch is read again.
+
+    Args:
+        dataset: The data set; takes the sampler's seed if it has none of its own.
+        shuffle: Whether to shuffle in every epoch.
+        seed: Of the order; the runner gives it.
+    """
+
+    def __init__(self, dataset, shuffle: bool = True, seed: int | None = None) -> None:
+        super().__init__(dataset, shuffle=shuffle, seed=seed)
+        if getattr(dataset, 'seed', 0) is None:
+            dataset.seed = self.seed
+
+    def _infinite_indices(self) -> Iterator[int]:
+        generator = torch.Generator()
+        generator.manual_seed(self.seed)
+        for epoch in itertools.count(1):
+            if self.shuffle:
+                order = torch.randperm(self.size, generator=generator)
+            else:
+                order = torch.arange(self.size)
+            yield from (order + epoch * self.size).tolist()
+
+    def skip(self, num_samples: int) -> None:
+        """Starts after the first ``num_samples`` indices of this rank."""
+        self.indices = itertools.islice(self._indices_of_rank(), num_samples, None)

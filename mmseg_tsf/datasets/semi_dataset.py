@@ -1,0 +1,177 @@
+"""Pairs of labelled and unlabelled images, and what mixing needs beside them."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmengine.dataset import BaseDataset
+from mmseg.registry import DATASETS
+from torch.utils.data import Dataset
+
+from .checks import check_lists, check_masks
+
+LABELLED, UNLABELLED, PASTE, PARTNER = range(4)
+
+
+@contextlib.contextmanager
+def seeded(*key: int) -> Iterator[np.random.Generator]:
+    """Seeds numpy's and Python's global generators for a while, then puts them back.
+
+    MMCV's transforms draw from them, so a sample depends on its key alone: not on the worker
+    that loads it nor on what that worker has loaded before.
+    """
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    sequence = np.random.SeedSequence(key)
+    np.random.seed(sequence.generate_state(4))
+    random.seed(int(sequence.generate_state(1)[0]))
+    try:
+        yield np.random.default_rng(sequence)
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+
+
+@DATASETS.register_module()
+class SemiDataset(Dataset):
+    """Pairs a labelled with an unlabelled data set, item by item.
+
+    Its length is the unlabelled one's; the labelled side is dealt from a permutation of its own
+    that is drawn anew in every epoch. An item is ``dict(inputs={branch: Tensor},
+    data_samples={branch: SegDataSample})`` with the branches ``labelled``, ``unlabelled``, each
+    of ``views`` and, if asked for, ``paste``. Unlabelled samples carry a ground truth that is
+    255 everywhere; their mask files are never opened.
+
+    With :class:`SemiInfiniteSampler` every item is a function of seed and position, so a resumed
+    run sees what an uninterrupted one would. Any other sampler works too; the randomness then
+    comes from the loader's workers.
+
+    Args:
+        labelled: Config of the labelled data set.
+        unlabelled: Config of the unlabelled one, with the same stock pipeline (``LoadAnnotations``
+            is replaced), or ``None`` for supervised training on ``labelled`` alone.
+        paste_prob: Chance that an item brings a second labelled image for copy-paste; where it
+            does not, the branch holds an image whose label is 255 everywhere. ``None`` for no
+            such branch.
+        views: Further views of the unlabelled crop, by name: transforms put before
+            ``PackSegInputs``, e.g. ``dict(strong=[dict(type='PhotoMetricDistortion')])``.
+        check_files: Whether to look at every file and labelled mask before training.
+        seed: Of the order and augmentation; the sampler's by default.
+
+    Raises:
+        FileNotFoundError, ValueError: A list, an image or a mask is missing or wrong.
+    """
+
+    def __init__(
+        self,
+        labelled: dict,
+        unlabelled: dict | None = None,
+        paste_prob: float | None = None,
+        views: dict[str, list] | None = None,
+        check_files: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        check_lists(labelled, unlabelled)
+        self.labelled: BaseDataset = DATASETS.build(labelled)
+        self.unlabelled: BaseDataset | None = None
+        self.seed = seed
+        self.paste_prob = paste_prob
+        if unlabelled is not None:
+            self.unlabelled = DATASETS.build(_without_labels(unlabelled))
+            *steps, pack = self.unlabelled.pipeline.transforms
+            self.unlabelled.pipeline = Compose(steps)
+            self._views = {'unlabelled': Compose([pack])}
+            for name, transforms in (views or {}).items():
+                self._views[name] = Compose([*transforms, pack])
+        if check_files:
+            check_masks(self.labelled)
+
+    @property
+    def metainfo(self) -> dict:
+        """Classes and palette, those of the labelled data set."""
+        return self.labelled.metainfo
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """Names of the branches of an item."""
+        views = tuple(self._views) if self.unlabelled is not None else ()
+        return ('labelled', *views) + (('paste',) if self.paste_prob is not None else ())
+
+    def __len__(self) -> int:
+        return len(self.labelled if self.unlabelled is None else self.unlabelled)
+
+    def __getitem__(self, index: int) -> dict:
+        epoch, index = divmod(index, len(self))
+        if epoch == 0 or self.seed is None:  # a stock sampler: ask the worker's generator
+            key = (int(np.random.randint(2**31)), int(np.random.randint(2**31)))
+        else:
+            key = (self.seed, epoch)
+        order = np.random.default_rng(key).permutation(len(self.labelled))
+        item: dict = dict(inputs={}, data_samples={})
+        with seeded(*key, index, LABELLED):
+            _add(item, 'labelled', self.labelled[int(order[index % len(order)])])
+        if self.unlabelled is not None:
+            with seeded(*key, index, UNLABELLED):
+                self._add_views(item, index)
+        if self.paste_prob is not None:
+            with seeded(*key, index, PASTE) as rng:
+                _add(item, 'paste', self._paste_source(item, rng))
+        return item
+
+    def load_partner(self, index: int, cutmix_class: int, key: tuple[int, ...]) -> dict:
+        """Loads the unlabelled image that adaptive CutMix asked for.
+
+        Args:
+            index: Position in the unlabelled pool.
+            cutmix_class: The class that it is to show; handed on in the data sample.
+            key: Seed of its augmentation.
+
+        Returns:
+            dict: An item with the branch ``partner`` (and ``partner_<view>`` for further views).
+        """
+        item: dict = dict(inputs={}, data_samples={})
+        with seeded(self.seed or 0, *key, PARTNER):
+            self._add_views(item, index)
+        for part in item.values():
+            for name in list(part):
+                renamed = 'partner' if name == 'unlabelled' else f'partner_{name}'
+                part[renamed] = part.pop(name)
+        for sample in item['data_samples'].values():
+            sample.set_metainfo(dict(cutmix_class=cutmix_class))
+        return item
+
+    def _add_views(self, item: dict, index: int) -> None:
+        results = self.unlabelled[index]
+        for name, pack in self._views.items():
+            packed = pack(copy.deepcopy(results) if len(self._views) > 1 else results)
+            packed['data_samples'].set_metainfo(dict(pool_idx=index))
+            _add(item, name, packed)
+
+    def _paste_source(self, item: dict, rng: np.random.Generator) -> dict:
+        if rng.random() < self.paste_prob:
+            return self.labelled[int(rng.integers(len(self.labelled)))]
+        nothing = copy.deepcopy(item['data_samples']['labelled'])
+        nothing.gt_sem_seg.data = torch.full_like(nothing.gt_sem_seg.data, 255)
+        return dict(inputs=torch.zeros_like(item['inputs']['labelled']), data_samples=nothing)
+
+
+def _add(item: dict, branch: str, packed: dict) -> None:
+    item['inputs'][branch] = packed['inputs']
+    item['data_samples'][branch] = packed['data_samples']
+
+
+def _without_labels(cfg: dict) -> dict:
+    """The config with every ``LoadAnnotations`` replaced by ``LoadEmptyAnnotations``."""
+    cfg = copy.deepcopy(cfg)
+    if not cfg.get('pipeline') or cfg['pipeline'][-1].get('type') != 'PackSegInputs':
+        raise ValueError('the pipeline of SemiDataset.unlabelled must end with PackSegInputs')
+    cfg['pipeline'] = [
+        dict(type='LoadEmptyAnnotations') if step['type'] == 'LoadAnnotations' else step
+        for step in cfg['pipeline']
+    ]
+    return cfg

@@ -1,0 +1,5 @@
+"""Transforms for samples without labels."""
+
+from .loading import LoadEmptyAnnotations
+
+__all__ = ['LoadEmptyAnnotations']

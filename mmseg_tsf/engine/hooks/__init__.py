@@ -1,0 +1,7 @@
+"""Hooks."""
+
+from .adaptive_partner_hook import AdaptivePartnerHook
+from .mean_teacher_hook import MeanTeacherHook
+from .semi_hook import SemiHook
+
+__all__ = ['AdaptivePartnerHook', 'MeanTeacherHook', 'SemiHook']

@@ -1,0 +1,162 @@
+"""Partners for adaptive CutMix, chosen one step ahead and decoded by loader workers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from mmengine.dataset import pseudo_collate, worker_init_fn
+from mmengine.dist import get_dist_info
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch.utils.data import DataLoader, Dataset
+
+from ...models.mixing import draw_partners
+from .mean_teacher_hook import unwrap
+
+
+class _Partners(Dataset):
+    """The unlabelled pool, indexed by requests ``(class, index, key)``."""
+
+    def __init__(self, dataset) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, request: tuple) -> dict:
+        cutmix_class, index, key = request
+        return self.dataset.load_partner(index, cutmix_class, key)
+
+
+class _Requests:
+    """Sampler that hands out requests in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self.queue: deque = deque()
+
+    def __iter__(self) -> Iterator[tuple]:
+        while True:
+            yield self.queue.popleft()
+
+
+@HOOKS.register_module()
+class AdaptivePartnerHook(Hook):
+    """Adds the branch ``partner`` to every batch.
+
+    At the start of step t the partners of step t + 1 are drawn from the banks as step t - 1 left
+    them, so loader workers decode them while step t computes: the bank is one step stale, at
+    every speed and number of workers. The draws of all ranks are made on every rank from the
+    same banks; those pending are written into the checkpoint.
+
+    Args:
+        num_workers: Loader workers for partners; 0 decodes in the training process.
+    """
+
+    priority = 'HIGH'
+
+    def __init__(self, num_workers: int = 1) -> None:
+        self.num_workers = num_workers
+        self._pending: list | None = None
+        self._loaded: dict | None = None
+
+    def before_run(self, runner: Runner) -> None:
+        """Makes room in the class bank before a checkpoint is loaded into it."""
+        if not isinstance(getattr(runner, '_train_loop', None), dict | None):
+            dataset = runner.train_loop.dataloader.dataset
+            if getattr(dataset, 'unlabelled', None) is None:
+                raise ValueError('AdaptivePartnerHook needs SemiDataset.unlabelled')
+            unwrap(runner).class_bank.resize(len(dataset.unlabelled))
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Takes up the requests that were pending when the checkpoint was written."""
+        self._loaded = checkpoint.get('partner_requests') if runner._resume else None
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Writes the pending requests."""
+        checkpoint['partner_requests'] = dict(iter=runner.iter, pending=self._pending)
+
+    def before_train(self, runner: Runner) -> None:
+        """Starts the workers on the first step's partners."""
+        loader = runner.train_loop.dataloader
+        self._batch_size = loader.batch_size
+        self._snapshot(runner)
+        self._pending = self._take_up(runner) or self._draw(runner, runner.iter)
+        self._requests = _Requests()
+        workers = max(w for w in range(self.num_workers + 1) if not w or not self._batch_size % w)
+        self._loader = DataLoader(
+            _Partners(loader.dataset),
+            sampler=self._requests,
+            batch_size=None,
+            num_workers=workers,
+            # exactly one step's worth of samples is under way at any time
+            prefetch_factor=self._batch_size // workers if workers else None,
+            collate_fn=_identity,
+            worker_init_fn=_init_worker,
+            persistent_workers=False,
+        )
+        self._push(self._pending)
+        self._iterator = iter(self._loader)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
+        """Requests the next step's partners and adds this step's to the batch."""
+        self._wait()
+        self._pending = self._draw(runner, runner.iter + 1)
+        self._push(self._pending)
+        partners = pseudo_collate([next(self._iterator) for _ in range(self._batch_size)])
+        for part, branches in partners.items():
+            data_batch[part].update(branches)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
+        """Takes a copy of the banks for the draws of the step after next."""
+        self._snapshot(runner)
+
+    def after_train(self, runner: Runner) -> None:
+        """Lets the workers go."""
+        self._iterator = self._loader = None
+
+    def _snapshot(self, runner: Runner) -> None:
+        model = unwrap(runner)
+        banks = model.confidence_bank.confidence, model.class_bank.presence
+        on_gpu = banks[0].is_cuda
+        self._banks = [
+            torch.empty_like(bank, device='cpu', pin_memory=on_gpu).copy_(bank, non_blocking=True)
+            for bank in banks
+        ]
+        self._event = torch.cuda.Event() if on_gpu else None
+        if on_gpu:
+            self._event.record()
+
+    def _wait(self) -> None:
+        if self._event is not None:
+            self._event.synchronize()
+
+    def _take_up(self, runner: Runner) -> list | None:
+        loaded = self._loaded or {}
+        pending = loaded.get('pending')
+        _, world_size = get_dist_info()
+        fits = pending and len(pending) == world_size and len(pending[0]) == self._batch_size
+        return pending if fits and loaded['iter'] == runner.iter else None
+
+    def _draw(self, runner: Runner, iteration: int) -> list[list[tuple]]:
+        """Requests of a step for every rank: ``[rank][item] = (class, index, key)``."""
+        self._wait()
+        confidence, presence = (bank.numpy() for bank in self._banks)
+        rng = np.random.default_rng((runner.seed or 0, iteration))
+        _, world_size = get_dist_info()
+        drawn = draw_partners(confidence, presence, world_size * self._batch_size, rng)
+        requests = [(cls, index, (iteration, i)) for i, (cls, index) in enumerate(drawn)]
+        size = self._batch_size
+        return [requests[rank * size : (rank + 1) * size] for rank in range(world_size)]
+
+    def _push(self, requests: list[list[tuple]]) -> None:
+        rank, _ = get_dist_info()
+        self._requests.queue.extend(requests[rank])
+
+
+def _identity(item: dict) -> dict:
+    return item
+
+
+def _init_worker(worker_id: int) -> None:
+    worker_init_fn(worker_id, num_workers=1, rank=0, seed=0, disable_subprocess_warning=True)

@@ -1,0 +1,64 @@
+"""The teacher as moving average of the student."""
+
+from __future__ import annotations
+
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+from ...models.utils import ema_update
+
+
+@HOOKS.register_module()
+class MeanTeacherHook(Hook):
+    """``teacher = d * teacher + (1 - d) * student`` after every update of the student.
+
+    ``d = min(1 - 1 / (t + 1), decay)`` at the t-th update, counted from 0, so the first update
+    copies the student. Before the first iteration the student is copied too, unless a teacher
+    was loaded.
+
+    Args:
+        decay: Largest weight of the past, in [0, 1).
+        average_buffers: Average BN statistics too; ``False`` with ``teacher_mode='train'`` is
+            AEL's way.
+
+    Raises:
+        ValueError: ``decay`` outside [0, 1).
+        TypeError: The model has no teacher.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(self, decay: float = 0.99, average_buffers: bool = True) -> None:
+        if not 0 <= decay < 1:
+            raise ValueError(f'MeanTeacherHook.decay={decay} must lie in [0, 1)')
+        self.decay, self.average_buffers = decay, average_buffers
+
+    def before_train(self, runner: Runner) -> None:
+        """Copies the student into the teacher at the start of a run."""
+        model = unwrap(runner)
+        if not getattr(model, 'has_teacher', False):
+            raise TypeError(
+                f'{type(model).__name__} has no teacher: take MeanTeacherHook out of custom_hooks'
+            )
+        if runner.iter == 0 and not model.teacher_was_loaded:
+            ema_update(model.teacher, model.student, decay=0.0)
+        elif runner.iter == 0:
+            print_log('The teacher was loaded from the checkpoint and is kept.', 'current')
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
+        """Averages once per optimiser update."""
+        wrapper = runner.optim_wrapper
+        if not wrapper.should_update():
+            return
+        model = unwrap(runner)
+        updates = runner.iter // getattr(wrapper, '_accumulative_counts', 1)
+        decay = min(1 - 1 / (updates + 1), self.decay)
+        ema_update(model.teacher, model.student, decay, self.average_buffers)
+
+
+def unwrap(runner: Runner):
+    """The model without its distributed wrapper."""
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model

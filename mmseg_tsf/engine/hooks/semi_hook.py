@@ -1,0 +1,107 @@
+"""What every semi-supervised run needs around its steps."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+from .mean_teacher_hook import MeanTeacherHook, unwrap
+
+
+@HOOKS.register_module()
+class SemiHook(Hook):
+    """Checks the run before it starts, seeds its steps and stops it when a loss is not finite.
+
+    Seeding torch's generators by (seed, iteration, rank) makes dropout and mixing functions of
+    the position in the run, so a resumed run equals an uninterrupted one.
+
+    Args:
+        check_interval: Iterations between looks at the losses on a GPU, where looking makes the
+            host wait; on a CPU every iteration is looked at. A checkpoint is never written
+            without a look.
+
+    Raises:
+        ValueError: Data and method do not fit, or a loss is not finite.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, check_interval: int = 50) -> None:
+        self.check_interval = check_interval
+        self._names: list[str] = []
+        self._first_bad: torch.Tensor | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Refuses a data set or hook list that does not give the method what it needs."""
+        model = unwrap(runner)
+        dataset = runner.train_loop.dataloader.dataset
+        branches = set(getattr(dataset, 'branches', ()))
+        hooks = [type(hook).__name__ for hook in runner.hooks]
+        if 'AdaptivePartnerHook' in hooks:
+            branches.add('partner')
+        missing = [name for name in model.required_branches if name not in branches]
+        if missing:
+            raise ValueError(
+                f'{type(model).__name__} needs the branches {", ".join(model.required_branches)}, '
+                f'but {missing[0]!r} is missing: {_MEND.get(missing[0], "")}'
+            )
+        if model.has_teacher and not any(isinstance(h, MeanTeacherHook) for h in runner.hooks):
+            raise ValueError(
+                f"{type(model).__name__} has a teacher: add dict(type='MeanTeacherHook') to "
+                'custom_hooks, or it never learns'
+            )
+        num_classes = len(dataset.metainfo['classes'])
+        if num_classes != model.num_classes:
+            raise ValueError(
+                f'the data set has {num_classes} classes, decode_head.num_classes is '
+                f'{model.num_classes}: set them alike'
+            )
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
+        """Seeds the step and tells the model how far the training has come."""
+        key = np.random.SeedSequence((runner.seed or 0, runner.iter, get_rank()))
+        torch.manual_seed(int(key.generate_state(1, np.uint64)[0] >> 1))
+        unwrap(runner).progress.fill_(runner.iter / runner.max_iters)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
+        """Remembers, on the device, the first iteration at which each loss was not finite."""
+        losses = {k: v for k, v in (outputs or {}).items() if 'loss' in k}
+        values = torch.stack([torch.as_tensor(v).detach().float() for v in losses.values()])
+        if self._names != list(losses):
+            self._names = list(losses)
+            self._first_bad = values.new_full((len(losses),), -1, dtype=torch.int64)
+        bad = ~values.isfinite() & (self._first_bad < 0)
+        self._first_bad = self._first_bad.masked_fill(bad, runner.iter)
+        if not values.is_cuda or self.every_n_train_iters(runner, self.check_interval):
+            self._raise_if_bad()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Never lets a broken model replace a good checkpoint."""
+        self._raise_if_bad()
+
+    def _raise_if_bad(self) -> None:
+        if self._first_bad is None:
+            return
+        iterations = self._first_bad.tolist()
+        bad = [(when, name) for when, name in zip(iterations, self._names, strict=True) if when >= 0]
+        if bad:
+            when, name = min(bad, key=lambda pair: (pair[0], pair[1] == 'loss'))
+            print_log('Training stopped; the last checkpoint on disk is from before.', 'current')
+            raise ValueError(
+                f'{name} is not finite at iteration {when + 1}: lower the learning rate, or resume '
+                'from the last checkpoint with other settings'
+            )
+
+
+_MEND = {
+    'labelled': "wrap the training data in dict(type='SemiDataset', labelled=..., unlabelled=...)",
+    'unlabelled': 'give SemiDataset.unlabelled (or train SupervisedOnly)',
+    'paste': 'set SemiDataset.paste_prob=0.5, or adaptive_copy_paste=False in the model',
+    'partner': "add dict(type='AdaptivePartnerHook') to custom_hooks, or set "
+    'adaptive_cutmix=False in the model',
+}

@@ -1,0 +1,5 @@
+"""Loops."""
+
+from .semi_val_loop import SemiTestLoop, SemiValLoop
+
+__all__ = ['SemiTestLoop', 'SemiValLoop']

@@ -1,0 +1,214 @@
+"""Adaptive equalisation learning (AEL, Hu et al. 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from ..mixing import (
+    ClassBank,
+    ConfidenceBank,
+    box_mask,
+    component_boxes,
+    copy_paste,
+    draw_paste_classes,
+    mix,
+    random_boxes,
+)
+from ..utils.pixel_losses import PseudoLabels, pseudo_labels, weighted_cross_entropy
+from .semi_base import NetworkOutput, SemiBatch, SemiSegmentor
+from .unlabelled import check_partner_in_batch, to_device, valid_mask
+
+
+@MODELS.register_module()
+class AdaptiveEqualizationLearning(SemiSegmentor):
+    """A mean teacher whose mixing, sampling and weighting favour the classes that lag behind.
+
+    Each part is a switch. Randomness comes from torch's global generators, which
+    :class:`~mmseg_tsf.engine.SemiHook` seeds at every iteration.
+
+    Args:
+        weight: Weight of the teacher-student loss (lambda_ts).
+        adaptive_cutmix: Partner by class from the class bank, box around one of its components
+            (needs ``AdaptivePartnerHook``); otherwise a random box of the batch's next image.
+        adaptive_copy_paste: Paste classes of low confidence from the ``paste`` branch.
+        equalization_sampling: Keep a pixel with a chance that falls with the confidence of the
+            class that the student predicts.
+        dynamic_reweighting: Weight a pixel by the teacher's confidence to the power ``gamma``.
+        consistency_on_labelled: Apply the teacher-student loss to the labelled images too, as
+            AEL's code does, at the price of a teacher pass on them.
+        gamma: See ``dynamic_reweighting``.
+        threshold: Least confidence of a pseudo-label (AEL: 0 on Cityscapes, 0.7 on VOC).
+        momentum: Of the confidence bank.
+        num_paste_classes: Draws per step for copy-paste.
+        paste_exclude: Classes never pasted.
+        min_component: Smallest component that gives a box, as a share of the crop.
+        min_presence: Smallest share of a crop that counts as showing a class.
+        **kwargs: See :class:`SemiSegmentor`.
+    """
+
+    has_teacher = True
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        adaptive_cutmix: bool = True,
+        adaptive_copy_paste: bool = True,
+        equalization_sampling: bool = True,
+        dynamic_reweighting: bool = True,
+        consistency_on_labelled: bool = False,
+        gamma: float = 2.0,
+        threshold: float = 0.0,
+        momentum: float = 0.999,
+        num_paste_classes: int = 3,
+        paste_exclude: Sequence[int] = (),
+        min_component: float = 0.005,
+        min_presence: float = 0.01,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.weight = weight
+        self.adaptive_cutmix = adaptive_cutmix
+        self.adaptive_copy_paste = adaptive_copy_paste
+        self.equalization_sampling = equalization_sampling
+        self.dynamic_reweighting = dynamic_reweighting
+        self.consistency_on_labelled = consistency_on_labelled
+        self.gamma, self.threshold = gamma, threshold
+        self.num_paste_classes, self.paste_exclude = num_paste_classes, tuple(paste_exclude)
+        self.min_component = min_component
+        self.confidence_bank = ConfidenceBank(self.num_classes, momentum)
+        self.class_bank = ClassBank(self.num_classes, min_presence)
+
+    @property
+    def required_branches(self) -> tuple[str, ...]:
+        branches = ['labelled', 'unlabelled']
+        branches += ['partner'] if self.adaptive_cutmix else []
+        branches += ['paste'] if self.adaptive_copy_paste else []
+        return tuple(branches)
+
+    def prepare(self, inputs: dict[str, Tensor], data_samples: dict[str, list]) -> SemiBatch:
+        labelled, samples = inputs['labelled'], data_samples['labelled']
+        if self.adaptive_copy_paste:
+            labelled = self.paste_classes(inputs, data_samples)
+        unlabelled, valid, pseudo = self.mix_unlabelled(inputs, data_samples)
+        batch = SemiBatch(labelled, samples, unlabelled, valid, pseudo)
+        if self.consistency_on_labelled:
+            logits = self.predict_logits('teacher', labelled)
+            own = pseudo_labels(logits, valid_mask(samples, labelled))
+            batch.info = dict(labels=own.labels, confidence=own.confidence)
+        return batch
+
+    def paste_classes(self, inputs: dict[str, Tensor], data_samples: dict[str, list]) -> Tensor:
+        """Adaptive copy-paste: returns the images and replaces the samples' ground truth."""
+        samples = data_samples['labelled']
+        classes = draw_paste_classes(
+            self.confidence_bank.confidence, self.num_paste_classes, self.paste_exclude
+        )
+        images, labels = copy_paste(
+            inputs['labelled'],
+            ground_truth(samples),
+            inputs['paste'],
+            ground_truth(data_samples['paste']),
+            classes,
+        )
+        for sample, label in zip(samples, labels, strict=True):
+            sample.gt_sem_seg = PixelData(data=label.unsqueeze(0))
+        return images
+
+    @torch.no_grad()
+    def mix_unlabelled(
+        self, inputs: dict[str, Tensor], data_samples: dict[str, list]
+    ) -> tuple[Tensor, Tensor, PseudoLabels]:
+        """Teacher's labels and CutMix; image, validity, label and confidence by one mask."""
+        images = inputs['unlabelled']
+        view = inputs.get('strong', images)
+        if self.adaptive_cutmix:
+            samples = data_samples['unlabelled'] + data_samples['partner']
+            both = torch.cat((images, inputs['partner']))
+            source_view = inputs.get('partner_strong', inputs['partner'])
+        else:
+            check_partner_in_batch(images)
+            samples, both, source_view = data_samples['unlabelled'], images, view.roll(1, dims=0)
+        valid = valid_mask(samples, both)
+        logits = self.run('teacher', both)[1]
+        pseudo = pseudo_labels(self.upsample(logits, both.shape[2:]), valid)
+        num = len(images)
+        if self.adaptive_cutmix:
+            boxes = self.partner_boxes(logits[num:], valid[num:], data_samples['partner'])
+            indices = [sample.metainfo['pool_idx'] for sample in samples]
+            self.class_bank.update(pseudo.labels, to_device(indices, images))
+        else:
+            boxes = random_boxes(num, device=images.device)
+        mask = box_mask(boxes, images.shape[2:])
+
+        def mixed(pair: Tensor) -> Tensor:
+            source = pair[num:] if self.adaptive_cutmix else pair.roll(1, dims=0)
+            return mix(mask, pair[:num], source)
+
+        pseudo = PseudoLabels(mixed(pseudo.labels), mixed(pseudo.confidence))
+        return mix(mask, view, source_view), mixed(valid), pseudo
+
+    def partner_boxes(self, logits: Tensor, valid: Tensor, samples: list) -> Tensor:
+        """Boxes ``(N, 1, 4)`` around a component of each partner's class, else random ones.
+
+        Components are found on the decode head's grid; the padding belongs to no class.
+        """
+        labels = logits.argmax(dim=1)
+        inside = valid[:, None].float()
+        inside = torch.nn.functional.interpolate(inside, labels.shape[1:]).squeeze(1) > 0
+        labels = labels.masked_fill(~inside, self.num_classes)
+        classes = to_device([sample.metainfo['cutmix_class'] for sample in samples], logits)
+        boxes, found = component_boxes(labels, classes, self.min_component)
+        fallback = random_boxes(len(labels), device=logits.device)
+        return torch.where(found.view(-1, 1, 1), boxes, fallback)
+
+    def unsupervised_loss(
+        self, outputs: dict[str, NetworkOutput], batch: SemiBatch
+    ) -> dict[str, Tensor]:
+        student, pseudo = outputs['student'], batch.pseudo
+        losses, weight = self.teacher_student_loss(student.unlabelled, pseudo)
+        loss = losses
+        size = batch.labelled.shape[2:]
+        num = len(batch.labelled)
+        labelled = self.upsample(student.logits[:num].detach(), size)
+        if batch.info is not None:
+            own = PseudoLabels(batch.info['labels'], batch.info['confidence'])
+            logits = self.upsample(student.logits[:num], size)
+            loss = loss + self.teacher_student_loss(logits, own)[0]
+        self.confidence_bank.update(labelled, ground_truth(batch.samples))
+        predicted = student.unlabelled.detach().argmax(dim=1)
+        return {
+            'loss_ts': self.weight * loss,
+            'teacher.confidence': pseudo.confidence.mean(),
+            'teacher.pixel_weight': weight.mean(),
+            'student.agreement': (predicted == pseudo.labels).float().mean(),
+        }
+
+    def teacher_student_loss(
+        self, logits: Tensor, pseudo: PseudoLabels
+    ) -> tuple[Tensor, Tensor]:
+        """Cross entropy to the teacher's labels (paper equation 2), sampled and weighted.
+
+        Args:
+            logits: ``(N, K, H, W)`` of the student.
+            pseudo: The teacher's labels on the same images.
+
+        Returns:
+            tuple[Tensor, Tensor]: Scalar loss and the pixel weights ``(N, H, W)``.
+        """
+        weight = (pseudo.confidence >= self.threshold).float()
+        if self.dynamic_reweighting:
+            weight = weight * pseudo.confidence**self.gamma
+        if self.equalization_sampling:
+            rate = self.confidence_bank.sampling_rate()[logits.detach().argmax(dim=1)]
+            weight = weight * (torch.rand_like(rate) < rate)
+        return weighted_cross_entropy(logits, pseudo.labels, weight), weight
+
+
+def ground_truth(samples: list) -> Tensor:
+    """Ground truth of data samples, ``(N, H, W)`` int64."""
+    return torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in samples]).long()

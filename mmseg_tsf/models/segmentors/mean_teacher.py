@@ -1,0 +1,81 @@
+"""Mean teacher (Tarvainen & Valpola 2017), alone or with CutMix (French et al. 2020)."""
+
+from __future__ import annotations
+
+import torch
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from ..mixing import box_mask, mix, random_boxes
+from ..utils.pixel_losses import pseudo_labels
+from .semi_base import NetworkOutput, SemiBatch, SemiSegmentor
+from .unlabelled import check_partner_in_batch, valid_mask
+
+
+@MODELS.register_module()
+class MeanTeacher(SemiSegmentor):
+    """The paper's MT and CutMix rows.
+
+    Without ``cutmix``: mean squared difference of the student's and the teacher's probabilities
+    on labelled and unlabelled images. With it: the teacher sees each unlabelled image and the
+    next one of the batch, the student their mixture; the squared difference is summed over
+    classes and scaled by the share of pixels on which the teacher is sure.
+
+    Args:
+        weight: Weight of the consistency loss; 100 for MT and 1 for CutMix in the public code.
+        cutmix: ``dict(num_boxes=1, area=(0.5, 0.5))`` or ``None``.
+        threshold: Confidence that counts as sure (CutMix only).
+        **kwargs: See :class:`SemiSegmentor`.
+    """
+
+    has_teacher = True
+
+    def __init__(
+        self, weight: float, cutmix: dict | None = None, threshold: float = 0.97, **kwargs
+    ) -> None:
+        super().__init__(**kwargs)
+        self.weight, self.cutmix, self.threshold = weight, cutmix, threshold
+
+    @property
+    def required_branches(self) -> tuple[str, ...]:
+        return ('labelled', 'unlabelled')
+
+    def prepare(self, inputs: dict[str, Tensor], data_samples: dict[str, list]) -> SemiBatch:
+        images = inputs['unlabelled']
+        valid = valid_mask(data_samples['unlabelled'], images)
+        student_view = inputs.get('strong', images)
+        batch = SemiBatch(inputs['labelled'], data_samples['labelled'], student_view, valid)
+        if self.cutmix is None:
+            logits = self.predict_logits('teacher', torch.cat((inputs['labelled'], images)))
+            batch.info = dict(teacher=logits.softmax(dim=1))
+            batch.pseudo = pseudo_labels(logits[len(inputs['labelled']) :], valid)
+            return batch
+        check_partner_in_batch(images)
+        logits = self.predict_logits('teacher', images)
+        mask = box_mask(
+            random_boxes(len(images), device=images.device, **self.cutmix), images.shape[2:]
+        )
+        logits = mix(mask, logits, logits.roll(1, dims=0))
+        batch.unlabelled = mix(mask, student_view, student_view.roll(1, dims=0))
+        batch.valid = mix(mask, valid, valid.roll(1, dims=0))
+        batch.info = dict(teacher=logits.softmax(dim=1))
+        batch.pseudo = pseudo_labels(logits, batch.valid)
+        return batch
+
+    def unsupervised_loss(
+        self, outputs: dict[str, NetworkOutput], batch: SemiBatch
+    ) -> dict[str, Tensor]:
+        student, teacher = outputs['student'], batch.info['teacher']
+        confidence = batch.pseudo.confidence
+        sure = (confidence >= self.threshold).float().mean()
+        stats = {'teacher.confidence': confidence.mean(), 'teacher.sure': sure}
+        if self.cutmix is None:
+            size = batch.labelled.shape[2:]
+            logits = torch.cat(
+                (self.upsample(student.logits[: len(batch.labelled)], size), student.unlabelled)
+            )
+            loss = (logits.softmax(dim=1) - teacher).square().mean()
+        else:
+            difference = (student.unlabelled.softmax(dim=1) - teacher).square().sum(dim=1)
+            loss = (difference * batch.valid).mean() * sure
+        return {'loss_consistency': self.weight * loss, **stats}

@@ -1,0 +1,43 @@
+"""Teacher-Student-Friend (TSF): the paper's semi-supervised framework."""
+
+from __future__ import annotations
+
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from ..utils.pixel_losses import cross_pseudo_loss
+from .adaptive_equalization_learning import AdaptiveEqualizationLearning
+from .semi_base import NetworkOutput, SemiBatch
+
+
+@MODELS.register_module()
+class TeacherStudentFriend(AdaptiveEqualizationLearning):
+    """AEL's teacher and student, and a friend that learns with the student (section 3.1).
+
+    The friend is supervised by the labels and, through cross pseudo supervision on the mixed
+    unlabelled images, by the student; the teacher never supervises it. Both learners see the
+    same images, so a step costs two passes with gradient and one without.
+    ``L = L_sup + weight * L_ts + cps_weight * ramp * L_cps`` (equation 4).
+
+    Args:
+        cps_weight: Weight of the student-friend loss after its ramp (lambda_cps).
+        ramp_share: Share of training over which ``cps_weight`` rises linearly from 0.
+        **kwargs: See :class:`AdaptiveEqualizationLearning`.
+    """
+
+    learners = ('student', 'friend')
+
+    def __init__(self, cps_weight: float = 1.0, ramp_share: float = 0.1, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.cps_weight, self.ramp_share = cps_weight, ramp_share
+
+    def unsupervised_loss(
+        self, outputs: dict[str, NetworkOutput], batch: SemiBatch
+    ) -> dict[str, Tensor]:
+        losses = super().unsupervised_loss(outputs, batch)
+        student, friend = outputs['student'].unlabelled, outputs['friend'].unlabelled
+        loss = cross_pseudo_loss(student, friend, batch.valid)
+        losses['loss_cps'] = self.cps_weight * self.ramp(self.ramp_share) * loss
+        predicted = friend.detach().argmax(dim=1)
+        losses['friend.agreement'] = (predicted == batch.pseudo.labels).float().mean()
+        return losses

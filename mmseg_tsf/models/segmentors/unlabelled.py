@@ -1,0 +1,37 @@
+"""Small helpers on the unlabelled half of a batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def valid_mask(samples: list, images: Tensor) -> Tensor:
+    """``(N, H, W)`` bool, False where the preprocessor padded an image at its right or bottom."""
+    sizes = to_device([list(sample.metainfo['img_shape'][:2]) for sample in samples], images)
+    rows = torch.arange(images.shape[2], device=images.device)
+    columns = torch.arange(images.shape[3], device=images.device)
+    in_rows = rows < sizes[:, :1]  # (N, H)
+    in_columns = columns < sizes[:, 1:]  # (N, W)
+    return in_rows.unsqueeze(2) & in_columns.unsqueeze(1)
+
+
+def to_device(values: list, like: Tensor) -> Tensor:
+    """Integers as a tensor on the device of ``like``, without making the host wait."""
+    tensor = torch.tensor(values)
+    if like.is_cuda:
+        tensor = tensor.pin_memory()
+    return tensor.to(like.device, non_blocking=True)
+
+
+def check_partner_in_batch(images: Tensor) -> None:
+    """CutMix takes the next image of the batch as partner, so there must be one.
+
+    Raises:
+        ValueError: One image in the batch.
+    """
+    if len(images) < 2:
+        raise ValueError(
+            'CutMix mixes the unlabelled images of one batch: set train_dataloader.batch_size '
+            'to 2 or more'
+        )

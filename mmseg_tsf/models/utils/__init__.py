@@ -1,0 +1,14 @@
+"""Helpers of the models."""
+
+from .ema import ema_update
+from .feature_tap import FeatureTap
+from .pixel_losses import PseudoLabels, cross_pseudo_loss, pseudo_labels, weighted_cross_entropy
+
+__all__ = [
+    'FeatureTap',
+    'PseudoLabels',
+    'cross_pseudo_loss',
+    'ema_update',
+    'pseudo_labels',
+    'weighted_cross_entropy',
+]

