@@ -98,8 +98,10 @@ def samples_of_config(path: str) -> Samples:
     config = Config.fromfile(path).train_dataloader.dataset
     while 'dataset' in config:  # RepeatDataset and its like
         config = config.dataset
-    if 'unlabelled' not in config:
+    if 'labelled' not in config:
         return load_samples(_build(config))
+    if config.get('unlabelled') is None:
+        raise ValueError(f'{path} has no unlabelled images: name the folder with --image-dir.')
     parts = [_build(config[branch]) for branch in ('labelled', 'unlabelled')]
     folders = [part.data_prefix['img_path'] for part in parts]
     if os.path.abspath(folders[0]) != os.path.abspath(folders[1]):

@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
+from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import DATASETS
 from PIL import Image
 
@@ -137,7 +138,7 @@ def test_data_set_reads_pairs(root):
             data_root=str(root),
             data_prefix=dict(img_path='img_dir/train', seg_map_path='ann_dir/train'),
             ann_file='splits/labelled.txt',
-            pipeline=[dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')],
+            pipeline=[dict(type='LoadImageFromFile'), LoadAnnotations()],
         )
     )
     assert isinstance(dataset, DemoStreetDataset)

@@ -96,6 +96,12 @@ def test_semi_config_of_two_folders_is_refused(tool, data):
         tool.main([write_config(data, semi), '--out', f'{data}/out'])
 
 
+def test_semi_config_without_unlabelled_is_refused(tool, data):
+    config = write_config(data, dict(type='SemiDataset', labelled=part(data), unlabelled=None))
+    with pytest.raises(SystemExit, match='has no unlabelled images: name the folder'):
+        tool.main([config, '--out', f'{data}/out'])
+
+
 def test_class_balanced_takes_the_rare_class_first(tool, data):
     config = write_config(data, part(data))
     for seed in ('0', '1'):

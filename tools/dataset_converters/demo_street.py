@@ -19,9 +19,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--train', type=int, default=160, help='training pictures (160)')
     parser.add_argument('--val', type=int, default=40, help='validation pictures (40)')
     parser.add_argument('--labelled', type=int, default=10, help='labelled pictures (10)')
-    parser.add_argument(
-        '--size', type=int, nargs=2, default=(96, 128), metavar=('HEIGHT', 'WIDTH')
-    )
+    parser.add_argument('--size', type=int, nargs=2, default=(96, 128), metavar=('HEIGHT', 'WIDTH'))
     parser.add_argument('--seed', type=int, default=0)
     return parser.parse_args()
 

@@ -26,7 +26,7 @@ WALL_COLOURS = [
 
 @dataclass(frozen=True)
 class Layout:
-    """Borders across the street, in metres from the camera: walls, kerbs and the vanishing point."""
+    """Borders across the street in metres, from the left wall to the right, and its far end."""
 
     left_wall: float
     left_kerb: float
@@ -84,7 +84,9 @@ def _lane_marks(
     layout: Layout,
     rng: np.random.Generator,
 ) -> None:
-    style = rng.choice(['none', 'dashed', 'double', 'edges', 'zebra'], p=[0.2, 0.3, 0.15, 0.15, 0.2])
+    style = rng.choice(
+        ['none', 'dashed', 'double', 'edges', 'zebra'], p=[0.2, 0.3, 0.15, 0.15, 0.2]
+    )
     if style == 'none':
         return
     middle = (layout.left_kerb + layout.right_kerb) / 2
@@ -135,9 +137,7 @@ def _shadows(
     canvas.shade(dark | dapple, 1.0 - 0.75 * mood.sun_strength)
 
 
-def paint_far_end(
-    canvas: Canvas, camera: Camera, layout: Layout, rng: np.random.Generator
-) -> None:
+def paint_far_end(canvas: Canvas, camera: Camera, layout: Layout, rng: np.random.Generator) -> None:
     """A row of roofs along the horizon that closes the street."""
     texture = 1.0 + 0.12 * noise(rng, canvas.shape, 40, 2)
     x = -60.0
@@ -172,8 +172,9 @@ def house(
     def facade(u: float, up: float) -> Point:
         return camera.point(wall, up, near + u)
 
+    grain = 1.0 + 0.09 * noise(rng, canvas.shape, 14, 2)
     for project, length, light in ((gable, abs(outward), 0.8), (facade, far - near, sunlit)):
-        _wall(canvas, rng, project, (length, height), colour * light, near)
+        _wall(canvas, rng, project, (length, height), colour * light, grain, near)
 
 
 def _wall(
@@ -182,6 +183,7 @@ def _wall(
     project: Callable[[float, float], Point],
     size: tuple[float, float],
     colour: np.ndarray,
+    grain: np.ndarray,
     distance: float,
 ) -> None:
     length, height = size
@@ -189,7 +191,6 @@ def _wall(
     mask = canvas.polygons([outline])
     if not mask.any():
         return
-    grain = 1.0 + 0.09 * noise(rng, canvas.shape, 8, 3)
     canvas.fill(mask, colour, BUILDING, distance, grain)
     storey, bay = rng.uniform(2.6, 3.6), rng.uniform(1.6, 3.5)
     tall, wide = storey * rng.uniform(0.35, 0.65), bay * rng.uniform(0.35, 0.8)

@@ -119,8 +119,9 @@ class Canvas:
         if label is not None:
             self.label[window][inside] = label
         if distance is not None:
-            far = np.broadcast_to(np.asarray(distance, np.float32), self.shape)
-            self.distance[window][inside] = far[window][inside]
+            if isinstance(distance, np.ndarray):
+                distance = np.broadcast_to(distance, self.shape)[window][inside]
+            self.distance[window][inside] = distance
 
     def shade(self, mask: np.ndarray, factor: float | np.ndarray) -> None:
         """Darken (or lighten) what is already there."""

@@ -81,9 +81,7 @@ def car(
     _car_details(canvas, rng, camera, cabin, sides, (belt, height), distance, crossing)
 
 
-def _wheels(
-    canvas: Canvas, camera: Camera, sides: Span, distance: float, crossing: bool
-) -> None:
+def _wheels(canvas: Canvas, camera: Camera, sides: Span, distance: float, crossing: bool) -> None:
     radius = 0.36 if crossing else 0.2
     inset = 0.8 if crossing else 0.25
     scale = float(camera.scale(distance))

@@ -45,7 +45,7 @@ def tree(
     centres = [camera.point(x + dx, centre_up + dy, distance) for dx, dy in spread]
     sizes = rng.uniform(0.4, 0.8, blobs) * crown * scale
     mask = canvas.ellipses(centres, [(size, size * 0.85) for size in sizes])
-    leaves = noise(rng, canvas.shape, float(np.clip(60 / (crown * scale) * 6, 12, 48)), 3)
+    leaves = noise(rng, canvas.shape, float(np.clip(60 / (crown * scale) * 6, 12, 48)), 2)
     airy = rng.uniform(-2.2, -0.7)
     mask &= leaves > airy
     rows = np.arange(canvas.shape[0], dtype=np.float32)[:, None]
@@ -84,7 +84,10 @@ def person(
     )
     hair = rng.random() < 0.5
     canvas.fill(
-        head, pick_colour(rng, CLOTHES_COLOURS[:3] if hair else SKIN_COLOURS, 0.03), PERSON, distance
+        head,
+        pick_colour(rng, CLOTHES_COLOURS[:3] if hair else SKIN_COLOURS, 0.03),
+        PERSON,
+        distance,
     )
 
 

@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from ..run_info import peak_memory_mib, write_run_info
 from .mean_teacher_hook import MeanTeacherHook, unwrap
 
 
@@ -61,6 +62,11 @@ class SemiHook(Hook):
                 f'the data set has {num_classes} classes, decode_head.num_classes is '
                 f'{model.num_classes}: set them alike'
             )
+        write_run_info(runner)
+
+    def after_train(self, runner: Runner) -> None:
+        """Completes the record of the run."""
+        write_run_info(runner, finished_iters=runner.iter, peak_memory_mib=peak_memory_mib())
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         """Seeds the step and tells the model how far the training has come."""

@@ -1,0 +1,91 @@
+"""A record of what ran, from which result tables are written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os.path as osp
+import resource
+import subprocess
+
+import torch
+from mmengine.dist import get_world_size, is_main_process
+from mmengine.runner import Runner
+
+FILE_NAME = 'run_info.json'
+
+
+def describe_run(runner: Runner) -> dict:
+    """Method, config, split lists, seed, length and commit of a run, ready for JSON."""
+    model = runner.model.module if hasattr(runner.model, 'module') else runner.model
+    dataset = runner.train_loop.dataloader.dataset
+    lists = {}
+    for branch in ('labelled', 'unlabelled'):
+        part = getattr(dataset, branch, None)
+        if part is not None:
+            lists[branch] = dict(
+                ann_file=part.ann_file, images=len(part), sha256=_sha256(part.ann_file)
+            )
+    return dict(
+        method=type(model).__name__,
+        networks=list(model.network_names),
+        config=runner.cfg.filename and osp.relpath(runner.cfg.filename),
+        lists=lists,
+        seed=runner.seed,
+        max_iters=runner.max_iters,
+        batch_size=runner.train_loop.dataloader.batch_size,
+        world_size=get_world_size(),
+        device=_device_name(),
+        torch=torch.__version__,
+        torch_threads=torch.get_num_threads(),
+        commit=_commit(),
+    )
+
+
+def write_run_info(runner: Runner, **more) -> None:
+    """Writes or extends ``run_info.json`` in the work dir (main process only)."""
+    if not is_main_process():
+        return
+    path = osp.join(runner.work_dir, FILE_NAME)
+    info = {}
+    if osp.isfile(path):
+        with open(path) as file:
+            info = json.load(file)
+    info.update(describe_run(runner), **more)
+    with open(path, 'w') as file:
+        json.dump(info, file, indent=2)
+        file.write('\n')
+
+
+def peak_memory_mib() -> float:
+    """Largest memory so far: allocated on the GPU, else resident in this process, in MiB."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def _device_name() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu'
+
+
+def _sha256(path: str) -> str | None:
+    if not path or not osp.isfile(path):
+        return None
+    with open(path, 'rb') as file:
+        return hashlib.sha256(file.read()).hexdigest()[:16]
+
+
+def _commit() -> str | None:
+    """Commit of the package's checkout, ``-dirty`` if changed since; ``None`` if installed."""
+    folder = osp.dirname(osp.abspath(__file__))
+
+    def git(*args: str) -> str:
+        return subprocess.run(
+            ['git', '-C', folder, *args], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        changed = git('status', '--porcelain', '--untracked-files=no')
+        return git('rev-parse', '--short=12', 'HEAD') + ('-dirty' if changed else '')
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,84 @@
+"""Tests a checkpoint; the arguments are those of MMSegmentation's tools/test.py.
+
+Every network is reported under its name, and the metrics are written to
+``test_metrics.json`` in the work dir for tools/results_table.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import os.path as osp
+
+from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+
+import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
+from mmseg_tsf.compat import start_cpu_process_group
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog='example: python tools/test.py configs/tsf/<config>.py work_dirs/tsf/iter_2000.pth',
+    )
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--work-dir', help='folder for logs; the config name in work_dirs/ if none')
+    parser.add_argument('--out', help='folder for predictions, for offline evaluation')
+    parser.add_argument('--show', action='store_true', help='show predictions')
+    parser.add_argument('--show-dir', help='folder for painted images')
+    parser.add_argument('--wait-time', type=float, default=2)
+    parser.add_argument('--tta', action='store_true', help='test-time augmentation')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='overrides of the config, key=value'
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args(argv)
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def prepare(args: argparse.Namespace) -> Config:
+    """The config with the command line's wishes."""
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    cfg.merge_from_dict(args.cfg_options or {})
+    name = osp.splitext(osp.basename(args.config))[0]
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
+    cfg.load_from = args.checkpoint
+    if args.show or args.show_dir:
+        hook = cfg.default_hooks.visualization
+        hook.update(draw=True, show=args.show, wait_time=args.wait_time)
+        cfg.visualizer.save_dir = args.show_dir
+    if args.tta:
+        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        cfg.tta_model.module = cfg.model
+        cfg.model = cfg.tta_model
+        cfg.test_cfg = dict(type='TestLoop')
+    if args.out:
+        cfg.test_evaluator.update(output_dir=args.out, keep_results=True)
+    return cfg
+
+
+def main(argv: list[str] | None = None) -> dict[str, float]:
+    """Entry point; returns the metrics."""
+    args = parse_args(argv)
+    cfg = prepare(args)
+    start_cpu_process_group(cfg)
+    runner = Runner.from_cfg(cfg)
+    metrics = {key: float(value) for key, value in runner.test().items()}
+    if is_main_process():
+        path = osp.join(cfg.work_dir, 'test_metrics.json')
+        with open(path, 'w') as file:
+            json.dump(dict(checkpoint=osp.basename(args.checkpoint), metrics=metrics), file, indent=2)
+            file.write('\n')
+    return metrics
+
+
+if __name__ == '__main__':
+    main()
