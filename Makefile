@@ -52,12 +52,12 @@ test: venv ## run the tests
 	$(call PYTEST,$(VENV))
 
 lint: venv ## check style
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m ruff format --check .
 
 format: venv ## repair style
-	$(VENV)/bin/ruff check --fix .
-	$(VENV)/bin/ruff format .
+	$(VENV)/bin/python -m ruff check --fix .
+	$(VENV)/bin/python -m ruff format .
 
 test-openmmlab: $(VENV_OPENMMLAB)/.complete ## MMCV_WHEEL=<path>: the tests on the original OpenMMLab stack
 	$(call PYTEST,$(VENV_OPENMMLAB))

@@ -12,6 +12,7 @@ def apply() -> None:
     """Applies every item once; called by ``import mmseg_tsf``."""
     allow_checkpoint_types()
     make_resume_skip_by_sampler()
+    make_accuracy_wait_for_nothing()
 
 
 def allow_checkpoint_types() -> None:
@@ -94,5 +95,52 @@ def _after_skip(iterator, num_iters: int):
         yield next(iterator)
 
 
+def make_accuracy_wait_for_nothing() -> None:
+    """Computes the heads' logged ``acc_seg`` without making the host wait for the GPU.
+
+    MMSeg indexes by a mask, which needs the number of its pixels on the host, once per head and
+    step. The values are the same. Can go when MMSeg's ``accuracy`` does without.
+    """
+    from mmseg.models.decode_heads import decode_head
+
+    stock = decode_head.accuracy
+    if getattr(stock, 'waits_for_nothing', False):
+        return
+
+    def accuracy(pred, target, topk=1, thresh=None, ignore_index=None):
+        if topk != 1 or thresh is not None or ignore_index is None or pred.shape[1] == 1:
+            return stock(pred, target, topk, thresh, ignore_index)
+        valid = target != ignore_index
+        correct = (pred.argmax(dim=1) == target) & valid
+        return 100.0 * correct.sum().view(1) / valid.sum().clamp(min=1)
+
+    accuracy.waits_for_nothing = True
+    decode_head.accuracy = accuracy
+
+
 def start_cpu_process_group(cfg) -> None:
-    """placeholder"""
+    """Makes ``--launcher pytorch`` work without a GPU, on gloo.
+
+    mmengine's launcher asks CUDA for a device and hands DDP a device id; batch norm over ranks
+    exists on GPUs only, so ``SyncBN`` becomes ``BN``. Can go when mmengine launches on CPUs.
+
+    Args:
+        cfg: The whole config; changed in place.
+    """
+    if cfg.launcher != 'pytorch' or torch.cuda.is_available():
+        return
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group('gloo')
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None
+    )
+    cfg.model = _without_sync_bn(cfg.model)
+
+
+def _without_sync_bn(cfg):
+    if isinstance(cfg, dict):
+        items = {key: _without_sync_bn(value) for key, value in cfg.items()}
+        return {**items, 'type': 'BN'} if items.get('type') == 'SyncBN' else items
+    if isinstance(cfg, (list, tuple)):
+        return type(cfg)(_without_sync_bn(value) for value in cfg)
+    return cfg

@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.compat import start_cpu_process_group
+from mmseg_tsf.utils import run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -75,10 +76,12 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     if is_main_process():
         path = osp.join(cfg.work_dir, 'test_metrics.json')
         with open(path, 'w') as file:
-            json.dump(dict(checkpoint=osp.basename(args.checkpoint), metrics=metrics), file, indent=2)
+            json.dump(
+                dict(checkpoint=osp.basename(args.checkpoint), metrics=metrics), file, indent=2
+            )
             file.write('\n')
     return metrics
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import os.path as osp
-import sys
 
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.compat import start_cpu_process_group
+from mmseg_tsf.utils import run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -32,13 +33,29 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides of the config, key=value'
     )
-    parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
-    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+def enable_amp(cfg: Config, dtype: str) -> None:
+    """Switches the optimiser wrapper to mixed precision.
+
+    Raises:
+        ValueError: There is no GPU, or the wrapper has no mixed-precision form.
+    """
+    if not torch.cuda.is_available():
+        raise ValueError('--amp needs a GPU (mmengine refuses it on a CPU): leave it out here')
+    if cfg.optim_wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ValueError(
+            f"--amp works with optim_wrapper.type='OptimWrapper', not {cfg.optim_wrapper.type!r}"
+        )
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.dtype = dtype
+    # bfloat16 has float32's range, so its loss needs no scaling
+    cfg.optim_wrapper.loss_scale = 'dynamic' if dtype == 'float16' else 1.0
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -50,9 +67,11 @@ def main(argv: list[str] | None = None) -> None:
     name = osp.splitext(osp.basename(args.config))[0]
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
     cfg.resume = args.resume or cfg.get('resume', False)
+    if args.amp:
+        enable_amp(cfg, args.amp_dtype)
     start_cpu_process_group(cfg)
     Runner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -1,8 +1,15 @@
 """Data sets, samplers and transforms."""
 
 from .camvid import CamVidDataset
+from .demo_street import DemoStreetDataset
 from .samplers import SemiInfiniteSampler
 from .semi_dataset import SemiDataset
 from .transforms import LoadEmptyAnnotations
 
-__all__ = ['CamVidDataset', 'LoadEmptyAnnotations', 'SemiDataset', 'SemiInfiniteSampler']
+__all__ = [
+    'CamVidDataset',
+    'DemoStreetDataset',
+    'LoadEmptyAnnotations',
+    'SemiDataset',
+    'SemiInfiniteSampler',
+]

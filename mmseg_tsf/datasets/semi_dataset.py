@@ -14,7 +14,7 @@ from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
-from .checks import check_lists, check_masks
+from .checks import check_images, check_lists, check_masks
 
 LABELLED, UNLABELLED, PASTE, PARTNER = range(4)
 
@@ -90,6 +90,8 @@ class SemiDataset(Dataset):
                 self._views[name] = Compose([*transforms, pack])
         if check_files:
             check_masks(self.labelled)
+            if self.unlabelled is not None:
+                check_images(self.unlabelled)
 
     @property
     def metainfo(self) -> dict:

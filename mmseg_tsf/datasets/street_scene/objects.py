@@ -109,7 +109,7 @@ def _post(
 ) -> None:
     x, height, arm = post
     # Two canvas pixels are one output pixel: thinner posts would leave no label behind.
-    width = max(2, round(rng.uniform(0.1, 0.2) * float(camera.scale(distance))))
+    width = max(2, round(rng.uniform(0.12, 0.24) * float(camera.scale(distance))))
     line = [camera.point(x, 0.0, distance), camera.point(x, height, distance)]
     if arm:
         line.append(camera.point(x + arm, height + 0.2, distance))
@@ -121,7 +121,7 @@ def sign(
     canvas: Canvas, rng: np.random.Generator, camera: Camera, x: float, distance: float
 ) -> None:
     """A round, three-cornered or square plate, or a traffic light, on its post."""
-    up, size = rng.uniform(2.2, 3.2), rng.uniform(0.35, 0.6)
+    up, size = rng.uniform(2.2, 3.2), rng.uniform(0.4, 0.65)
     _post(canvas, rng, camera, (x, up, 0.0), distance)
     corners = int(rng.choice([3, 4, 4, 24]))
     tall = rng.choice([1.0, 1.0, 1.8])

@@ -96,7 +96,9 @@ def _along_pavements(
     canvas, rng, camera = paint
     things: list[Thing] = []
 
-    def place(kind: Callable[..., None], count: int, spread: tuple[float, float]) -> None:
+    def place(
+        kind: Callable[..., None], count: int, spread: tuple[float, float], farthest: float
+    ) -> None:
         for _ in range(count):
             left = rng.random() < 0.5
             kerb, wall = (
@@ -106,15 +108,15 @@ def _along_pavements(
             )
             x = kerb + (wall - kerb) * rng.uniform(*spread)
             # Uniform in 1 / distance, so that far and near ones share the picture's rows.
-            distance = 1.0 / rng.uniform(1 / 55, 1 / (camera.nearest * 1.4))
+            distance = 1.0 / rng.uniform(1 / farthest, 1 / (camera.nearest * 1.4))
             things.append((distance, partial(kind, *paint, x, distance)))
 
     leafy = rng.choice([0.5, 2.5, 7.0])
-    place(objects.tree, rng.poisson(leafy), (0.25, 1.5))
-    place(objects.pole, rng.poisson(1.6), (0.08, 0.25))
-    place(objects.sign, rng.poisson(1.3), (0.05, 0.3))
-    place(objects.person, rng.poisson(1.5), (-0.4, 0.9))
-    place(objects.clutter, rng.poisson(0.6), (0.1, 0.9))
+    place(objects.tree, rng.poisson(leafy), (0.25, 1.5), 55.0)
+    place(objects.pole, rng.poisson(1.6), (0.08, 0.25), 35.0)
+    place(objects.sign, rng.poisson(1.5), (0.05, 0.3), 30.0)
+    place(objects.person, rng.poisson(1.8), (-0.4, 0.9), 30.0)
+    place(objects.clutter, rng.poisson(0.6), (0.1, 0.9), 55.0)
     return things
 
 

@@ -8,6 +8,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
+from mmseg.datasets.transforms import RandomCrop
 from mmseg.registry import HOOKS
 
 from ..run_info import peak_memory_mib, write_run_info
@@ -62,6 +63,7 @@ class SemiHook(Hook):
                 f'the data set has {num_classes} classes, decode_head.num_classes is '
                 f'{model.num_classes}: set them alike'
             )
+        check_crop(model, dataset)
         write_run_info(runner)
 
     def after_train(self, runner: Runner) -> None:
@@ -94,7 +96,9 @@ class SemiHook(Hook):
         if self._first_bad is None:
             return
         iterations = self._first_bad.tolist()
-        bad = [(when, name) for when, name in zip(iterations, self._names, strict=True) if when >= 0]
+        bad = [
+            (when, name) for when, name in zip(iterations, self._names, strict=True) if when >= 0
+        ]
         if bad:
             when, name = min(bad, key=lambda pair: (pair[0], pair[1] == 'loss'))
             print_log('Training stopped; the last checkpoint on disk is from before.', 'current')
@@ -102,6 +106,27 @@ class SemiHook(Hook):
                 f'{name} is not finite at iteration {when + 1}: lower the learning rate, or resume '
                 'from the last checkpoint with other settings'
             )
+
+
+def check_crop(model, dataset) -> None:
+    """Refuses crops that are larger than the size to which images are padded.
+
+    Raises:
+        ValueError: Names the two keys.
+    """
+    preprocessor = model.data_preprocessor.data_preprocessor
+    size = getattr(preprocessor, 'size', None)
+    if size is None:
+        return
+    for branch in ('labelled', 'unlabelled'):
+        pipeline = getattr(getattr(dataset, branch, None), 'pipeline', None)
+        for step in getattr(pipeline, 'transforms', ()):
+            crop = getattr(step, 'crop_size', None)
+            if isinstance(step, RandomCrop) and (crop[0] > size[0] or crop[1] > size[1]):
+                raise ValueError(
+                    f'the {branch} pipeline crops {tuple(crop)}, data_preprocessor.size is '
+                    f'{tuple(size)}: a crop must fit into the padded image, set them alike'
+                )
 
 
 _MEND = {

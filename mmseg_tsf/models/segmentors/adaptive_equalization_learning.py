@@ -170,16 +170,12 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
         self, outputs: dict[str, NetworkOutput], batch: SemiBatch
     ) -> dict[str, Tensor]:
         student, pseudo = outputs['student'], batch.pseudo
-        losses, weight = self.teacher_student_loss(student.unlabelled, pseudo)
-        loss = losses
-        size = batch.labelled.shape[2:]
-        num = len(batch.labelled)
-        labelled = self.upsample(student.logits[:num].detach(), size)
+        loss, weight = self.teacher_student_loss(student.unlabelled, pseudo)
+        labelled = self.upsample(student.logits[: len(batch.labelled)], batch.labelled.shape[2:])
         if batch.info is not None:
             own = PseudoLabels(batch.info['labels'], batch.info['confidence'])
-            logits = self.upsample(student.logits[:num], size)
-            loss = loss + self.teacher_student_loss(logits, own)[0]
-        self.confidence_bank.update(labelled, ground_truth(batch.samples))
+            loss = loss + self.teacher_student_loss(labelled, own)[0]
+        self.confidence_bank.update(labelled.detach(), ground_truth(batch.samples))
         predicted = student.unlabelled.detach().argmax(dim=1)
         return {
             'loss_ts': self.weight * loss,
@@ -188,9 +184,7 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
             'student.agreement': (predicted == pseudo.labels).float().mean(),
         }
 
-    def teacher_student_loss(
-        self, logits: Tensor, pseudo: PseudoLabels
-    ) -> tuple[Tensor, Tensor]:
+    def teacher_student_loss(self, logits: Tensor, pseudo: PseudoLabels) -> tuple[Tensor, Tensor]:
         """Cross entropy to the teacher's labels (paper equation 2), sampled and weighted.
 
         Args:

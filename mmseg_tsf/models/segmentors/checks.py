@@ -21,9 +21,11 @@ def check_segmentor(cfg: dict) -> None:
     name = cfg.get('type')
     if segmentor is None:
         raise TypeError(f'segmentor type {name!r} is not registered; is its package imported?')
-    plain = segmentor.encode_decode is EncoderDecoder.encode_decode if isinstance(
-        segmentor, type
-    ) and issubclass(segmentor, EncoderDecoder) else False
+    plain = (
+        segmentor.encode_decode is EncoderDecoder.encode_decode
+        if isinstance(segmentor, type) and issubclass(segmentor, EncoderDecoder)
+        else False
+    )
     if not plain:
         raise TypeError(
             f'{name} can not be wrapped: the segmentor must be an EncoderDecoder with one '
@@ -56,7 +58,7 @@ def adapt_state_dict(model: torch.nn.Module, state_dict: dict, prefix: str) -> N
         for key in networks:
             value = state_dict.pop(key)
             for name in model.network_names:
-                state_dict[f'{prefix}{name}.{key[len(prefix):]}'] = value
+                state_dict[f'{prefix}{name}.{key[len(prefix) :]}'] = value
         if networks and len(model.learners) > 1:
             print_log(
                 'A plain checkpoint initialises all networks alike: cross supervision starts from '

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from mmengine.model import BaseModel
-from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from mmseg.utils import add_prefix
@@ -95,7 +94,9 @@ class SemiSegmentor(BaseModel):
     ) -> None:
         segmentor = copy.deepcopy(segmentor)
         own = segmentor.pop('data_preprocessor', None)
-        data_preprocessor = data_preprocessor or own or dict(type='SegDataPreProcessor', size_divisor=1)
+        data_preprocessor = (
+            data_preprocessor or own or dict(type='SegDataPreProcessor', size_divisor=1)
+        )
         if data_preprocessor.get('type') != 'SemiDataPreprocessor':
             data_preprocessor = dict(
                 type='SemiDataPreprocessor', data_preprocessor=data_preprocessor

@@ -1,0 +1,8 @@
+_base_ = './ael_mobilenet-v2-d16_deeplabv3plus_1xb8-20k_camvid_1-8-320x320.py'
+split = 'configs/_base_/splits/camvid/1-16'
+train_dataloader = dict(
+    dataset=dict(
+        labelled=dict(ann_file=split + '/labelled.txt'),
+        unlabelled=dict(ann_file=split + '/unlabelled.txt'),
+    )
+)

@@ -1,0 +1,17 @@
+_base_ = [
+    '../_base_/models/deeplabv3plus_mobilenet-v2-d16.py',
+    '../_base_/datasets/camvid_360x480.py',
+    '../_base_/schedules/adamw_20k.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(
+    type='TeacherStudentFriend',
+    segmentor=dict(data_preprocessor=dict(size=(320, 320))),
+    paste_exclude=(0, 1, 3, 5),  # sky, building, road, tree
+)
+train_dataloader = dict(batch_size=8, num_workers=4, dataset=dict(paste_prob=0.5))
+custom_hooks = [
+    dict(type='SemiHook'),
+    dict(type='MeanTeacherHook', decay=0.99),
+    dict(type='AdaptivePartnerHook'),
+]

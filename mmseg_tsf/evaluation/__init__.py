@@ -1,0 +1,5 @@
+"""Metrics."""
+
+from .class_iou import ClassIoUMetric
+
+__all__ = ['ClassIoUMetric']

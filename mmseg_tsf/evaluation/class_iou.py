@@ -1,0 +1,29 @@
+"""MMSeg's IoU metric with a value per class."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmseg.evaluation import IoUMetric
+from mmseg.registry import METRICS
+
+
+@METRICS.register_module()
+class ClassIoUMetric(IoUMetric):
+    """``IoUMetric`` that also returns ``IoU.<class>`` in percent, for tables and TensorBoard.
+
+    A class that neither the ground truth nor the prediction shows has no IoU and is left out.
+    """
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Adds the IoU of each class to the stock metrics."""
+        metrics = super().compute_metrics(results)
+        if not results:  # predictions were only written to files
+            return metrics
+        areas = [sum(parts) for parts in zip(*results, strict=True)]
+        per_class = self.total_area_to_metrics(*areas, self.metrics, self.nan_to_num, self.beta)[
+            'IoU'
+        ]
+        for name, value in zip(self.dataset_meta['classes'], per_class, strict=True):
+            if not np.isnan(value):
+                metrics[f'IoU.{name}'] = round(float(value) * 100, 2)
+        return metrics

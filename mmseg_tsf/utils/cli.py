@@ -1,0 +1,35 @@
+"""How a tool ends when its user has made a mistake."""
+
+from __future__ import annotations
+
+import os.path as osp
+import sys
+from collections.abc import Callable
+
+PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
+
+
+def run_tool(main: Callable[[], object]) -> None:
+    """Runs a tool; a refusal of ours becomes one sentence on stderr and exit status 2.
+
+    Registries re-raise what a component's constructor raised, so the first exception of the chain
+    counts. Anything that was not raised by this package's own checks keeps its traceback.
+
+    Args:
+        main: The tool's entry point.
+    """
+    try:
+        main()
+    except (FileNotFoundError, TypeError, ValueError) as error:
+        first = error
+        while first.__cause__ or first.__context__:
+            first = first.__cause__ or first.__context__
+        frame = first.__traceback__
+        while frame.tb_next:
+            frame = frame.tb_next
+        folder = osp.dirname(osp.abspath(frame.tb_frame.f_code.co_filename))
+        ours = folder.startswith(PACKAGE) or frame.tb_frame.f_globals.get('__name__') == '__main__'
+        if not ours:
+            raise
+        print(f'error: {first}', file=sys.stderr)
+        sys.exit(2)

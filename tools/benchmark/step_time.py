@@ -1,0 +1,255 @@
+"""Times training steps against the bare computation that they can not do without.
+
+Three things take turns in one process, so that a noisy machine troubles them alike:
+
+* the full step: batch from the loader, hooks, mixing, losses, backward, update, EMA;
+* the floor: forward (and backward) of the same networks on the same shapes, nothing else;
+* for Teacher-Student-Friend, the step composed the published way (AEL's loop with CPS + CutMix
+  bolted on): labelled and unlabelled images apart, the teacher on the labelled batch too, and
+  pseudo-labels of student and friend on both unlabelled images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import statistics
+import tempfile
+import time
+import warnings
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor
+
+import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
+from mmseg_tsf.engine.hooks.mean_teacher_hook import unwrap
+from mmseg_tsf.engine.run_info import peak_memory_mib
+from mmseg_tsf.models.mixing import box_mask, mix, random_boxes
+from mmseg_tsf.models.segmentors.semi_base import NetworkOutput, SemiBatch, SemiSegmentor
+from mmseg_tsf.models.utils import cross_pseudo_loss, weighted_cross_entropy
+from mmseg_tsf.utils import run_tool
+
+
+def now() -> float:
+    """Seconds, after the device has finished what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+class CallRecorder:
+    """Notes network, input shape and gradient mode of every backbone call of a step."""
+
+    def __init__(self, model: SemiSegmentor) -> None:
+        self.calls: list[tuple[str, tuple[int, ...], bool]] = []
+        for name in model.network_names:
+            getattr(model, name).backbone.register_forward_pre_hook(self._note(name))
+
+    def _note(self, name: str):
+        def hook(module, inputs):
+            self.calls.append((name, tuple(inputs[0].shape), torch.is_grad_enabled()))
+
+        return hook
+
+
+def run_floor(model: SemiSegmentor, calls: list, device: torch.device) -> None:
+    """Replays recorded calls: forward, and backward where there was gradient."""
+    for name, shape, with_grad in calls:
+        with torch.set_grad_enabled(with_grad):
+            _, logits = model.run(name, torch.randn(shape, device=device))
+            if with_grad:
+                logits.float().mean().backward()
+    model.zero_grad()
+
+
+def composed_losses(model: SemiSegmentor, inputs: dict, samples: dict) -> dict[str, Tensor]:
+    """Losses of AEL's loop with CPS + CutMix beside it, as the public codes compose them."""
+    labelled, images, partner = inputs['labelled'], inputs['unlabelled'], inputs['partner']
+    size, num = images.shape[2:], len(images)
+    both = torch.cat((images, partner))
+    mask = box_mask(random_boxes(num, device=images.device), size)
+    mixed = mix(mask, images, partner)
+    valid = torch.ones_like(mask)
+    targets = {}
+    for name in ('teacher', 'student', 'friend'):
+        labels = model.predict_logits(name, both).argmax(dim=1)
+        targets[name] = mix(mask, labels[:num], labels[num:])
+    on_labelled = model.predict_logits('teacher', labelled).argmax(dim=1)
+    losses, logits = {}, {}
+    for name in ('student', 'friend'):
+        features, raw = model.run(name, labelled)
+        batch = SemiBatch(labelled, samples['labelled'])
+        supervised = model.supervised_loss(name, NetworkOutput(features, raw, None), batch)
+        losses.update({f'{name}.{key}': value for key, value in supervised.items()})
+        logits[name] = model.upsample(model.run(name, mixed)[1], size)
+        if name == 'student':
+            upsampled = model.upsample(raw, size)
+            losses['loss_labelled'] = weighted_cross_entropy(upsampled, on_labelled)
+    losses['loss_ts'] = weighted_cross_entropy(logits['student'], targets['teacher'])
+    losses['loss_cps'] = weighted_cross_entropy(logits['student'], targets['friend'])
+    losses['loss_cps'] += weighted_cross_entropy(logits['friend'], targets['student'])
+    losses['agreement'] = cross_pseudo_loss(
+        logits['student'].detach(), logits['friend'].detach(), valid
+    )
+    return losses
+
+
+class StepTimer(Hook):
+    """Times each iteration of the runner, and the floor and the composed step after it."""
+
+    priority = 'LOWEST'
+
+    def __init__(self, warmup: int) -> None:
+        self.warmup = warmup
+        self.times: dict[str, list[float]] = dict(step=[], floor=[], composed=[])
+        self.host_syncs: int | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        model = unwrap(runner)
+        self.twin = copy.deepcopy(model)
+        self.twin.train()
+        self.recorder = CallRecorder(model)
+        optimizer = copy.deepcopy(runner.cfg.optim_wrapper)
+        runner_model, runner.model = runner.model, self.twin
+        self.twin_optim = runner.build_optim_wrapper(optimizer)
+        runner.model = runner_model
+        self.started = now()
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
+        times = dict(step=now() - self.started)
+        self.calls, self.recorder.calls = self.recorder.calls, []
+        device = next(self.twin.parameters()).device
+        began = now()
+        with runner.optim_wrapper.optim_context(runner.model):
+            run_floor(self.twin, self.calls, device)
+        times['floor'] = now() - began
+        if {'teacher', 'friend'} <= set(self.twin.network_names) and 'partner' in (
+            data_batch['inputs']
+        ):
+            times['composed'] = self.time_composed(data_batch)
+        if batch_idx >= self.warmup:
+            for key, value in times.items():
+                self.times[key].append(value)
+        self.started = now()
+
+    def time_composed(self, data_batch: dict) -> float:
+        """Seconds of one step composed the published way, update and per-tensor EMA included."""
+        began = now()
+        data = self.twin.data_preprocessor(data_batch, training=True)
+        with self.twin_optim.optim_context(self.twin):
+            losses = composed_losses(self.twin, data['inputs'], data['data_samples'])
+        total, _ = self.twin.parse_losses(losses)
+        self.twin_optim.update_params(total)
+        with torch.no_grad():
+            pairs = zip(self.twin.teacher.parameters(), self.twin.student.parameters(), strict=True)
+            for mine, theirs in pairs:
+                mine.mul_(0.99).add_(theirs, alpha=0.01)
+        return now() - began
+
+
+def count_host_syncs(runner: Runner) -> int | None:
+    """Times that one training step makes the host wait for the GPU; ``None`` on a CPU."""
+    if not torch.cuda.is_available():
+        return None
+    batch = next(runner.train_loop.dataloader_iterator)
+    for hook in runner.hooks:
+        hook.before_train_iter(runner, batch_idx=0, data_batch=batch)
+    torch.cuda.set_sync_debug_mode('warn')
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
+    finally:
+        torch.cuda.set_sync_debug_mode('default')
+    return sum('synchroniz' in str(warning.message) for warning in caught)
+
+
+def time_loader(runner: Runner, steps: int) -> float:
+    """Mean seconds per batch when nothing but the loader runs, past what it has prefetched."""
+    batches, loader = runner.train_loop.dataloader_iterator, runner.train_dataloader
+    for _ in range(1 + loader.num_workers * (loader.prefetch_factor or 0)):
+        next(batches)
+    began = time.perf_counter()
+    for _ in range(steps):
+        next(batches)
+    return (time.perf_counter() - began) / steps
+
+
+def benchmark(cfg: Config, steps: int, warmup: int) -> dict:
+    """Runs the benchmark.
+
+    Args:
+        cfg: A training config.
+        steps: Steps that count.
+        warmup: Steps before them that do not.
+
+    Returns:
+        dict: See the printed keys; times in seconds.
+    """
+    for key in ('val_cfg', 'val_dataloader', 'val_evaluator'):
+        cfg[key] = None
+    cfg.train_cfg.update(max_iters=steps + warmup)
+    with tempfile.TemporaryDirectory() as cfg.work_dir:
+        cfg.default_hooks.checkpoint = None
+        cfg.log_level = 'ERROR'
+        runner = Runner.from_cfg(cfg)
+        timer = StepTimer(warmup)
+        runner.register_hook(timer)
+        runner.train()
+        host_syncs = count_host_syncs(runner)
+        loader_time = time_loader(runner, steps)
+    median = {key: statistics.median(values) for key, values in timer.times.items() if values}
+    pairs = list(zip(timer.times['step'], timer.times['floor'], strict=True))
+    result = dict(
+        config=cfg.filename,
+        step_time=median['step'],
+        floor_time=median['floor'],
+        ratio_to_floor=statistics.median(step / floor for step, floor in pairs),
+        network_calls=len(timer.calls),
+        calls=[
+            f'{name} {list(shape)} {"grad" if g else "no grad"}' for name, shape, g in timer.calls
+        ],
+        loader_time=loader_time,
+        peak_memory_mib=peak_memory_mib(),
+        threads=torch.get_num_threads(),
+        steps=steps,
+    )
+    if timer.times['composed']:
+        composed = zip(timer.times['step'], timer.times['composed'], strict=True)
+        result['composed_time'] = median['composed']
+        result['ratio_to_composed'] = statistics.median(a / b for a, b in composed)
+    if host_syncs is not None:
+        result['host_syncs'] = host_syncs
+    return result
+
+
+def main(argv: list[str] | None = None) -> dict:
+    """Entry point."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog='example: python tools/benchmark/step_time.py configs/tsf/<config>.py --steps 20',
+    )
+    parser.add_argument('config', help='training config')
+    parser.add_argument('--json', help='write the result here, too')
+    parser.add_argument('--steps', type=int, default=10)
+    parser.add_argument('--warmup', type=int, default=3)
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    args = parser.parse_args(argv)
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    result = benchmark(cfg, args.steps, args.warmup)
+    text = json.dumps(result, indent=2)
+    print(text)
+    if args.json:
+        with open(args.json, 'w') as file:
+            file.write(text + '\n')
+    return result
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,158 @@
+"""The demo: a generated street, a supervised baseline, and Teacher-Student-Friend beside it.
+
+Generates the data set, trains both methods with the same labelled images, prints the IoU of each
+class and writes side-by-side pictures. Everything lies under ``work_dirs/demo``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+from PIL import Image, ImageDraw
+from rich.console import Console
+from rich.table import Table
+
+from mmseg_tsf.datasets.demo_street import CLASSES, PALETTE, generate
+from mmseg_tsf.utils import run_tool
+
+ROOT = Path('work_dirs/demo')
+METHODS = {'supervised': 'Supervised', 'tsf': 'TSF'}
+NUM_PICTURES = 6
+
+
+def find_config(method: str) -> Path:
+    """The demo config of a method.
+
+    Raises:
+        FileNotFoundError: The tool does not run in the project's root folder.
+    """
+    found = sorted(Path('configs', method).glob('*demo-street*.py'))
+    if not found:
+        raise FileNotFoundError(
+            f'configs/{method}/*demo-street*.py not found: run the demo from the root folder'
+        )
+    return found[0]
+
+
+def run(console: Console, title: str, log: Path, command: list[str]) -> None:
+    """Runs a tool with its output in a log file, showing the last training line now and then.
+
+    Raises:
+        ValueError: The tool failed.
+    """
+    began = time.perf_counter()
+    with open(log, 'w') as file, console.status(f'{title} ...') as status:
+        process = subprocess.Popen([sys.executable, *command], stdout=file, stderr=file)
+        while process.poll() is None:
+            time.sleep(1)
+            lines = [line for line in log.read_text().splitlines() if 'Iter(' in line]
+            if lines:
+                status.update(f'{title} ...{lines[-1].split("INFO -")[-1][:60]}')
+    if process.returncode:
+        raise ValueError(f'{title} failed with exit status {process.returncode}: see {log}')
+    console.print(f'{title}: {time.perf_counter() - began:.0f} s (log: {log})')
+
+
+def train_and_test(console: Console, method: str) -> dict[str, float]:
+    """Trains a method, tests its last checkpoint and keeps its predictions."""
+    config, folder = find_config(method), ROOT / method
+    folder.mkdir(parents=True, exist_ok=True)
+    # both methods train for as long as the config says, from the start
+    command = ['tools/train.py', str(config), '--work-dir', str(folder)]
+    run(console, f'Training {METHODS[method]}', folder / 'train.log', command)
+    checkpoint = (folder / 'last_checkpoint').read_text().strip()
+    command = ['tools/test.py', str(config), checkpoint, '--work-dir', str(folder)]
+    run(console, f'Testing {METHODS[method]}', folder / 'test.log', command)
+    return json.loads((folder / 'test_metrics.json').read_text())['metrics']
+
+
+def predict(method: str, images: list[Path]) -> list[np.ndarray]:
+    """Class maps ``(H, W)`` of a method's last checkpoint."""
+    from mmseg.apis import inference_model, init_model
+
+    config = Config.fromfile(find_config(method))
+    config.test_pipeline = [step for step in config.test_pipeline if 'Annot' not in step['type']]
+    checkpoint = (ROOT / method / 'last_checkpoint').read_text().strip()
+    model = init_model(config, checkpoint, device='cpu')
+    return [
+        inference_model(model, str(image)).pred_sem_seg.data.squeeze(0).numpy() for image in images
+    ]
+
+
+def paint(labels: np.ndarray) -> Image.Image:
+    """Colours of a class map; 255 is black."""
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(PALETTE)] = PALETTE
+    return Image.fromarray(table[labels])
+
+
+def write_pictures(folder: Path, scale: int = 3) -> Path:
+    """Writes one sheet: image, ground truth, supervised and TSF, one row per image.
+
+    Returns:
+        Path: The sheet.
+    """
+    images = sorted((ROOT / 'data/img_dir/val').iterdir())[:NUM_PICTURES]
+    masks = [ROOT / 'data/ann_dir/val' / (image.stem + '.png') for image in images]
+    columns = [[Image.open(image).convert('RGB') for image in images]]
+    columns.append([paint(np.asarray(Image.open(mask))) for mask in masks])
+    columns += [[paint(labels) for labels in predict(method, images)] for method in METHODS]
+    width, height = (side * scale for side in columns[0][0].size)
+    head, foot, gap = 24, 28, 6
+    size = (4 * (width + gap), head + NUM_PICTURES * (height + gap) + foot)
+    sheet = Image.new('RGB', size, 'white')
+    draw = ImageDraw.Draw(sheet)
+    for x, title in enumerate(('image', 'ground truth', 'supervised', 'TSF')):
+        draw.text((x * (width + gap) + 4, 5), title, fill='black')
+        for y, picture in enumerate(columns[x]):
+            picture = picture.resize((width, height), Image.Resampling.NEAREST)
+            sheet.paste(picture, (x * (width + gap), head + y * (height + gap)))
+    step = size[0] // len(CLASSES)
+    for i, name in enumerate(CLASSES):
+        top = size[1] - foot + 6
+        draw.rectangle((i * step + 4, top, i * step + 18, top + 14), fill=tuple(PALETTE[i]))
+        draw.text((i * step + 23, top + 1), name, fill='black')
+    folder.mkdir(parents=True, exist_ok=True)
+    sheet.save(folder / 'side_by_side.png')
+    return folder / 'side_by_side.png'
+
+
+def print_table(console: Console, metrics: dict[str, dict[str, float]]) -> None:
+    """IoU per class of both methods, and what TSF gains."""
+    table = Table(title='IoU on the validation streets, last checkpoint (%)')
+    for column in ('class', 'Supervised', 'TSF', 'gain'):
+        table.add_column(column, justify='left' if column == 'class' else 'right')
+    supervised, tsf = metrics['supervised'], metrics['tsf']
+    for name in (*(f'IoU.{name}' for name in CLASSES), 'mIoU'):
+        first, second = supervised.get(f'student/{name}', 0.0), tsf.get(f'teacher/{name}', 0.0)
+        if name == 'mIoU':
+            table.add_section()
+        row = (name.removeprefix('IoU.'), f'{first:.1f}', f'{second:.1f}', f'{second - first:+.1f}')
+        table.add_row(*row)
+    console.print(table)
+
+
+def main() -> None:
+    """Entry point."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
+    console = Console()
+    began = time.perf_counter()
+    generate(ROOT / 'data')
+    console.print(f'Demo street in {ROOT}/data: {time.perf_counter() - began:.0f} s')
+    metrics = {method: train_and_test(console, method) for method in METHODS}
+    print_table(console, metrics)
+    console.print(f'Pictures: {write_pictures(ROOT / "pictures")}')
+    console.print(f'In all {time.perf_counter() - began:.0f} s.')
+
+
+if __name__ == '__main__':
+    run_tool(main)

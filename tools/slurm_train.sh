@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Usage: [GPUS=.. GPUS_PER_NODE=.. CPUS_PER_TASK=.. SRUN_ARGS=..] tools/slurm_train.sh PARTITION JOB_NAME CONFIG [ARGS...]
+# GPUS is the number of processes of the whole job; ARGS go to tools/train.py.
+set -euo pipefail
+[[ $# -ge 3 ]] || { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }
+
+root="$(dirname "$0")/.."
+gpus_per_node="${GPUS_PER_NODE:-4}"
+# SRUN_ARGS holds several words.
+# shellcheck disable=SC2086
+PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" exec srun \
+  -p "$1" \
+  --job-name="$2" \
+  --gres="gpu:$gpus_per_node" \
+  --ntasks="${GPUS:-4}" \
+  --ntasks-per-node="$gpus_per_node" \
+  --cpus-per-task="${CPUS_PER_TASK:-5}" \
+  --kill-on-bad-exit=1 \
+  ${SRUN_ARGS:-} \
+  python -u "$root/tools/train.py" "$3" --launcher slurm "${@:4}"
