@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 
 PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
+TOOLS = osp.join(osp.dirname(PACKAGE), 'tools')
 
 
 def run_tool(main: Callable[[], object]) -> None:
     """Runs a tool; a refusal of ours becomes one sentence on stderr and exit status 2.
 
     Registries re-raise what a component's constructor raised, so the first exception of the chain
-    counts. Anything that was not raised by this package's own checks keeps its traceback.
+    counts. What was not raised by a check in this package or its tools keeps its traceback.
 
     Args:
         main: The tool's entry point.
@@ -28,8 +29,7 @@ def run_tool(main: Callable[[], object]) -> None:
         while frame.tb_next:
             frame = frame.tb_next
         folder = osp.dirname(osp.abspath(frame.tb_frame.f_code.co_filename))
-        ours = folder.startswith(PACKAGE) or frame.tb_frame.f_globals.get('__name__') == '__main__'
-        if not ours:
+        if not folder.startswith((PACKAGE, TOOLS)):
             raise
         print(f'error: {first}', file=sys.stderr)
         sys.exit(2)

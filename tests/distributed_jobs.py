@@ -1,0 +1,105 @@
+"""What two processes do for test_engine/test_distributed.py; importable by spawned processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from helpers import batch_for, build_model, freeze_norm, model_cfg
+from mmengine.model import MMDistributedDataParallel
+from mmengine.registry import init_default_scope
+from tiny_runs import make_runner, tiny_runner_cfg
+
+from mmseg_tsf.compat import start_cpu_process_group
+from mmseg_tsf.models.utils import ema_update
+
+PER_RANK = 2
+# no mixing and no weights per pixel: the mean over ranks is then the mean over the whole batch
+SMOOTH = dict(mt={}, cps=dict(ramp_share=0.0), supervised={})
+
+
+def steps(
+    method: str, rank: int, world_size: int, num_steps: int = 2, half: bool = False, **options
+) -> dict:
+    """Some optimiser steps on this rank's share of the batches; returns the state.
+
+    ``half`` leaves the second half of the doubled batch away.
+    """
+    model = build_model(method, pool=20, **options)
+    freeze_norm(model)
+    wrapped = model
+    if world_size > 1:
+        wrapped = MMDistributedDataParallel(module=model, broadcast_buffers=False)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.05)
+    size = 2 * PER_RANK // (2 if half else world_size)
+    share = slice(rank * size, (rank + 1) * size)
+    for step in range(num_steps):
+        inputs, samples = batch_for(model, num=2 * PER_RANK, seed=step)
+        inputs = {k: v[share] for k, v in inputs.items()}
+        samples = {k: v[share] for k, v in samples.items()}
+        for branch, own in samples.items():
+            for i, sample in enumerate(own):
+                first = 10 * (branch == 'partner') + share.start
+                sample.set_metainfo(dict(pool_idx=first + i))
+        torch.manual_seed(rank)
+        losses = wrapped(inputs, samples, mode='loss')
+        loss, _ = model.parse_losses(losses)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if model.has_teacher:
+            ema_update(model.teacher, model.student, 0.5)
+    return {k: v.clone() for k, v in model.state_dict().items()}
+
+
+def bank_options() -> dict:
+    """AEL with everything off that draws labelled pixels at random."""
+    return dict(num_steps=1, adaptive_copy_paste=False, momentum=0.5, min_presence=0.3)
+
+
+class Partners:
+    """Records which partners a rank got."""
+
+    def __init__(self, runner) -> None:
+        self.drawn: list = []
+        (hook,) = (h for h in runner.hooks if type(h).__name__ == 'AdaptivePartnerHook')
+        original = hook.before_train_iter
+
+        def before_train_iter(runner, batch_idx, data_batch=None):
+            original(runner, batch_idx, data_batch)
+            samples = data_batch['data_samples']['partner']
+            self.drawn.append([(s.cutmix_class, s.pool_idx) for s in samples])
+
+        hook.before_train_iter = before_train_iter
+
+
+def whole_run(root: Path, work_dir: Path) -> dict:
+    """A run as ``tools/train.py --launcher pytorch`` starts it on CPUs."""
+    cfg = tiny_runner_cfg(
+        'tsf',
+        root,
+        work_dir,
+        max_iters=3,
+        model=model_cfg('tsf', momentum=0.5),
+        launcher='pytorch',
+    )
+    start_cpu_process_group(cfg)
+    runner = make_runner(cfg)
+    partners = Partners(runner)
+    runner.train()
+    state = {k: v.clone() for k, v in runner.model.module.state_dict().items()}
+    return dict(state=state, partners=partners.drawn)
+
+
+def work(rank: int, root: str, out: str) -> None:
+    """Everything that needs two ranks."""
+    torch.set_num_threads(1)
+    init_default_scope('mmseg')
+    dist.init_process_group('gloo', init_method=f'file://{out}/rendezvous', rank=rank, world_size=2)
+    results = {method: steps(method, rank, 2, **more) for method, more in SMOOTH.items()}
+    results['banks'] = steps('tsf', rank, 2, **bank_options())
+    results['run'] = whole_run(Path(root), Path(out) / 'run')
+    torch.save(results, f'{out}/rank{rank}.pt')
+    dist.barrier()
+    dist.destroy_process_group()

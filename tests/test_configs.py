@@ -1,0 +1,118 @@
+"""Every config in ``configs/`` builds its model and takes one step at reduced size."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+import mmseg_tsf  # noqa: F401
+
+ROOT = Path(__file__).parents[1]
+LEAVES = sorted(path for path in (ROOT / 'configs').glob('[!_]*/*.py'))
+POOL, BATCH, SIZE = 10, 2, 64
+
+
+def small(value):
+    """The model's config with batch norm that needs no process group."""
+    if isinstance(value, dict):
+        value = {key: small(item) for key, item in value.items()}
+        return {**value, 'type': 'BN'} if value.get('type') == 'SyncBN' else value
+    if isinstance(value, (list, tuple)):
+        return type(value)(small(item) for item in value)
+    return value
+
+
+def make_batch(branches, num_classes):
+    """Random images and labels by branch."""
+    generator = torch.Generator().manual_seed(0)
+    inputs, data_samples = {}, {}
+    for branch in branches:
+        inputs[branch] = torch.randn(BATCH, 3, SIZE, SIZE, generator=generator)
+        labels = torch.randint(num_classes, (BATCH, 1, SIZE, SIZE), generator=generator)
+        if branch in ('unlabelled', 'partner'):
+            labels.fill_(255)
+        data_samples[branch] = [
+            SegDataSample(
+                gt_sem_seg=PixelData(data=label),
+                metainfo=dict(img_shape=(SIZE, SIZE), pool_idx=i, cutmix_class=i),
+            )
+            for i, label in enumerate(labels)
+        ]
+    return inputs, data_samples
+
+
+def test_there_are_configs_for_every_method():
+    assert {path.parent.name for path in LEAVES} >= {
+        'supervised',
+        'mean_teacher',
+        'cps',
+        'ael',
+        'tsf',
+    }
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+def test_one_step(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    cfg = Config.fromfile(str(path))
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(small(cfg.model.to_dict())).train()
+    if hasattr(model, 'class_bank'):
+        model.class_bank.resize(POOL)
+    losses = model.loss(*make_batch(model.required_branches, model.num_classes))
+    total, logged = model.parse_losses(losses)
+    assert all(torch.isfinite(torch.as_tensor(value)).all() for value in logged.values())
+    total.backward()
+    for name in model.learners:
+        weight = getattr(model, name).decode_head.conv_seg.weight
+        assert weight.grad is not None and weight.grad.abs().sum() > 0
+    if model.has_teacher:
+        assert all(parameter.grad is None for parameter in model.teacher.parameters())
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+def test_data_and_model_fit(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    cfg = Config.fromfile(str(path))
+    hooks = [hook.type for hook in cfg.custom_hooks]
+    dataset = cfg.train_dataloader.dataset
+    adaptive = cfg.model.type in ('AdaptiveEqualizationLearning', 'TeacherStudentFriend')
+    assert ('AdaptivePartnerHook' in hooks) == adaptive
+    assert (dataset.get('paste_prob') is not None) == adaptive
+    assert ('MeanTeacherHook' in hooks) == (adaptive or cfg.model.type == 'MeanTeacher')
+    assert (dataset.unlabelled is None) == (cfg.model.type == 'SupervisedOnly')
+    crops = [step.crop_size for step in dataset.labelled.pipeline if 'crop_size' in step]
+    assert crops == [cfg.model.segmentor.data_preprocessor.size]
+    for part in filter(None, (dataset.labelled, dataset.unlabelled)):
+        shipped = part.ann_file.startswith('configs/')
+        assert not shipped or (ROOT / part.ann_file).is_file()
+    if '_1-' in path.stem:
+        fraction = '1-' + path.stem.rsplit('_1-', 1)[1].split('-')[0]
+        assert f'/{fraction}/' in dataset.labelled.ann_file
+
+
+def test_metafiles_list_every_config_and_no_number_of_their_own():
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
+    folders = sorted({path.parent.name for path in LEAVES})
+    assert index == [f'configs/{folder}/metafile.yaml' for folder in folders]
+    path = ROOT / 'docs/results.json'
+    groups = json.loads(path.read_text())['groups'] if path.is_file() else []
+    measured = {}
+    for row in (row for group in groups for row in group['rows']):
+        measured.setdefault(row['config'], []).append(row['miou'])
+    listed = []
+    for metafile in index:
+        assert (ROOT / metafile).with_name('README.md').is_file()
+        for model in yaml.safe_load((ROOT / metafile).read_text())['Models']:
+            listed.append(model['Config'])
+            numbers = [result['Metrics']['mIoU'] for result in model['Results']]
+            assert numbers == measured.get(model['Config'], [])
+    assert sorted(listed) == sorted(path.relative_to(ROOT).as_posix() for path in LEAVES)

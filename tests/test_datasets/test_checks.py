@@ -1,0 +1,107 @@
+"""Bad input ends in one sentence, before training."""
+
+import shutil
+
+import numpy as np
+import pytest
+from mmseg.registry import DATASETS
+from PIL import Image
+from tiny_runs import part_cfg, semi_dataset_cfg
+
+
+def build(root, **options):
+    return DATASETS.build(semi_dataset_cfg(root, **options))
+
+
+class TestRefusals:
+    """Bad input ends in one sentence that names the file."""
+
+    def check(self, root, sentence, error=ValueError, **options):
+        with pytest.raises(error, match=sentence):
+            build(root, **options)
+
+    @pytest.mark.parametrize('name', ['labelled.txt', 'unlabelled.txt'])
+    def test_missing_list(self, own_data_root, name):
+        (own_data_root / name).unlink()
+        self.check(own_data_root, f'{name} does not exist', FileNotFoundError)
+
+    @pytest.mark.parametrize('name', ['labelled.txt', 'unlabelled.txt'])
+    def test_empty_list(self, own_data_root, name):
+        (own_data_root / name).write_text('\n')
+        self.check(own_data_root, f'{name} is empty')
+
+    def test_overlap(self, own_data_root):
+        with (own_data_root / 'unlabelled.txt').open('a') as file:
+            file.write('frame_3\n')
+        self.check(own_data_root, r'1 image\(s\) are in both .* \(frame_3\)')
+
+    @pytest.mark.parametrize('number', [1, 8])
+    def test_image_without_file(self, own_data_root, number):
+        (own_data_root / 'img' / f'frame_{number}.png').unlink()
+        self.check(own_data_root, f'frame_{number}.png does not exist', FileNotFoundError)
+
+    def test_labelled_image_without_mask(self, own_data_root):
+        (own_data_root / 'ann' / 'frame_2.png').unlink()
+        sentence = 'mask of a labelled image .*frame_2.png does not exist'
+        self.check(own_data_root, sentence, FileNotFoundError)
+
+    def test_labelled_data_without_mask_folder(self, own_data_root):
+        labelled = part_cfg(own_data_root, 'labelled.txt')
+        labelled['data_prefix'].pop('seg_map_path')
+        labelled['data_prefix']['seg_map_path'] = None
+        self.check(own_data_root, 'set data_prefix.seg_map_path', labelled=labelled)
+
+    def test_mask_of_another_size(self, own_data_root):
+        path = own_data_root / 'ann' / 'frame_4.png'
+        Image.fromarray(np.zeros((40, 47), np.uint8)).save(path)
+        self.check(own_data_root, 'frame_4.png is 47x40 pixels, its image 48x40')
+
+    def test_class_ids_outside_the_classes(self, own_data_root):
+        path = own_data_root / 'ann' / 'frame_0.png'
+        mask = np.asarray(Image.open(path)).copy()
+        mask[0, :2] = (4, 200)
+        mask[1] = 255
+        Image.fromarray(mask).save(path)
+        self.check(own_data_root, r'frame_0.png has the class ids \[4, 200\], but there are 4')
+
+    def test_unlabelled_masks_are_not_looked_at(self, own_data_root):
+        path = own_data_root / 'ann' / 'frame_9.png'
+        Image.fromarray(np.full((3, 3), 77, np.uint8)).save(path)
+        assert len(build(own_data_root)) == 7
+
+    @pytest.mark.parametrize('part', ['labelled', 'unlabelled'])
+    def test_folder_without_images(self, own_data_root, part):
+        """Zero images without a list: the sampler would look for an index for ever."""
+        (own_data_root / 'none').mkdir()
+        cfg = part_cfg(own_data_root, '')
+        cfg['data_prefix'] = dict.fromkeys(
+            ('img_path', 'seg_map_path'), str(own_data_root / 'none')
+        )
+        self.check(own_data_root, part, **{part: cfg})
+
+    def test_pipeline_without_packing(self, own_data_root):
+        unlabelled = part_cfg(own_data_root, 'unlabelled.txt')
+        unlabelled['pipeline'].pop()
+        self.check(own_data_root, 'must end with PackSegInputs', unlabelled=unlabelled)
+
+
+def spoiled_by_zero_label(root):
+    """Masks with 0 = void and ids 1 to 4, read with ``reduce_zero_label`` and fewer classes."""
+    shutil.rmtree(root / 'ann')
+    (root / 'ann').mkdir()
+    for name in (root / 'labelled.txt').read_text().split():
+        mask = np.arange(5, dtype=np.uint8).repeat(8).reshape(40, 1).repeat(48, 1)
+        Image.fromarray(mask).save(root / 'ann' / f'{name}.png')
+
+
+def test_zero_label_is_reduced_before_classes_are_selected(own_data_root):
+    """As MMSeg's LoadAnnotations does it: ids 1, 2 become classes 0, 1; the others are void."""
+    spoiled_by_zero_label(own_data_root)
+    names = ('road', 'sky', 'car', 'pole')
+    kind = type('TinyNamed', (DATASETS.get('BaseSegDataset'),), {'METAINFO': dict(classes=names)})
+    DATASETS.register_module(name='TinyNamed', module=kind, force=True)
+    cfg = part_cfg(own_data_root, 'labelled.txt', reduce_zero_label=True)
+    cfg.update(type='TinyNamed', metainfo=dict(classes=('road', 'sky')))
+    dataset = build(own_data_root, labelled=cfg, unlabelled=None)
+    label = dataset[5]['data_samples']['labelled'].gt_sem_seg.data
+    assert set(label.unique().tolist()) <= {0, 1, 255}

@@ -1,0 +1,62 @@
+"""Two gloo ranks against one process with the doubled batch."""
+
+import numpy as np
+import pytest
+import torch
+from distributed_jobs import SMOOTH, bank_options, steps, work
+
+from mmseg_tsf.models.mixing import draw_partners
+
+
+@pytest.fixture(scope='module')
+def ranks(data_root, tmp_path_factory) -> list[dict]:
+    """Results of both ranks."""
+    out = tmp_path_factory.mktemp('ranks')
+    torch.multiprocessing.spawn(work, (str(data_root), str(out)), nprocs=2)
+    return [torch.load(out / f'rank{rank}.pt', weights_only=False) for rank in range(2)]
+
+
+@pytest.mark.parametrize('method', SMOOTH)
+def test_two_ranks_equal_one_with_the_doubled_batch(ranks, method):
+    expected = steps(method, 0, 1, **SMOOTH[method])
+    for rank in ranks:
+        for name, value in rank[method].items():
+            torch.testing.assert_close(value, expected[name], rtol=1e-5, atol=1e-5, msg=name)
+
+
+def test_one_rank_alone_would_end_elsewhere(ranks):
+    """Else equality would tell nothing about the other rank's half."""
+    alone = steps('mt', 0, 1, half=True)
+    key = 'student.decode_head.conv_seg.weight'
+    assert (alone[key] - ranks[0]['mt'][key]).abs().max() > 1e-3
+
+
+def test_banks_are_those_of_all_ranks_together(ranks):
+    first, second = (rank['banks'] for rank in ranks)
+    for name in ('confidence_bank.confidence', 'class_bank.presence'):
+        assert torch.equal(first[name], second[name])
+    expected = steps('tsf', 0, 1, **bank_options())
+    assert torch.equal(first['class_bank.presence'], expected['class_bank.presence'])
+    name = 'confidence_bank.confidence'
+    torch.testing.assert_close(first[name], expected[name], rtol=1e-5, atol=1e-6)
+    # images 0-3 were unlabelled and 10-13 partners, two of each on either rank
+    shown = expected['class_bank.presence'].any(dim=0)
+    assert shown[[0, 1, 2, 3, 10, 11, 12, 13]].all()
+    assert shown.sum() == 8
+
+
+def test_a_run_of_two_ranks_stays_together(ranks):
+    first, second = (rank['run'] for rank in ranks)
+    own = [key for key in first['state'] if 'running_' in key and 'teacher' not in key]
+    for key, value in first['state'].items():
+        if '.bn.' in key and ('running_' in key):
+            continue  # every rank has its own batch statistics, as in plain DDP
+        assert torch.equal(value, second['state'][key]), key
+    assert any(not torch.equal(first['state'][k], second['state'][k]) for k in own)
+
+
+def test_partners_of_all_ranks_are_one_draw(ranks):
+    start = np.full(4, 0.5, np.float32), np.zeros((4, 7), bool)
+    for step in (0, 1):  # both were drawn from the banks as they start
+        together = ranks[0]['run']['partners'][step] + ranks[1]['run']['partners'][step]
+        assert together == draw_partners(*start, 4, np.random.default_rng((3, step)))

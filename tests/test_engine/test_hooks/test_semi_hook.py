@@ -1,0 +1,152 @@
+"""Refusals before training, seeding of the steps, and the end of a run that went wrong."""
+
+import json
+
+import pytest
+import torch
+from helpers import model_cfg, tiny_segmentor
+from mmengine.hooks import Hook
+from tiny_runs import make_runner, part_cfg, tiny_runner_cfg
+
+
+class Losses(Hook):
+    """Keeps the outputs of every iteration, and what the model knew of its progress."""
+
+    def __init__(self) -> None:
+        self.values: list = []
+        self.progress: list = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self.values.append({k: float(v) for k, v in outputs.items()})
+        self.progress.append(float(runner.model.progress))
+
+
+def train(cfg) -> Losses:
+    """Runs a config and returns its losses."""
+    runner = make_runner(cfg)
+    losses = Losses()
+    runner.register_hook(losses)
+    runner.train()
+    return losses
+
+
+@pytest.mark.parametrize('method', ['tsf', 'cps_cutmix'])
+def test_same_seed_same_losses(data_root, tmp_path, method):
+    runs = [
+        train(
+            tiny_runner_cfg(
+                method, data_root, tmp_path / str(i), max_iters=3, randomness=dict(seed=seed)
+            )
+        )
+        for i, seed in enumerate((1, 1, 2))
+    ]
+    assert runs[0].values == runs[1].values
+    assert runs[0].values != runs[2].values
+    assert runs[0].progress == pytest.approx([0, 1 / 3, 2 / 3])
+    info = json.loads((tmp_path / '0' / 'run_info.json').read_text())
+    assert (info['finished_iters'], info['seed'], info['batch_size']) == (3, 1, 2)
+    assert [info['lists'][b]['images'] for b in ('labelled', 'unlabelled')] == [5, 7]
+
+
+def refuse(root, tmp_path, method, sentence, change=None, error=ValueError, **options) -> None:
+    """Training must not start."""
+    cfg = tiny_runner_cfg(method, root, tmp_path, **options)
+    if change is not None:
+        change(cfg)
+    runner = make_runner(cfg)
+    losses = Losses()
+    runner.register_hook(losses)
+    with pytest.raises(error, match=sentence):
+        runner.train()
+    assert losses.values == []
+
+
+def test_missing_unlabelled_images(data_root, tmp_path):
+    def change(cfg):
+        cfg.train_dataloader.dataset.unlabelled = None
+
+    sentence = "MeanTeacher needs the branches labelled, unlabelled, but 'unlabelled' is missing"
+    refuse(data_root, tmp_path, 'mt', sentence, change)
+
+
+def test_missing_paste_branch(data_root, tmp_path):
+    def change(cfg):
+        cfg.train_dataloader.dataset.paste_prob = None
+
+    refuse(data_root, tmp_path, 'tsf', "'paste' is missing: set SemiDataset.paste_prob", change)
+
+
+def test_missing_partner_hook(data_root, tmp_path):
+    hooks = [dict(type='SemiHook'), dict(type='MeanTeacherHook')]
+    sentence = "'partner' is missing: add dict.type='AdaptivePartnerHook'"
+    refuse(data_root, tmp_path, 'tsf', sentence, custom_hooks=hooks)
+
+
+def test_missing_mean_teacher_hook(data_root, tmp_path):
+    hooks = [dict(type='SemiHook'), dict(type='AdaptivePartnerHook', num_workers=0)]
+    sentence = "TeacherStudentFriend has a teacher: add dict.type='MeanTeacherHook'"
+    refuse(data_root, tmp_path, 'tsf', sentence, custom_hooks=hooks)
+
+
+def test_plain_data_set(data_root, tmp_path):
+    def change(cfg):
+        cfg.train_dataloader.dataset = part_cfg(data_root, 'labelled.txt')
+        cfg.train_dataloader.sampler.type = 'InfiniteSampler'
+
+    refuse(data_root, tmp_path, 'supervised', "'labelled' is missing: wrap the training", change)
+
+
+def test_other_number_of_classes(data_root, tmp_path):
+    model = model_cfg('tsf', tiny_segmentor(num_classes=7))
+    sentence = 'the data set has 4 classes, decode_head.num_classes is 7'
+    refuse(data_root, tmp_path, 'tsf', sentence, model=model)
+
+
+def test_crop_larger_than_the_padded_image(data_root, tmp_path):
+    segmentor = tiny_segmentor()
+    segmentor['data_preprocessor']['size'] = (32, 24)
+    sentence = r'the labelled pipeline crops \(32, 32\), data_preprocessor.size is \(32, 24\)'
+    refuse(data_root, tmp_path, 'cps', sentence, model=model_cfg('cps', segmentor))
+
+
+class Poison(Hook):
+    """Makes the friend's weights infinite before an iteration."""
+
+    def __init__(self, iteration: int) -> None:
+        self.iteration = iteration
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        if batch_idx == self.iteration:
+            with torch.no_grad():
+                runner.model.friend.decode_head.conv_seg.weight.fill_(float('nan'))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(data_root, tmp_path):
+    cfg = tiny_runner_cfg('tsf', data_root, tmp_path, max_iters=8)
+    cfg.default_hooks.checkpoint = dict(
+        type='CheckpointHook', by_epoch=False, interval=2, max_keep_ckpts=1
+    )
+    runner = make_runner(cfg)
+    losses = Losses()
+    runner.register_hook(losses)
+    runner.register_hook(Poison(5))
+    sentence = r'friend.decode.loss_ce is not finite at iteration 6'
+    with pytest.raises(ValueError, match=sentence):
+        runner.train()
+    assert len(losses.values) == 5
+    assert [path.name for path in tmp_path.glob('*.pth')] == ['iter_4.pth']
+    state = torch.load(tmp_path / 'iter_4.pth', weights_only=False)['state_dict']
+    assert all(value.isfinite().all() for value in state.values())
+
+
+def test_checkpoint_is_refused_when_the_last_look_was_long_ago(data_root, tmp_path):
+    """On a GPU losses are looked at rarely, but always before a checkpoint is written."""
+    runner = make_runner(tiny_runner_cfg('cps', data_root, tmp_path, max_iters=1))
+    runner.train()
+    (hook,) = (h for h in runner.hooks if type(h).__name__ == 'SemiHook')
+    hook._first_bad = torch.full_like(hook._first_bad, -1)
+    runner.save_checkpoint(str(tmp_path), 'good.pth', by_epoch=False)
+    hook._first_bad[hook._names.index('loss_cps')] = 6
+    with pytest.raises(ValueError, match='loss_cps is not finite at iteration 7'):
+        runner.save_checkpoint(str(tmp_path), 'bad.pth', by_epoch=False)
+    assert not (tmp_path / 'bad.pth').exists()

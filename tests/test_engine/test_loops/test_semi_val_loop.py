@@ -1,0 +1,79 @@
+"""Each network's metrics under its name, equal to evaluating it alone."""
+
+import pytest
+import torch
+from helpers import build_model
+from tiny_runs import make_runner, tiny_runner_cfg, validation_cfg
+
+NETWORKS = ('teacher', 'student', 'friend')
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory) -> str:
+    """Three networks that differ."""
+    model = build_model('tsf', pool=7)
+    path = tmp_path_factory.mktemp('weights') / 'tsf.pth'
+    torch.save(dict(state_dict=model.state_dict(), meta=dict()), path)
+    return str(path)
+
+
+def runner_of(root, work_dir, checkpoint, **loop):
+    cfg = tiny_runner_cfg('tsf', root, work_dir, load_from=checkpoint, **validation_cfg(root))
+    cfg.val_cfg = dict(loop)
+    return make_runner(cfg)
+
+
+def test_metrics_equal_those_of_each_network_alone(data_root, tmp_path, checkpoint):
+    runner = runner_of(data_root, tmp_path / 'all', checkpoint, type='SemiValLoop')
+    metrics = runner.val()
+    assert {key.split('/')[0] for key in metrics} == set(NETWORKS)
+    assert runner.model.predict_on == 'teacher'
+    values = []
+    for name in NETWORKS:
+        alone = runner_of(data_root, tmp_path / name, checkpoint, type='ValLoop')
+        alone.model.predict_on = name
+        expected = alone.val()
+        assert {f'{name}/{k}': v for k, v in expected.items()} == {
+            k: v for k, v in metrics.items() if k.startswith(name)
+        }
+        values.append(expected['mIoU'])
+    assert len(set(values)) > 1  # the networks do differ
+
+
+def test_only_the_networks_asked_for_are_reported(data_root, tmp_path, checkpoint):
+    runner = runner_of(
+        data_root, tmp_path, checkpoint, type='SemiValLoop', networks=['friend', 'student']
+    )
+    assert {key.split('/')[0] for key in runner.val()} == {'friend', 'student'}
+
+
+def test_test_loop_reports_the_same(data_root, tmp_path, checkpoint):
+    validation = validation_cfg(data_root)
+    test = {key.replace('val_', 'test_'): value for key, value in validation.items()}
+    test['test_cfg'] = dict(type='SemiTestLoop')
+    cfg = tiny_runner_cfg(
+        'tsf', data_root, tmp_path / 'test', load_from=checkpoint, **validation, **test
+    )
+    runner = make_runner(cfg)
+    metrics = runner.test()
+    expected = runner_of(data_root, tmp_path / 'val', checkpoint, type='SemiValLoop').val()
+    assert metrics == expected
+
+
+def test_wrong_network_name_is_refused(data_root, tmp_path, checkpoint):
+    runner = runner_of(data_root, tmp_path, checkpoint, type='SemiValLoop', networks=['tutor'])
+    with pytest.raises(ValueError, match="'tutor': TeacherStudentFriend has the networks teacher"):
+        runner.val()
+
+
+def test_validation_within_training_changes_nothing_and_can_pick_the_best(data_root, tmp_path):
+    states = []
+    for name, more in (('without', {}), ('with', validation_cfg(data_root))):
+        cfg = tiny_runner_cfg('tsf', data_root, tmp_path / name, max_iters=4, **more)
+        cfg.train_cfg.val_interval = 2
+        cfg.default_hooks.checkpoint.save_best = 'teacher/mIoU' if more else None
+        runner = make_runner(cfg)
+        runner.train()
+        states.append({k: v.clone() for k, v in runner.model.state_dict().items()})
+    assert all(torch.equal(states[0][k], v) for k, v in states[1].items())
+    assert len(list((tmp_path / 'with').rglob('best_teacher_mIoU_iter_*.pth'))) == 1

@@ -1,0 +1,240 @@
+"""The methods' own losses against plain arithmetic, their gradients and the padding."""
+
+import math
+
+import pytest
+import torch
+from helpers import (
+    NUM_CLASSES,
+    SIZE,
+    batch_for,
+    build_model,
+    freeze_norm,
+    make_batch,
+    tiny_segmentor,
+)
+
+from mmseg_tsf.models.utils import PseudoLabels
+
+
+def gradients(model, loss) -> dict:
+    """Largest gradient of a loss by network."""
+    model.zero_grad(set_to_none=True)
+    loss.backward(retain_graph=True)
+    return {
+        name: max(
+            (
+                float(p.grad.abs().max())
+                for p in getattr(model, name).parameters()
+                if p.grad is not None
+            ),
+            default=0.0,
+        )
+        for name in model.network_names
+    }
+
+
+@pytest.mark.parametrize('consistency_on_labelled', [False, True])
+def test_tsf_sends_each_loss_to_whom_it_belongs(consistency_on_labelled):
+    model = build_model('tsf', consistency_on_labelled=consistency_on_labelled)
+    losses = model.loss(*batch_for(model))
+    from_teacher = gradients(model, losses['loss_ts'])
+    assert from_teacher['student'] > 0
+    assert from_teacher['friend'] == from_teacher['teacher'] == 0.0
+    from_peers = gradients(model, losses['loss_cps'])
+    assert from_peers['student'] > 0
+    assert from_peers['friend'] > 0
+    assert from_peers['teacher'] == 0.0
+    supervised = gradients(model, losses['friend.decode.loss_ce'])
+    assert supervised['friend'] > 0
+    assert supervised['student'] == 0.0
+
+
+def plain_teacher_student(logits, pseudo, gamma, threshold, rate, uniform) -> float:
+    """AEL's loss one pixel at a time; ``uniform`` holds the Bernoulli draws."""
+    total = norm = 0.0
+    n, _, height, width = logits.shape
+    for i in range(n):
+        for row in range(height):
+            for col in range(width):
+                label = int(pseudo.labels[i, row, col])
+                confidence = float(pseudo.confidence[i, row, col])
+                values = logits[i, :, row, col].double().tolist()
+                predicted = values.index(max(values))
+                keep = float(uniform[i, row, col]) < float(rate[predicted])
+                if label == 255 or confidence < threshold or not keep:
+                    continue
+                weight = confidence**gamma
+                log_total = math.log(sum(math.exp(v) for v in values))
+                total += weight * (log_total - values[label])
+                norm += weight
+    return total / norm
+
+
+@pytest.mark.parametrize('gamma', [1.0, 2.0])
+@pytest.mark.parametrize('threshold', [0.0, 0.5])
+@pytest.mark.parametrize('sampling', [False, True])
+@pytest.mark.parametrize('reweighting', [False, True])
+def test_teacher_student_loss_equals_a_plain_loop(gamma, threshold, sampling, reweighting):
+    model = build_model(
+        'ael',
+        gamma=gamma,
+        threshold=threshold,
+        equalization_sampling=sampling,
+        dynamic_reweighting=reweighting,
+    )
+    model.confidence_bank.confidence.copy_(torch.tensor([0.9, 0.2, 0.6, 0.8]))
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, NUM_CLASSES, 7, 9, generator=generator)
+    labels = torch.randint(NUM_CLASSES, (2, 7, 9), generator=generator)
+    confidence = torch.rand(2, 7, 9, generator=generator)
+    labels[0, :2] = 255
+    confidence[0, :2] = 0
+    pseudo = PseudoLabels(labels, confidence)
+    torch.manual_seed(11)
+    loss, weight = model.teacher_student_loss(logits, pseudo)
+    torch.manual_seed(11)
+    uniform = torch.rand(2, 7, 9) if sampling else torch.zeros(2, 7, 9)
+    rate = torch.tensor([0.1, 0.8, 0.4, 0.2]) / 0.8 if sampling else torch.ones(NUM_CLASSES)
+    expected = plain_teacher_student(
+        logits, pseudo, gamma if reweighting else 0.0, threshold, rate, uniform
+    )
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+    assert (weight[confidence < threshold] == 0).all()
+
+
+def test_pixels_are_kept_at_the_rate_of_the_class_that_the_student_predicts():
+    model = build_model('ael', dynamic_reweighting=False)
+    model.confidence_bank.confidence.copy_(torch.tensor([0.9, 0.2, 0.6, 0.8]))
+    predicted = torch.randint(NUM_CLASSES, (1, 200, 200))
+    logits = torch.nn.functional.one_hot(predicted, NUM_CLASSES).permute(0, 3, 1, 2).float()
+    pseudo = PseudoLabels((predicted + 1) % NUM_CLASSES, torch.ones(1, 200, 200))
+    torch.manual_seed(0)
+    _, weight = model.teacher_student_loss(logits, pseudo)
+    kept = [float(weight[predicted == k].mean()) for k in range(NUM_CLASSES)]
+    assert kept == pytest.approx([0.125, 1.0, 0.5, 0.25], abs=0.02)
+
+
+def test_mean_teacher_is_the_squared_difference_on_all_images():
+    model = build_model('mt')
+    freeze_norm(model)
+    inputs, samples = batch_for(model)
+    loss = model.loss(inputs, samples)['loss_consistency']
+    images = torch.cat((inputs['labelled'], inputs['unlabelled']))
+    with torch.no_grad():
+        student, teacher = (
+            model.predict_logits(name, images).softmax(dim=1) for name in ('student', 'teacher')
+        )
+    expected = 10.0 * ((student - teacher) ** 2).sum() / student.numel()
+    torch.testing.assert_close(loss.detach(), expected)
+
+
+def test_cutmix_is_scaled_by_the_share_of_sure_pixels():
+    model = build_model('mt_cutmix', threshold=0.35)
+    freeze_norm(model)
+    inputs, samples = batch_for(model)
+    torch.manual_seed(0)
+    losses = model.loss(inputs, samples)
+    torch.manual_seed(0)
+    batch = model.prepare(inputs, samples)
+    with torch.no_grad():
+        student = model.predict_logits('student', batch.unlabelled).softmax(dim=1)
+    teacher = batch.info['teacher']
+    sure = (teacher.max(dim=1).values >= 0.35).float().mean()
+    assert 0 < sure < 1
+    difference = (student - teacher).square().sum(dim=1).mean()
+    torch.testing.assert_close(losses['loss_consistency'].detach(), sure * difference)
+    torch.testing.assert_close(losses['teacher.sure'], sure)
+
+
+def test_cross_supervision_covers_labelled_images_without_cutmix_only():
+    model = build_model('cps')
+    freeze_norm(model)
+    inputs, samples = batch_for(model)
+    losses = model.loss(inputs, samples)
+    images = torch.cat((inputs['labelled'], inputs['unlabelled']))
+    with torch.no_grad():
+        logits = [model.predict_logits(name, images) for name in ('student', 'friend')]
+    expected = sum(
+        torch.nn.functional.cross_entropy(a, b.argmax(dim=1)) for a, b in (logits, logits[::-1])
+    )
+    torch.testing.assert_close(losses['loss_cps'].detach(), 1.5 * expected)
+    model = build_model('cps_cutmix')
+    before = float(model.loss(inputs, samples)['loss_cps'].detach())
+    torch.manual_seed(0)
+    assert before > 0
+
+
+@pytest.mark.parametrize(
+    ('share', 'progress', 'expected'),
+    [(0.1, 0.0, 0.0), (0.1, 0.05, 0.5), (0.1, 0.1, 1.0), (0.1, 0.9, 1.0), (0.0, 0.0, 1.0)],
+)
+@pytest.mark.parametrize('method', ['cps', 'tsf'])
+def test_ramp_is_linear_and_scales_cross_supervision_alone(method, share, progress, expected):
+    model = build_model(method, ramp_share=share)
+    batch = batch_for(model)
+
+    def losses_at(value):
+        model.progress.fill_(value)
+        if method == 'tsf':
+            model.confidence_bank.confidence.fill_(0.5)
+        torch.manual_seed(0)
+        inputs, samples = make_batch(model.required_branches)
+        return model.loss(inputs, samples)
+
+    assert batch
+    assert float(model.ramp(share)) == 1.0  # outside of a run the weight is full
+    full, now = losses_at(1.0), losses_at(progress)
+    assert float(now['loss_cps'].detach()) == pytest.approx(
+        expected * float(full['loss_cps'].detach()), rel=1e-4
+    )
+    if method == 'tsf':
+        torch.testing.assert_close(now['loss_ts'], full['loss_ts'])
+
+
+PADDED = ['mt', 'mt_cutmix', 'cps', 'cps_cutmix', 'ael', 'ael_random', 'tsf']
+
+
+@pytest.mark.parametrize('method', PADDED)
+def test_padding_teaches_nothing(method):
+    """On a network whose pixels are independent, the content of the padding changes no loss."""
+    options = dict(threshold=0.0) if method == 'mt_cutmix' else {}
+    model = build_model(method, tiny_segmentor(pointwise=True), **options)
+    freeze_norm(model)
+    results = []
+    for filling in (0.0, 5.0):
+        inputs, samples = batch_for(model)
+        for branch, height, width in (('unlabelled', SIZE, 20), ('partner', 24, SIZE)):
+            if branch not in inputs:
+                continue
+            inputs[branch][:, :, height:] = filling
+            inputs[branch][:, :, :, width:] = filling
+            for sample in samples[branch]:
+                sample.set_metainfo(dict(img_shape=(height, width)))
+        if hasattr(model, 'confidence_bank'):
+            model.confidence_bank.confidence.fill_(0.5)
+        torch.manual_seed(0)
+        losses = model.loss(inputs, samples)
+        results.append({k: v.detach() for k, v in losses.items() if k.startswith('loss_')})
+    for name, value in results[0].items():
+        torch.testing.assert_close(value, results[1][name], msg=f'{name} looks at the padding')
+
+
+@pytest.mark.parametrize('method', ['ael', 'tsf'])
+def test_a_single_sigmoid_channel_finds_components_of_both_classes(method):
+    """Class 1 is where the logit is positive; its component's box is what gets pasted."""
+    loss = dict(type='CrossEntropyLoss', use_sigmoid=True)
+    head = dict(num_classes=2, out_channels=1, threshold=0.5, loss_decode=loss)
+    model = build_model(method, tiny_segmentor(**head), adaptive_copy_paste=False)
+    inputs, samples = make_batch(model.required_branches, num_classes=2)
+    inputs['unlabelled'].fill_(0)
+    inputs['partner'].fill_(1)
+    for sample in samples['partner']:
+        sample.set_metainfo(dict(cutmix_class=1))
+    logits = torch.full((4, 1, 16, 16), -1.0)
+    logits[:, :, 4:8, 2:12] = 1.0
+    model.run = lambda name, images: (None, logits)
+    pasted = model.prepare(inputs, samples).unlabelled == 1
+    expected = torch.zeros_like(pasted)
+    expected[:, :, 8:16, 4:24] = True
+    assert torch.equal(pasted, expected)

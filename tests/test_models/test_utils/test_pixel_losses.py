@@ -1,0 +1,98 @@
+"""Pseudo-labels and losses against plain loops."""
+
+import math
+
+import pytest
+import torch
+
+from mmseg_tsf.models.utils import cross_pseudo_loss, pseudo_labels, weighted_cross_entropy
+
+
+def make_logits(seed: int, requires_grad: bool = False):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(2, 4, 5, 6, generator=generator).requires_grad_(requires_grad)
+
+
+def make_labels(seed: int = 9):
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(4, (2, 5, 6), generator=generator)
+    labels[0, 0] = 255
+    labels[1, :, 3] = 255
+    return labels
+
+
+def log_softmax(values: list) -> list:
+    total = math.log(sum(math.exp(v) for v in values))
+    return [v - total for v in values]
+
+
+def plain_cross_entropy(logits, labels, weight=None) -> float:
+    total = norm = 0.0
+    for n, row, col in torch.cartesian_prod(*(torch.arange(s) for s in labels.shape)).tolist():
+        label = int(labels[n, row, col])
+        if label == 255:
+            continue
+        w = 1.0 if weight is None else float(weight[n, row, col])
+        total -= w * log_softmax(logits[n, :, row, col].tolist())[label]
+        norm += w
+    return total / norm
+
+
+def test_weighted_cross_entropy_equals_a_plain_loop():
+    logits, labels = make_logits(0), make_labels()
+    weight = torch.rand(2, 5, 6, generator=torch.Generator().manual_seed(1))
+    for w in (None, weight):
+        expected = plain_cross_entropy(logits, labels, w)
+        assert float(weighted_cross_entropy(logits, labels, w)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_weighted_cross_entropy_of_nothing_is_zero_with_finite_gradient():
+    logits = make_logits(0, requires_grad=True)
+    ignored = torch.full((2, 5, 6), 255)
+    for labels, weight in ((ignored, None), (make_labels(), torch.zeros(2, 5, 6))):
+        loss = weighted_cross_entropy(logits, labels, weight)
+        loss.backward()
+        assert float(loss.detach()) == 0.0
+        assert torch.equal(logits.grad, torch.zeros_like(logits))
+
+
+def test_scaling_the_weight_does_not_scale_the_loss():
+    logits, labels = make_logits(0), make_labels()
+    weight = torch.rand(2, 5, 6)
+    torch.testing.assert_close(
+        weighted_cross_entropy(logits, labels, weight),
+        weighted_cross_entropy(logits, labels, 7 * weight),
+    )
+
+
+def test_pseudo_labels_are_argmax_and_softmax_and_never_padding():
+    logits = make_logits(2)
+    valid = torch.ones(2, 5, 6, dtype=torch.bool)
+    valid[0, 3:] = False
+    valid[1, :, 4:] = False
+    pseudo = pseudo_labels(logits, valid)
+    best, labels = logits.softmax(dim=1).max(dim=1)
+    assert torch.equal(pseudo.labels[valid], labels[valid])
+    torch.testing.assert_close(pseudo.confidence[valid], best[valid])
+    assert (pseudo.labels[~valid] == 255).all()
+    assert (pseudo.confidence[~valid] == 0).all()
+
+
+def test_cross_pseudo_loss_equals_a_plain_loop():
+    a, b = make_logits(3), make_logits(4)
+    valid = torch.ones(2, 5, 6, dtype=torch.bool)
+    valid[0, :, :2] = False
+    label_a, label_b = (x.argmax(dim=1).masked_fill(~valid, 255) for x in (a, b))
+    expected = plain_cross_entropy(a, label_b) + plain_cross_entropy(b, label_a)
+    assert float(cross_pseudo_loss(a, b, valid)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_cross_pseudo_loss_sends_no_gradient_through_the_labels():
+    a, b = make_logits(3, requires_grad=True), make_logits(4, requires_grad=True)
+    valid = torch.ones(2, 5, 6, dtype=torch.bool)
+    cross_pseudo_loss(a, b, valid).backward()
+    # gradient of CE(a, fixed labels) alone: (softmax - one-hot) / number of pixels
+    for own, other in ((a, b), (b, a)):
+        target = torch.nn.functional.one_hot(other.detach().argmax(dim=1), 4).permute(0, 3, 1, 2)
+        expected = (own.detach().softmax(dim=1) - target) / valid.sum()
+        torch.testing.assert_close(own.grad, expected)

@@ -1,0 +1,177 @@
+"""``tools/export_segmentor.py``: the exported pair is plain, complete and exact."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import HistoryBuffer
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+from mmseg_tsf.datasets.demo_street import DemoStreetDataset
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / 'configs/tsf/tsf_r18-tiny-d8_deeplabv3plus_1xb4_demo-street-96x96.py'
+
+# Runs where this package can not be imported.
+PLAIN = """
+import sys
+sys.modules['mmseg_tsf'] = None
+import numpy as np, torch
+from mmseg.apis import inference_model, init_model
+torch.set_num_threads(1)
+model = init_model('out.py', 'out.pth', device='cpu')
+result = inference_model(model, np.load('image.npy'))
+assert result.pred_sem_seg.data.shape == (1, 96, 128), result.pred_sem_seg.data.shape
+assert model.dataset_meta['classes'][0] == 'sky'
+with torch.no_grad():
+    logits = model(torch.load('inputs.pt'), mode='tensor')
+torch.save((logits, result.pred_sem_seg.data), 'outputs.pt')
+"""
+
+
+@pytest.fixture(scope='module')
+def tool():
+    spec = importlib.util.spec_from_file_location('export', ROOT / 'tools/export_segmentor.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope='module')
+def cfg():
+    return Config.fromfile(str(CONFIG))
+
+
+@pytest.fixture(scope='module')
+def model(cfg):
+    """A wrapper whose networks differ in weights and in BN statistics."""
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model).eval()
+    for name, buffer in model.named_buffers():
+        if name.endswith(('running_mean', 'running_var')):
+            buffer.uniform_(0.5, 1.5)
+    return model
+
+
+@pytest.fixture
+def checkpoint(cfg, model, tmp_path):
+    """A checkpoint with what mmengine puts in besides the weights."""
+    history = HistoryBuffer([1.0, 2.0], [1, 1])
+    path = tmp_path / 'iter_2.pth'
+    torch.save(
+        dict(
+            meta=dict(cfg=cfg.pretty_text, iter=2, dataset_meta=dict(DemoStreetDataset.METAINFO)),
+            state_dict=model.state_dict(),
+            message_hub=dict(log_scalars={'train/loss': history}),
+        ),
+        path,
+    )
+    return path
+
+
+@pytest.mark.parametrize('network', ['teacher', 'student', 'friend'])
+def test_weights_are_those_of_the_network(tool, model, checkpoint, tmp_path, network):
+    tool.main([str(checkpoint), str(tmp_path / 'out.pth'), '--network', network])
+    exported = torch.load(tmp_path / 'out.pth', weights_only=True)
+    expected = getattr(model, network).state_dict()
+    assert exported['state_dict'].keys() == expected.keys()
+    assert all(torch.equal(exported['state_dict'][key], value) for key, value in expected.items())
+
+
+def test_pair_predicts_exactly_without_this_package(tool, model, checkpoint, tmp_path):
+    tool.main([str(checkpoint), str(tmp_path / 'out.pth')])
+    image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    inputs = torch.randn(1, 3, 96, 128, generator=torch.Generator().manual_seed(0))
+    np.save(tmp_path / 'image.npy', image)
+    torch.save(inputs, tmp_path / 'inputs.pt')
+    run = subprocess.run(
+        [sys.executable, '-c', PLAIN], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    logits, prediction = torch.load(tmp_path / 'outputs.pt')
+    with torch.no_grad():
+        assert torch.equal(model(inputs, mode='tensor'), logits)
+        data = dict(inputs=[torch.from_numpy(image).permute(2, 0, 1)], data_samples=None)
+        batch = model.data_preprocessor(data, False)
+        expected = model.teacher.encode_decode(batch['inputs'], [dict(img_shape=(96, 128))])
+    assert torch.equal(prediction, expected.argmax(dim=1))
+
+
+def test_config_is_plain(tool, checkpoint, tmp_path):
+    tool.main([str(checkpoint), str(tmp_path / 'out.pth')])
+    text = (tmp_path / 'out.py').read_text()
+    words = ('mmseg_tsf', 'custom_imports', 'Semi', 'DemoStreet', 'ClassIoU', 'init_cfg')
+    words += ('train_dataloader', 'train_pipeline', 'custom_hooks', 'optim_wrapper')
+    assert not [word for word in words if word in text]
+    cfg = Config.fromfile(str(tmp_path / 'out.py'))
+    assert cfg.model.type == 'EncoderDecoder'
+    assert cfg.model.data_preprocessor.type == 'SegDataPreProcessor'
+    dataset = cfg.test_dataloader.dataset
+    assert (dataset.type, dataset.img_suffix, dataset.seg_map_suffix) == (
+        'BaseSegDataset',
+        '.png',
+        '.png',
+    )
+    assert len(dataset.metainfo.classes) == 9
+    assert cfg.test_evaluator.type == 'IoUMetric'
+    assert (cfg.test_cfg.type, cfg.val_cfg.type) == ('TestLoop', 'ValLoop')
+
+
+def test_predict_on_names_the_default(tool, checkpoint, tmp_path, capsys):
+    state = torch.load(checkpoint, weights_only=True)
+    state['meta']['cfg'] += "\nmodel.update(test_cfg=dict(predict_on='friend'))\n"
+    torch.save(state, checkpoint)
+    tool.main([str(checkpoint), str(tmp_path / 'out.pth')])
+    assert capsys.readouterr().out.startswith('friend of')
+
+
+def test_refusals(tool, model, checkpoint, tmp_path):
+    out = str(tmp_path / 'out.pth')
+    with pytest.raises(FileNotFoundError, match='nowhere.pth does not exist'):
+        tool.main(['nowhere.pth', out])
+    with pytest.raises(ValueError, match='must end in .pth'):
+        tool.main([str(checkpoint), 'out.bin'])
+    with pytest.raises(SystemExit):
+        tool.main([str(checkpoint), out, '--network', 'enemy'])
+    with pytest.raises(ValueError, match='is the checkpoint itself'):
+        tool.main([str(checkpoint), str(checkpoint), '--force'])
+    tool.main([str(checkpoint), out])
+    with pytest.raises(ValueError, match='out.pth exists.*--force'):
+        tool.main([str(checkpoint), out])
+    with pytest.raises(ValueError, match='plain checkpoint already'):
+        tool.main([out, str(tmp_path / 'again.pth')])
+    tool.main([str(checkpoint), out, '--force'])
+
+
+def test_refuses_a_network_that_the_checkpoint_lacks(tool, checkpoint, tmp_path):
+    state = torch.load(checkpoint, weights_only=True)
+    weights = state['state_dict']
+    state['state_dict'] = {k: v for k, v in weights.items() if not k.startswith('friend.')}
+    torch.save(state, checkpoint)
+    with pytest.raises(ValueError, match="no network 'friend': choose --network teacher or stud"):
+        tool.main([str(checkpoint), str(tmp_path / 'out.pth'), '--network', 'friend'])
+    other = ROOT / 'configs/_base_/models/deeplabv3plus_mobilenet-v2-d16.py'
+    with pytest.raises(ValueError, match='does not describe the network'):
+        tool.main([str(checkpoint), str(tmp_path / 'out.pth'), '--config', str(other)])
+
+
+@pytest.mark.skipif(
+    not hasattr(torch.serialization, 'add_safe_globals'), reason='torch < 2.4 runs pickles'
+)
+def test_runs_no_code_from_a_checkpoint(tool, tmp_path):
+    path = tmp_path / 'evil.pth'
+    torch.save(dict(state_dict={}, meta=dict(payload=_Payload())), path)
+    with pytest.raises(ValueError, match='evil.pth can not be read as a checkpoint of tensors'):
+        tool.main([str(path), str(tmp_path / 'out.pth')])
+
+
+class _Payload:
+    def __reduce__(self):
+        return exec, ("raise SystemExit('code ran')",)

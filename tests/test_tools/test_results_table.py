@@ -1,0 +1,175 @@
+"""``tools/results_table.py`` on made-up run folders."""
+
+import importlib.util
+import json
+import statistics
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SETTING = 'net_head_1xb2-4_toy_1-8-16x16'
+
+
+@pytest.fixture(scope='module')
+def tool():
+    spec = importlib.util.spec_from_file_location('table', ROOT / 'tools/results_table.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def make_run(tmp_path, monkeypatch):
+    """Writes a finished and tested run of 4 iterations; returns its folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'docs').mkdir()
+
+    def make(method, seed, mious, done=4, tested=4, weight=1.0, name=''):
+        folder = tmp_path / f'{method}-s{seed}{name}'
+        scalars = folder / '20260101_000000/vis_data/scalars.json'
+        scalars.parent.mkdir(parents=True)
+        entries = [dict(loss=1.0, time=value) for value in (9.0, 0.2, 0.4, 0.3)]
+        entries += [{'student/mIoU': 1.0, 'time': 50.0}]
+        scalars.write_text(''.join(json.dumps(entry) + '\n' for entry in entries))
+        config = f'configs/{method}/{method}_{SETTING}.py'
+        (folder / Path(config).name).write_text(f'model = dict(weight={weight})\n')
+        parts = ['labelled'] if method == 'supervised' else ['labelled', 'unlabelled']
+        info = dict(
+            method=method,
+            networks=list(mious),
+            config=config,
+            lists={part: dict(ann_file=f'{part}.txt', images=3, sha256=part) for part in parts},
+            seed=seed,
+            max_iters=4,
+            batch_size=2,
+            world_size=1,
+            device='cpu',
+            torch_threads=1,
+            commit='abc',
+            peak_memory_mib=100.4 + seed,
+        )
+        if done:
+            info['finished_iters'] = done
+        (folder / 'run_info.json').write_text(json.dumps(info))
+        metrics = {f'{network}/mIoU': value for network, value in mious.items()}
+        metrics |= {f'{network}/IoU.Sky': 90.0 + seed for network in mious}
+        tested = dict(checkpoint=f'iter_{tested}.pth', metrics=metrics)
+        (folder / 'test_metrics.json').write_text(json.dumps(tested))
+        return str(folder)
+
+    return make
+
+
+@pytest.fixture
+def runs(make_run):
+    return [
+        make_run('tsf', 0, dict(teacher=40.0, student=39.0, friend=38.0)),
+        make_run('supervised', 0, dict(student=30.0)),
+        make_run('supervised', 1, dict(student=33.0)),
+        make_run('mt-cutmix', 0, dict(teacher=31.0, student=32.0)),
+    ]
+
+
+def read_rows():
+    (group,) = json.loads(Path('docs/results.json').read_text())['groups']
+    return {row['method']: row for row in group['rows']}
+
+
+def test_means_gains_and_order(tool, runs):
+    tool.main(runs)
+    rows = read_rows()
+    assert list(rows) == ['Supervised', 'MT + CutMix', 'TSF']
+    assert rows['Supervised']['seeds'] == [0, 1]
+    sd = round(statistics.stdev([30.0, 33.0]), 2)
+    assert rows['Supervised']['networks'] == {'student': {'mean': 31.5, 'sd': sd}}
+    assert rows['TSF']['networks']['friend'] == {'mean': 38.0, 'sd': None}
+    gains = [row['gain'] for row in rows.values()]
+    assert gains == [None, -0.5, 8.5]
+    assert rows['TSF']['step_time'] == 0.35  # of 9, 0.2, 0.4, 0.3: the test's 50 is not among them
+    assert rows['Supervised']['peak_memory_mib'] == 101
+    assert rows['Supervised']['per_class'] == {'Sky': 90.5}
+
+
+def test_markdown(tool, runs):
+    tool.main(runs)
+    lines = Path('docs/results.md').read_text().splitlines()
+    rows = [line for line in lines if line.startswith('| [')]
+    assert '| 0, 1 | – | 31.50 ± 2.12 | – | – | 0.350 | 101 | 1 | abc |' in rows[0]
+    assert '| 0 | 40.00 | 39.00 | 38.00 | +8.50 | 0.350 | 100 | 1 | abc |' in rows[2]
+    assert '- unlabelled: 3 images, `unlabelled.txt` (sha256 unlabelled)' in lines
+    assert '| Sky | 90.50 | 90.00 | 90.00 |' in lines
+
+
+def test_other_text_is_kept(tool, runs):
+    path = Path('docs/results.md')
+    path.write_text(f'# Ours\nbefore\n{tool.BEGIN}\nold\n{tool.END}\nafter\n')
+    tool.main(runs)
+    once = path.read_text()
+    assert once.startswith('# Ours\nbefore\n') and once.endswith(f'{tool.END}\nafter\n')
+    assert 'old' not in once
+    tool.main(runs)
+    assert path.read_text() == once
+    path.write_text('by hand\n')
+    with pytest.raises(ValueError, match='docs/results.md lacks the lines <!-- results:begin'):
+        tool.main(runs)
+    assert path.read_text() == 'by hand\n'
+
+
+def test_unfinished_and_untested_runs_are_left_out(tool, make_run, runs, capsys):
+    none = dict(student=99.0)
+    bad = [
+        make_run('cps', 0, none, done=None),
+        make_run('cps', 1, none, done=3),
+        make_run('cps', 2, none, tested=2),
+        'nowhere',
+        make_run('tsf', 0, none, name='-again'),
+    ]
+    tool.main(runs + bad)
+    assert list(read_rows()) == ['Supervised', 'MT + CutMix', 'TSF']
+    notes = capsys.readouterr().err.splitlines()
+    assert len(notes) == 5
+    for note, said in zip(
+        notes,
+        ('0 of 4 iterations', '3 of 4', 'with iter_2.pth: test iter_4.pth', 'nowhere', 'seed 0'),
+        strict=True,
+    ):
+        assert said in note
+    with pytest.raises(ValueError, match='no finished run'):
+        tool.main(bad[:4])
+
+
+def test_other_settings_are_never_averaged_together(tool, make_run):
+    first = make_run('tsf', 0, dict(student=30.0))
+    second = make_run('tsf', 1, dict(student=50.0), weight=2.0)
+    tool.main([first, second])
+    rows = read_rows()
+    assert len(rows) == 2
+    assert sorted(row['miou'] for row in rows.values()) == [30.0, 50.0]
+
+
+def test_earlier_results_can_be_extended(tool, make_run, runs):
+    tool.main(runs)
+    more = make_run('mt-cutmix', 1, dict(teacher=35.0, student=32.0))
+    tool.main(['docs/results.json', more])
+    assert read_rows()['MT + CutMix']['networks']['teacher']['mean'] == 33.0
+    assert len(read_rows()) == 3
+
+
+def test_metafiles_say_what_the_table_says(tool, runs):
+    path = Path('configs/tsf/metafile.yaml')
+    path.parent.mkdir(parents=True)
+    stale = [{'Metrics': {'mIoU': 77.0}}]
+    models = [
+        {'Name': name, 'Config': f'configs/tsf/{name}.py', 'Results': stale}
+        | {'Metadata': {'Training Data': 'Toy'}}
+        for name in (f'tsf_{SETTING}', 'tsf_untried')
+    ]
+    path.write_text(yaml.safe_dump({'Collections': [], 'Models': models}))
+    tool.main([*runs, '--metafiles'])
+    tried, untried = yaml.safe_load(path.read_text())['Models']
+    assert tried['Results'] == [
+        {'Task': 'Semantic Segmentation', 'Dataset': 'Toy', 'Metrics': {'mIoU': 40.0}}
+    ]
+    assert untried['Results'] == []

@@ -1,0 +1,149 @@
+"""``tools/train.py`` and ``tools/test.py`` as a user runs them, on a tiny config."""
+
+import copy
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import SIZE, tiny_segmentor
+from tiny_runs import part_cfg, tiny_runner_cfg, validation_cfg
+
+ROOT = Path(__file__).parents[2]
+
+
+def load_tool(name: str):
+    spec = importlib.util.spec_from_file_location(Path(name).stem, ROOT / 'tools' / name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def config(data_root, tmp_path) -> Path:
+    """A TSF config file without code of the tests: ``FCNHead`` on MobileNetV2."""
+    segmentor = tiny_segmentor()
+    segmentor['backbone'] = dict(type='MobileNetV2', widen_factor=0.1, out_indices=(1, 6))
+    segmentor['decode_head'].update(in_channels=32, in_index=1)
+    model = dict(type='TeacherStudentFriend', segmentor=segmentor)
+    cfg = tiny_runner_cfg('tsf', data_root, tmp_path / 'runs', max_iters=3, model=model)
+    cfg.pop('work_dir')
+    cfg.log_level = 'INFO'
+    validation = validation_cfg(data_root)
+    validation['val_evaluator']['type'] = 'ClassIoUMetric'
+    cfg.update(
+        copy.deepcopy(validation),
+        test_dataloader=copy.deepcopy(validation['val_dataloader']),
+        test_evaluator=copy.deepcopy(validation['val_evaluator']),
+        test_cfg=dict(type='SemiTestLoop'),
+        custom_imports=dict(imports=['mmseg_tsf']),
+    )
+    path = tmp_path / 'tiny.py'
+    cfg.dump(path)
+    return path
+
+
+def test_train_resume_and_test(config, tmp_path):
+    train, test = load_tool('train.py'), load_tool('test.py')
+    work_dir = tmp_path / 'run'
+    train.main([str(config), '--work-dir', str(work_dir)])
+    assert (work_dir / 'last_checkpoint').read_text().endswith('iter_3.pth')
+    info = json.loads((work_dir / 'run_info.json').read_text())
+    assert (info['method'], info['max_iters'], info['seed']) == ('TeacherStudentFriend', 3, 3)
+    assert info['finished_iters'] == 3
+    assert info['lists']['labelled']['images'] == 5
+
+    options = ['--cfg-options', 'train_cfg.max_iters=4', 'experiment_name=resumed']
+    train.main([str(config), '--work-dir', str(work_dir), '--resume', *options])
+    checkpoint = torch.load(work_dir / 'iter_4.pth', weights_only=False)
+    assert checkpoint['meta']['iter'] == 4
+
+    options = ['--cfg-options', 'experiment_name=test']
+    metrics = test.main(
+        [str(config), str(work_dir / 'iter_4.pth'), '--work-dir', str(work_dir), *options]
+    )
+    written = json.loads((work_dir / 'test_metrics.json').read_text())
+    assert written == dict(checkpoint='iter_4.pth', metrics=metrics)
+    assert {'teacher/mIoU', 'student/mIoU', 'friend/mIoU', 'student/IoU.road'} <= set(metrics)
+
+
+def test_amp_without_a_gpu_is_refused_in_one_sentence(config, capsys):
+    if torch.cuda.is_available():
+        pytest.skip('there is a GPU')
+    from mmseg_tsf.utils import run_tool
+
+    train = load_tool('train.py')
+    with pytest.raises(SystemExit) as stopped:
+        run_tool(lambda: train.main([str(config), '--amp']))
+    assert stopped.value.code == 2
+    assert '--amp needs a GPU' in capsys.readouterr().err
+
+
+def test_crop_larger_than_the_padded_image_is_refused(config, tmp_path):
+    options = [
+        f'model.segmentor.data_preprocessor.size=({SIZE // 2},{SIZE // 2})',
+        'experiment_name=crop',
+    ]
+    with pytest.raises(ValueError, match='a crop must fit into the padded image'):
+        load_tool('train.py').main(
+            [str(config), '--work-dir', str(tmp_path / 'crop'), '--cfg-options', *options]
+        )
+
+
+def test_two_processes_without_a_gpu(config, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip('gloo on a CPU is meant')
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    env = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1')
+    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
+    command += [f'--master_port={port}', str(ROOT / 'tools/train.py'), str(config)]
+    command += ['--launcher', 'pytorch', '--work-dir', str(tmp_path / 'two')]
+    command += ['--cfg-options', 'train_cfg.max_iters=2']
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, '\n'.join(
+        line for line in done.stderr.splitlines() if 'rank0' in line
+    )
+    info = json.loads((tmp_path / 'two/run_info.json').read_text())
+    assert info['world_size'] == 2
+
+
+def test_step_time(config, tmp_path):
+    tool = load_tool('benchmark/step_time.py')
+    out = tmp_path / 'step.json'
+    tool.main([str(config), '--steps', '2', '--warmup', '1', '--json', str(out)])
+    result = json.loads(out.read_text())
+    assert result['network_calls'] == 3
+    assert result['calls'] == [
+        f'teacher [4, 3, {SIZE}, {SIZE}] no grad',  # two images and their partners
+        f'student [4, 3, {SIZE}, {SIZE}] grad',  # two labelled, two mixed
+        f'friend [4, 3, {SIZE}, {SIZE}] grad',
+    ]
+    assert result['ratio_to_floor'] > 0
+    assert result['ratio_to_composed'] > 0
+    assert result['peak_memory_mib'] > 0
+
+
+def test_unlabelled_masks_are_not_needed(config, tmp_path, own_data_root):
+    names = (own_data_root / 'unlabelled.txt').read_text().split()
+    for name in names:
+        (own_data_root / 'ann' / f'{name}.png').unlink()
+    cfg = part_cfg(own_data_root, 'unlabelled.txt')
+    assert not Path(cfg['data_prefix']['seg_map_path'], f'{names[0]}.png').exists()
+    prefix = f'train_dataloader.dataset.unlabelled.data_prefix.img_path={own_data_root}/img'
+    options = [
+        prefix,
+        f'train_dataloader.dataset.unlabelled.data_prefix.seg_map_path={own_data_root}/ann',
+        'train_cfg.max_iters=1',
+        'experiment_name=unlabelled',
+    ]
+    load_tool('train.py').main(
+        [str(config), '--work-dir', str(tmp_path / 'run'), '--cfg-options', *options]
+    )
+    assert (tmp_path / 'run/iter_1.pth').exists()

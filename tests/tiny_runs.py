@@ -1,0 +1,145 @@
+"""Tiny data sets on disk and full configs of runs on them."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from helpers import NUM_CLASSES, SIZE, model_cfg
+from mmengine.config import Config
+from mmengine.runner import Runner
+from PIL import Image
+
+CLASSES = ('road', 'sky', 'car', 'pole')
+PALETTE = [[128, 64, 128], [70, 130, 180], [0, 0, 142], [153, 153, 153]]
+
+
+def make_dataset(root: Path, labelled: int = 5, unlabelled: int = 7) -> Path:
+    """Writes PNGs whose colours follow their classes, masks and split lists."""
+    rng = np.random.default_rng(0)
+    for folder in ('img', 'ann', 'val_img', 'val_ann'):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    names = [f'frame_{i}' for i in range(labelled + unlabelled)]
+    for name in names:
+        _write_pair(rng, root / 'img' / f'{name}.png', root / 'ann' / f'{name}.png')
+    for i in range(3):
+        _write_pair(rng, root / 'val_img' / f'{i}.png', root / 'val_ann' / f'{i}.png')
+    (root / 'labelled.txt').write_text('\n'.join(names[:labelled]) + '\n')
+    (root / 'unlabelled.txt').write_text('\n'.join(names[labelled:]) + '\n')
+    return root
+
+
+def _write_pair(rng: np.random.Generator, image_path: Path, mask_path: Path) -> None:
+    coarse = rng.integers(0, NUM_CLASSES, (5, 6), dtype=np.uint8)
+    mask = np.kron(coarse, np.ones((8, 8), np.uint8))  # (40, 48)
+    image = np.asarray(PALETTE, np.int64)[mask] + rng.integers(-20, 20, (*mask.shape, 3))
+    Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(image_path)
+    Image.fromarray(mask).save(mask_path)
+
+
+def part_cfg(root: Path, ann_file: str, pipeline: list | None = None, **more) -> dict:
+    """Config of the labelled or the unlabelled half of a data set."""
+    if pipeline is None:
+        pipeline = [
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadAnnotations'),
+            dict(type='RandomCrop', crop_size=(SIZE, SIZE)),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='PackSegInputs'),
+        ]
+    return dict(
+        type='BaseSegDataset',
+        metainfo=dict(classes=CLASSES, palette=PALETTE),
+        img_suffix='.png',
+        seg_map_suffix='.png',
+        ann_file=str(root / ann_file) if ann_file else '',
+        data_prefix=dict(img_path=str(root / 'img'), seg_map_path=str(root / 'ann')),
+        pipeline=pipeline,
+        **more,
+    )
+
+
+def semi_dataset_cfg(root: Path, **options) -> dict:
+    """Config of a ``SemiDataset`` on what :func:`make_dataset` wrote."""
+    defaults = dict(
+        labelled=part_cfg(root, 'labelled.txt'), unlabelled=part_cfg(root, 'unlabelled.txt')
+    )
+    return dict(type='SemiDataset', **{**defaults, **options})
+
+
+def tiny_runner_cfg(
+    method: str,
+    root: Path,
+    work_dir: Path,
+    max_iters: int = 4,
+    num_workers: int = 0,
+    partner_workers: int = 0,
+    model: dict | None = None,
+    **options,
+) -> Config:
+    """A full config of a run on :func:`make_dataset`'s files."""
+    model = model or model_cfg(method)
+    kind = model['type']
+    adaptive = kind in ('AdaptiveEqualizationLearning', 'TeacherStudentFriend')
+    hooks = [dict(type='SemiHook')]
+    if kind == 'MeanTeacher' or adaptive:
+        hooks.append(dict(type='MeanTeacherHook', decay=0.9))
+    if adaptive and model.get('adaptive_cutmix', True):
+        hooks.append(dict(type='AdaptivePartnerHook', num_workers=partner_workers))
+    cfg = dict(
+        default_scope='mmseg',
+        model=model,
+        work_dir=str(work_dir),
+        experiment_name=uuid.uuid4().hex,  # keeps the runs of one process apart
+        train_dataloader=dict(
+            batch_size=2,
+            num_workers=num_workers,
+            sampler=dict(type='SemiInfiniteSampler', shuffle=True),
+            dataset=semi_dataset_cfg(root, paste_prob=0.5 if adaptive else None),
+        ),
+        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-2)),
+        param_scheduler=[dict(type='PolyLR', power=0.9, begin=0, end=max_iters, by_epoch=False)],
+        train_cfg=dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=1000),
+        default_hooks=dict(
+            logger=dict(type='LoggerHook', interval=1000, log_metric_by_epoch=False),
+            checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=1000),
+            sampler_seed=dict(type='DistSamplerSeedHook'),
+        ),
+        custom_hooks=hooks,
+        log_processor=dict(by_epoch=False),
+        log_level='ERROR',
+        randomness=dict(seed=3),
+    )
+    return Config({**cfg, **options})
+
+
+def validation_cfg(root: Path, **loop) -> dict:
+    """The three validation keys of a config."""
+    data = part_cfg(
+        root,
+        '',
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadAnnotations'),
+            dict(type='PackSegInputs'),
+        ],
+    )
+    data['data_prefix'] = dict(img_path=str(root / 'val_img'), seg_map_path=str(root / 'val_ann'))
+    return dict(
+        val_dataloader=dict(
+            batch_size=1,
+            num_workers=0,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            dataset=data,
+        ),
+        val_evaluator=dict(type='IoUMetric', iou_metrics=['mIoU']),
+        val_cfg=dict(type='SemiValLoop', **loop),
+    )
+
+
+def make_runner(cfg: Config) -> Runner:
+    """A runner that does not spend a second on describing the machine."""
+    with mock.patch('mmengine.runner.runner.collect_env', return_value={}):
+        return Runner.from_cfg(cfg)

@@ -1,0 +1,161 @@
+"""Writes result tables from run folders, so that no number is typed by hand.
+
+    python tools/results_table.py work_dirs/* --metafiles
+    python tools/results_table.py docs/results.json work_dirs/new --metafiles
+
+A run folder holds what tools/train.py and tools/test.py leave in it. Only finished runs whose last
+checkpoint was tested are taken; the others are named on stderr. A JSON file of an earlier call
+stands for the runs in it. The table replaces what is between two markers in the Markdown file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os.path as osp
+import statistics
+import sys
+from glob import glob
+
+from mmengine.config import Config
+
+from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils.results import make_groups, to_markdown, update_metafiles
+
+BEGIN, END = '<!-- results:begin -->', '<!-- results:end -->'
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('runs', nargs='+', metavar='RUN_DIR', help='run folders or JSON files')
+    parser.add_argument('-o', '--out', default='docs/results.md', help='Markdown file')
+    parser.add_argument('--json', default='docs/results.json', help='JSON file')
+    parser.add_argument(
+        '--metafiles', action='store_true', help='fill in Results of configs/*/metafile.yaml'
+    )
+    return parser.parse_args(argv)
+
+
+def read_run(folder: str) -> dict:
+    """One finished run as a flat record.
+
+    Raises:
+        ValueError: Unfinished, or not tested at its end; says which.
+    """
+    info = _read_json(osp.join(folder, 'run_info.json'), 'train with tools/train.py and SemiHook')
+    done, wanted = info.get('finished_iters'), info['max_iters']
+    if done != wanted:
+        raise ValueError(f'{folder} is unfinished: {done or 0} of {wanted} iterations')
+    test = _read_json(osp.join(folder, 'test_metrics.json'), 'test its last checkpoint')
+    last = f'iter_{wanted}.pth'
+    if test['checkpoint'] != last:
+        raise ValueError(
+            f'{folder} was tested with {test["checkpoint"]}: test {last}, the last checkpoint'
+        )
+    return dict(
+        info,
+        metrics=test['metrics'],
+        step_time=step_time(folder),
+        recipe=recipe(folder, info['config']),
+    )
+
+
+def step_time(folder: str) -> float | None:
+    """Median of the logged times of training iterations, in seconds."""
+    times = []
+    for path in glob(osp.join(folder, '*', 'vis_data', 'scalars.json')):
+        with open(path) as file:
+            entries = [json.loads(line) for line in file]
+        # entries of validation and test have a time, too, but no loss
+        times += [entry['time'] for entry in entries if 'loss' in entry and 'time' in entry]
+    return statistics.median(times) if times else None
+
+
+def recipe(folder: str, config: str) -> str | None:
+    """Hash of the settings that a run was trained with, command-line overrides included."""
+    path = osp.join(folder, osp.basename(config))
+    if not osp.isfile(path):
+        return None
+    cfg = Config.fromfile(path, import_custom_modules=False)
+    keys = ('model', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'custom_hooks')
+    text = json.dumps([cfg.get(key) for key in keys], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def collect(paths: list[str]) -> list[dict]:
+    """Records of all finished runs; names the others on stderr."""
+    records, seen = [], {}
+    for path in paths:
+        if path.endswith('.json'):
+            found = _read_json(path, 'it is written by --json')['runs']
+        else:
+            try:
+                found = [read_run(path)]
+            except (FileNotFoundError, ValueError) as error:
+                print(f'left out: {error}', file=sys.stderr)
+                continue
+        for record in found:
+            keys = ('config', 'recipe', 'seed', 'max_iters', 'batch_size', 'world_size', 'device')
+            key = tuple(record[name] for name in keys)
+            if key in seen:
+                print(
+                    f'left out: {path} repeats seed {record["seed"]} of {record["config"]} in '
+                    f'{seen[key]}',
+                    file=sys.stderr,
+                )
+                continue
+            seen[key] = path
+            records.append(record)
+    return records
+
+
+def write_between_markers(path: str, table: str) -> None:
+    """Replaces the text between the markers; a missing file is made.
+
+    Raises:
+        ValueError: The file lacks a marker.
+    """
+    text = f'# Results\n\n{BEGIN}\n{END}\n'
+    if osp.isfile(path):
+        with open(path) as file:
+            text = file.read()
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(
+            f'{path} lacks the lines {BEGIN} and {END}: put them where the table is to stand'
+        )
+    with open(path, 'w') as file:
+        file.write(f'{before}{BEGIN}\n\n{table}\n{END}{after}')
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point."""
+    args = parse_args(argv)
+    records = collect(args.runs)
+    if not records:
+        raise ValueError('no finished run in the folders given: nothing is written')
+    groups = make_groups(records)
+    write_between_markers(args.out, to_markdown(groups))
+    with open(args.json, 'w') as file:
+        json.dump(dict(groups=groups, runs=records), file, indent=2)
+        file.write('\n')
+    if args.metafiles:
+        for path in update_metafiles(groups, sorted(glob('configs/*/metafile.yaml'))):
+            print(f'updated {path}')
+    print(f'{len(records)} runs: {args.out}, {args.json}')
+
+
+def _read_json(path: str, mend: str) -> dict:
+    if not osp.isfile(path):
+        raise FileNotFoundError(f'{path} does not exist: {mend}')
+    with open(path) as file:
+        return json.load(file)
+
+
+if __name__ == '__main__':
+    run_tool(main)
