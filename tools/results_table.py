@@ -56,6 +56,10 @@ def read_run(folder: str) -> dict:
         raise ValueError(
             f'{folder} was tested with {test["checkpoint"]}: test {last}, the last checkpoint'
         )
+    if test.get('tta') or test.get('cfg_options'):
+        raise ValueError(
+            f'{folder} was tested with --tta or --cfg-options: test it as its config says'
+        )
     return dict(
         info,
         metrics=test['metrics'],

@@ -1,7 +1,7 @@
 """Tests a checkpoint; the arguments are those of MMSegmentation's tools/test.py.
 
 Every network is reported under its name, and the metrics are written to
-``test_metrics.json`` in the work dir for tools/results_table.py.
+``test_metrics.json`` beside the checkpoint (or in ``--work-dir``) for tools/results_table.py.
 """
 
 from __future__ import annotations
@@ -74,11 +74,15 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     runner = Runner.from_cfg(cfg)
     metrics = {key: float(value) for key, value in runner.test().items()}
     if is_main_process():
-        path = osp.join(cfg.work_dir, 'test_metrics.json')
-        with open(path, 'w') as file:
-            json.dump(
-                dict(checkpoint=osp.basename(args.checkpoint), metrics=metrics), file, indent=2
-            )
+        record = dict(
+            checkpoint=osp.basename(args.checkpoint),
+            tta=args.tta,
+            cfg_options=args.cfg_options or {},
+            metrics=metrics,
+        )
+        folder = args.work_dir or osp.dirname(osp.abspath(args.checkpoint))
+        with open(osp.join(folder, 'test_metrics.json'), 'w') as file:
+            json.dump(record, file, indent=2)
             file.write('\n')
     return metrics
 

@@ -34,6 +34,7 @@ def describe_run(runner: Runner) -> dict:
         seed=runner.seed,
         max_iters=runner.max_iters,
         batch_size=runner.train_loop.dataloader.batch_size,
+        accumulative_counts=runner.cfg.optim_wrapper.get('accumulative_counts', 1),
         world_size=get_world_size(),
         device=_device_name(),
         torch=torch.__version__,
@@ -42,19 +43,38 @@ def describe_run(runner: Runner) -> dict:
     )
 
 
-def write_run_info(runner: Runner, **more) -> None:
-    """Writes or extends ``run_info.json`` in the work dir (main process only)."""
-    if not is_main_process():
-        return
+def start_record(runner: Runner) -> None:
+    """Writes ``run_info.json`` into the work dir when training starts (main process only).
+
+    A resumed run keeps the first record and lists the commits it went on with.
+    """
+    record, old = describe_run(runner), _read(runner)
+    if runner.iter and old:
+        resumed = [*old.get('resumed_with_commit', []), record['commit']]
+        record = dict(old, max_iters=record['max_iters'], resumed_with_commit=resumed)
+    _write(runner, record)
+
+
+def finish_record(runner: Runner) -> None:
+    """Adds what is known at the end of training (main process only)."""
+    _write(
+        runner, dict(_read(runner), finished_iters=runner.iter, peak_memory_mib=peak_memory_mib())
+    )
+
+
+def _read(runner: Runner) -> dict:
     path = osp.join(runner.work_dir, FILE_NAME)
-    info = {}
-    if osp.isfile(path):
-        with open(path) as file:
-            info = json.load(file)
-    info.update(describe_run(runner), **more)
-    with open(path, 'w') as file:
-        json.dump(info, file, indent=2)
-        file.write('\n')
+    if not osp.isfile(path):
+        return {}
+    with open(path) as file:
+        return json.load(file)
+
+
+def _write(runner: Runner, record: dict) -> None:
+    if is_main_process():
+        with open(osp.join(runner.work_dir, FILE_NAME), 'w') as file:
+            json.dump(record, file, indent=2)
+            file.write('\n')
 
 
 def peak_memory_mib() -> float:

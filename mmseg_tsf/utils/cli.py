@@ -21,9 +21,9 @@ def run_tool(main: Callable[[], object]) -> None:
     """
     try:
         main()
-    except (FileNotFoundError, TypeError, ValueError) as error:
+    except (FileExistsError, FileNotFoundError, TypeError, ValueError) as error:
         first = error
-        while first.__cause__ or first.__context__:
+        while first.__cause__ or (first.__context__ and not first.__suppress_context__):
             first = first.__cause__ or first.__context__
         frame = first.__traceback__
         while frame.tb_next:

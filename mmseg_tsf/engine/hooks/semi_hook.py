@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from mmseg.datasets.transforms import RandomCrop
 from mmseg.registry import HOOKS
 
-from ..run_info import peak_memory_mib, write_run_info
+from ..run_info import finish_record, start_record
 from .mean_teacher_hook import MeanTeacherHook, unwrap
 
 
@@ -64,11 +64,11 @@ class SemiHook(Hook):
                 f'{model.num_classes}: set them alike'
             )
         check_crop(model, dataset)
-        write_run_info(runner)
+        start_record(runner)
 
     def after_train(self, runner: Runner) -> None:
         """Completes the record of the run."""
-        write_run_info(runner, finished_iters=runner.iter, peak_memory_mib=peak_memory_mib())
+        finish_record(runner)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         """Seeds the step and tells the model how far the training has come."""

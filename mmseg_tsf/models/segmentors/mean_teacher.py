@@ -47,7 +47,10 @@ class MeanTeacher(SemiSegmentor):
         batch = SemiBatch(inputs['labelled'], data_samples['labelled'], student_view, valid)
         if self.cutmix is None:
             logits = self.predict_logits('teacher', torch.cat((inputs['labelled'], images)))
-            batch.info = dict(teacher=logits.softmax(dim=1))
+            labelled_valid = valid_mask(batch.samples, batch.labelled)
+            batch.info = dict(
+                teacher=logits.softmax(dim=1), valid=torch.cat((labelled_valid, valid))
+            )
             batch.pseudo = pseudo_labels(logits[len(inputs['labelled']) :], valid)
             return batch
         check_partner_in_batch(images)
@@ -74,7 +77,8 @@ class MeanTeacher(SemiSegmentor):
             logits = torch.cat(
                 (self.upsample(student.logits[: len(batch.labelled)], size), student.unlabelled)
             )
-            loss = (logits.softmax(dim=1) - teacher).square().mean()
+            difference = (logits.softmax(dim=1) - teacher).square().mean(dim=1)
+            loss = (difference * batch.info['valid']).sum() / batch.info['valid'].sum()
         else:
             difference = (student.unlabelled.softmax(dim=1) - teacher).square().sum(dim=1)
             loss = (difference * batch.valid).mean() * sure
