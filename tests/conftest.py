@@ -14,7 +14,7 @@ from mmengine.registry import DefaultScope, init_default_scope
 torch.set_num_threads(1)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope='session', autouse=True)
 def default_scope():
     """Configs name MMSeg's components without a prefix, as in its own tools."""
     if DefaultScope.get_current_instance() is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -95,6 +96,7 @@ def whole_run(root: Path, work_dir: Path) -> dict:
 def work(rank: int, root: str, out: str) -> None:
     """Everything that needs two ranks."""
     torch.set_num_threads(1)
+    os.environ.update(LOCAL_RANK=str(rank), RANK=str(rank), WORLD_SIZE='2')
     init_default_scope('mmseg')
     dist.init_process_group('gloo', init_method=f'file://{out}/rendezvous', rank=rank, world_size=2)
     results = {method: steps(method, rank, 2, **more) for method, more in SMOOTH.items()}

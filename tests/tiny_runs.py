@@ -105,7 +105,7 @@ def tiny_runner_cfg(
             batch_size=2,
             num_workers=num_workers,
             sampler=dict(type='SemiInfiniteSampler', shuffle=True),
-            dataset=semi_dataset_cfg(root, paste_prob=0.5 if adaptive else None),
+            dataset=_light(semi_dataset_cfg(root, paste_prob=0.5 if adaptive else None)),
         ),
         optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-2)),
         param_scheduler=[dict(type='PolyLR', power=0.9, begin=0, end=max_iters, by_epoch=False)],
@@ -121,6 +121,13 @@ def tiny_runner_cfg(
         randomness=dict(seed=3),
     )
     return PlainConfig({**cfg, **options})
+
+
+def _light(cfg: dict) -> dict:
+    """Without the garbage collection that packing the lists of a data set costs."""
+    for part in ('labelled', 'unlabelled'):
+        cfg[part]['serialize_data'] = False
+    return cfg
 
 
 def validation_cfg(root: Path, **loop) -> dict:

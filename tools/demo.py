@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import subprocess
 import sys
 import time
@@ -41,36 +43,65 @@ def find_config(method: str) -> Path:
     return found[0]
 
 
-def run(console: Console, title: str, log: Path, command: list[str]) -> None:
-    """Runs a tool with its output in a log file, showing the last training line now and then.
+def run_both(console: Console, what: str, commands: dict[str, list[str]]) -> None:
+    """Runs one tool per method side by side, output in log files, progress on the screen.
 
     Raises:
-        ValueError: The tool failed.
+        ValueError: A tool failed.
     """
     began = time.perf_counter()
-    with open(log, 'w') as file, console.status(f'{title} ...') as status:
-        process = subprocess.Popen([sys.executable, *command], stdout=file, stderr=file)
-        while process.poll() is None:
+    env = dict(os.environ, OMP_NUM_THREADS=str(max(1, (os.cpu_count() or 2) // 2)))
+    env['PYTHONPATH'] = os.pathsep.join(filter(None, (os.getcwd(), env.get('PYTHONPATH'))))
+    logs, processes = {}, {}
+    for method, command in commands.items():
+        logs[method] = ROOT / method / f'{what}.log'
+        logs[method].parent.mkdir(parents=True, exist_ok=True)
+        with open(logs[method], 'w') as file:
+            command = [sys.executable, *command]
+            processes[method] = subprocess.Popen(command, stdout=file, stderr=file, env=env)
+    with console.status(f'{what} ...') as status:
+        while any(process.poll() is None for process in processes.values()):
             time.sleep(1)
-            lines = [line for line in log.read_text().splitlines() if 'Iter(' in line]
-            if lines:
-                status.update(f'{title} ...{lines[-1].split("INFO -")[-1][:60]}')
-    if process.returncode:
-        raise ValueError(f'{title} failed with exit status {process.returncode}: see {log}')
-    console.print(f'{title}: {time.perf_counter() - began:.0f} s (log: {log})')
+            shown = (f'{METHODS[method]} {last_step(log)}' for method, log in logs.items())
+            status.update(f'{what}: {" | ".join(shown)}')
+    for method, process in processes.items():
+        if process.returncode:
+            raise ValueError(
+                f'{what} of {METHODS[method]} failed with exit status {process.returncode}: '
+                f'see {logs[method]}'
+            )
+    console.print(f'{what}: {time.perf_counter() - began:.0f} s (logs: {ROOT}/*/{what}.log)')
 
 
-def train_and_test(console: Console, method: str) -> dict[str, float]:
-    """Trains a method, tests its last checkpoint and keeps its predictions."""
-    config, folder = find_config(method), ROOT / method
-    folder.mkdir(parents=True, exist_ok=True)
-    # both methods train for as long as the config says, from the start
-    command = ['tools/train.py', str(config), '--work-dir', str(folder)]
-    run(console, f'Training {METHODS[method]}', folder / 'train.log', command)
-    checkpoint = (folder / 'last_checkpoint').read_text().strip()
-    command = ['tools/test.py', str(config), checkpoint, '--work-dir', str(folder)]
-    run(console, f'Testing {METHODS[method]}', folder / 'test.log', command)
-    return json.loads((folder / 'test_metrics.json').read_text())['metrics']
+def last_step(log: Path) -> str:
+    """Where a tool is, by its log: ``[100/300]``."""
+    steps = re.findall(r'Iter\(\w+\) (\[ *\d+/\d+\])', log.read_text())
+    return steps[-1] if steps else 'starts'
+
+
+def train_and_test(console: Console) -> dict[str, dict[str, float]]:
+    """Trains both methods and tests their last checkpoints; metrics by method."""
+    configs = {method: str(find_config(method)) for method in METHODS}
+    folders = {method: str(ROOT / method) for method in METHODS}
+    commands = {
+        method: ['tools/train.py', config, '--work-dir', folders[method]]
+        for method, config in configs.items()
+    }
+    run_both(console, 'training', commands)
+    commands = {
+        method: ['tools/test.py', config, last_checkpoint(method), '--work-dir', folders[method]]
+        for method, config in configs.items()
+    }
+    run_both(console, 'testing', commands)
+    return {
+        method: json.loads((ROOT / method / 'test_metrics.json').read_text())['metrics']
+        for method in METHODS
+    }
+
+
+def last_checkpoint(method: str) -> str:
+    """Path of the checkpoint that the training ended with."""
+    return (ROOT / method / 'last_checkpoint').read_text().strip()
 
 
 def predict(method: str, images: list[Path]) -> list[np.ndarray]:
@@ -79,8 +110,7 @@ def predict(method: str, images: list[Path]) -> list[np.ndarray]:
 
     config = Config.fromfile(find_config(method))
     config.test_pipeline = [step for step in config.test_pipeline if 'Annot' not in step['type']]
-    checkpoint = (ROOT / method / 'last_checkpoint').read_text().strip()
-    model = init_model(config, checkpoint, device='cpu')
+    model = init_model(config, last_checkpoint(method), device='cpu')
     return [
         inference_model(model, str(image)).pred_sem_seg.data.squeeze(0).numpy() for image in images
     ]
@@ -148,8 +178,7 @@ def main() -> None:
     began = time.perf_counter()
     generate(ROOT / 'data')
     console.print(f'Demo street in {ROOT}/data: {time.perf_counter() - began:.0f} s')
-    metrics = {method: train_and_test(console, method) for method in METHODS}
-    print_table(console, metrics)
+    print_table(console, train_and_test(console))
     console.print(f'Pictures: {write_pictures(ROOT / "pictures")}')
     console.print(f'In all {time.perf_counter() - began:.0f} s.')
 

@@ -29,7 +29,8 @@ import mmseg_tsf  # noqa: F401  (registers everything before the config is built
 from mmseg_tsf.engine.hooks.mean_teacher_hook import unwrap
 from mmseg_tsf.engine.run_info import peak_memory_mib
 from mmseg_tsf.models.mixing import box_mask, mix, random_boxes
-from mmseg_tsf.models.segmentors.semi_base import NetworkOutput, SemiBatch, SemiSegmentor
+from mmseg_tsf.models.segmentors import SemiSegmentor
+from mmseg_tsf.models.segmentors.structures import NetworkOutput, SemiBatch
 from mmseg_tsf.models.utils import cross_pseudo_loss, weighted_cross_entropy
 from mmseg_tsf.utils import run_tool
 

@@ -20,7 +20,8 @@ from ..mixing import (
     random_boxes,
 )
 from ..utils.pixel_losses import PseudoLabels, pseudo_labels, weighted_cross_entropy
-from .semi_base import NetworkOutput, SemiBatch, SemiSegmentor
+from .semi_base import SemiSegmentor
+from .structures import NetworkOutput, SemiBatch
 from .unlabelled import check_partner_in_batch, to_device, valid_mask
 
 

@@ -17,16 +17,14 @@ def check_segmentor(cfg: dict) -> None:
     Raises:
         TypeError: Not a plain ``EncoderDecoder``, or a head that gives no logit map per pixel.
     """
-    segmentor = MODELS.get(cfg.get('type')) if isinstance(cfg.get('type'), str) else cfg.get('type')
     name = cfg.get('type')
+    segmentor = MODELS.get(name) if isinstance(name, str) else name
     if segmentor is None:
         raise TypeError(f'segmentor type {name!r} is not registered; is its package imported?')
-    plain = (
-        segmentor.encode_decode is EncoderDecoder.encode_decode
-        if isinstance(segmentor, type) and issubclass(segmentor, EncoderDecoder)
-        else False
-    )
-    if not plain:
+    if (
+        not issubclass(segmentor, EncoderDecoder)
+        or segmentor.encode_decode is not EncoderDecoder.encode_decode
+    ):
         raise TypeError(
             f'{name} can not be wrapped: the segmentor must be an EncoderDecoder with one '
             'decode head (cascades and multi-modal segmentors have no single logit map)'

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ..mixing import box_mask, mix, random_boxes
 from ..utils.pixel_losses import cross_pseudo_loss, pseudo_labels, weighted_cross_entropy
-from .semi_base import NetworkOutput, SemiBatch, SemiSegmentor
+from .semi_base import SemiSegmentor
+from .structures import NetworkOutput, SemiBatch
 from .unlabelled import check_partner_in_batch, valid_mask
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 
 import torch
 from mmengine.model import BaseModel
@@ -12,44 +11,8 @@ from mmseg.registry import MODELS
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
-from ..utils.pixel_losses import PseudoLabels
 from .checks import adapt_state_dict, check_segmentor
-
-
-@dataclass
-class SemiBatch:
-    """One step's data, mixed and ready for the networks that learn.
-
-    Attributes:
-        labelled: ``(B, 3, H, W)`` labelled images.
-        samples: Their data samples with the (mixed) ground truth.
-        unlabelled: ``(B', 3, H, W)`` unlabelled images as the learners see them, or ``None``.
-        valid: ``(B', H, W)`` bool, False in the padding of the unlabelled images.
-        pseudo: The teacher's labels of ``unlabelled``, mixed by the same mask.
-        info: Further tensors that a method carries from ``prepare`` to its losses.
-    """
-
-    labelled: Tensor
-    samples: list
-    unlabelled: Tensor | None = None
-    valid: Tensor | None = None
-    pseudo: PseudoLabels | None = None
-    info: dict[str, Tensor] | None = None
-
-
-@dataclass
-class NetworkOutput:
-    """One network's outputs for a step.
-
-    Attributes:
-        features: Backbone (and neck) features of all images.
-        logits: ``(B + B', K, h, w)`` of the decode head, on its own grid.
-        unlabelled: ``(B', K, H, W)`` float32 logits at image size, or ``None``.
-    """
-
-    features: list[Tensor]
-    logits: Tensor
-    unlabelled: Tensor | None
+from .structures import NetworkOutput, SemiBatch
 
 
 class SemiSegmentor(BaseModel):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..utils.pixel_losses import cross_pseudo_loss
 from .adaptive_equalization_learning import AdaptiveEqualizationLearning
-from .semi_base import NetworkOutput, SemiBatch
+from .structures import NetworkOutput, SemiBatch
 
 
 @MODELS.register_module()

@@ -12,38 +12,42 @@ from helpers import NUM_CLASSES, SIZE, build_model, make_sample
 UNLABELLED, PARTNER, LABELLED, PASTE = 10, 20, 30, 40
 
 
-def encode(labels, origin: int, height: int = SIZE, width: int = SIZE, view: int = 0):
-    """Images ``(N, 5, H, W)`` and samples; beyond ``height, width`` lies padding."""
+def encode(labels, origin: int, sizes):
+    """Images ``(N, 5, H, W)``; beyond each image's own height and width lies padding."""
     num = len(labels)
     image = torch.zeros(num, 5, SIZE, SIZE)
     image[:, 0] = labels
     image[:, 1] = 0.4 + 0.5 * torch.rand(num, SIZE, SIZE)
-    image[:, 2, :height, :width] = 1
+    for own, (height, width) in zip(image, sizes, strict=True):
+        own[2, :height, :width] = 1
     image[:, 3] = origin + torch.arange(num).view(num, 1, 1)
-    image[:, 4] = view
     return image
 
 
 def encoded_batch(model, num: int = 3, strong: bool = False):
     """All branches that a model may ask for, with padding at different sides."""
     inputs, samples = {}, {}
-    sizes = dict(unlabelled=(SIZE, 26), partner=(27, SIZE), labelled=(SIZE, SIZE), paste=(20, SIZE))
+    steps = range(num)  # every image has another size
+    sizes = dict(
+        unlabelled=[(SIZE, 28 - 4 * i) for i in steps],
+        partner=[(29 - 3 * i, SIZE) for i in steps],
+        labelled=[(SIZE, SIZE)] * num,
+        paste=[(20 + 4 * i, SIZE) for i in steps],
+    )
     origins = dict(unlabelled=UNLABELLED, partner=PARTNER, labelled=LABELLED, paste=PASTE)
     for branch, origin in origins.items():
         coarse = torch.randint(NUM_CLASSES, (num, SIZE // 8, SIZE // 8))
         labels = coarse.repeat_interleave(8, 1).repeat_interleave(8, 2)
-        height, width = sizes[branch]
-        inputs[branch] = encode(labels, origin, height, width)
-        truth = labels.clone()
-        truth[:, height:] = truth[:, :, width:] = 255
+        inputs[branch] = encode(labels, origin, sizes[branch])
+        truth = labels.masked_fill(inputs[branch][:, 2] == 0, 255)
         if branch in ('unlabelled', 'partner'):
             truth[:] = 255
         samples[branch] = [
             make_sample(t, pool_idx=i + origin % 9, cutmix_class=i % NUM_CLASSES)
             for i, t in enumerate(truth)
         ]
-        for sample in samples[branch]:
-            sample.set_metainfo(dict(img_shape=(height, width)))
+        for sample, size in zip(samples[branch], sizes[branch], strict=True):
+            sample.set_metainfo(dict(img_shape=size))
     if strong:
         for branch, name in (('unlabelled', 'strong'), ('partner', 'partner_strong')):
             inputs[name] = inputs[branch].clone()
