@@ -17,7 +17,7 @@ from mmseg_tsf.models.utils import ema_update
 
 PER_RANK = 2
 # no mixing and no weights per pixel: the mean over ranks is then the mean over the whole batch
-SMOOTH = dict(mt={}, cps=dict(ramp_share=0.0), supervised={})
+SMOOTH = dict(mt={}, cps=dict(ramp=(0.0, 0.0)), supervised={})
 
 
 def steps(

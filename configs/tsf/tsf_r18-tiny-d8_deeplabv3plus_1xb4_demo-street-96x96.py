@@ -8,6 +8,8 @@ model = dict(
     type='TeacherStudentFriend',
     segmentor=dict(data_preprocessor=dict(size=(96, 96))),
     paste_exclude=(0, 1, 2, 3, 4),  # sky, building, road, pavement, tree
+    ramp=(0.1, 0.3),
+    cps_ramp=(0.1, 0.3),
 )
 train_dataloader = dict(dataset=dict(paste_prob=0.5))
 custom_hooks = [

@@ -20,7 +20,8 @@ from ..mixing import (
     random_boxes,
 )
 from ..utils.pixel_losses import PseudoLabels, pseudo_labels, weighted_cross_entropy
-from .semi_base import SemiSegmentor
+from .checks import check_ramp
+from .semi_base import SemiSegmentor, as_class_logits
 from .structures import NetworkOutput, SemiBatch
 from .unlabelled import check_partner_in_batch, to_device, valid_mask
 
@@ -34,6 +35,9 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
 
     Args:
         weight: Weight of the teacher-student loss (lambda_ts).
+        ramp: Shares of training between which ``weight`` rises linearly from 0. AEL has no
+            ramp; a short schedule needs one, because the loss is normalised by the pixel weights:
+            an untrained teacher's labels count in full, however unsure it is.
         adaptive_cutmix: Partner by class from the class bank, box around one of its components
             (needs ``AdaptivePartnerHook``); otherwise a random box of the batch's next image.
         adaptive_copy_paste: Paste classes of low confidence from the ``paste`` branch.
@@ -57,6 +61,7 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
     def __init__(
         self,
         weight: float = 1.0,
+        ramp: tuple[float, float] = (0.0, 0.0),
         adaptive_cutmix: bool = True,
         adaptive_copy_paste: bool = True,
         equalization_sampling: bool = True,
@@ -72,7 +77,7 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.weight = weight
+        self.weight, self.ts_ramp = weight, check_ramp(ramp)
         self.adaptive_cutmix = adaptive_cutmix
         self.adaptive_copy_paste = adaptive_copy_paste
         self.equalization_sampling = equalization_sampling
@@ -158,7 +163,7 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
 
         Components are found on the decode head's grid; the padding belongs to no class.
         """
-        labels = logits.argmax(dim=1)
+        labels = as_class_logits(logits).argmax(dim=1)
         inside = valid[:, None].float()
         inside = torch.nn.functional.interpolate(inside, labels.shape[1:]).squeeze(1) > 0
         labels = labels.masked_fill(~inside, self.num_classes)
@@ -179,7 +184,7 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
         self.confidence_bank.update(labelled.detach(), ground_truth(batch.samples))
         predicted = student.unlabelled.detach().argmax(dim=1)
         return {
-            'loss_ts': self.weight * loss,
+            'loss_ts': self.weight * self.ramp(self.ts_ramp) * loss,
             'teacher.confidence': pseudo.confidence.mean(),
             'teacher.pixel_weight': weight.mean(),
             'student.agreement': (predicted == pseudo.labels).float().mean(),

@@ -77,3 +77,15 @@ def adapt_state_dict(model: torch.nn.Module, state_dict: dict, prefix: str) -> N
                 f'the checkpoint has {value.shape[0]} classes in {key}, the model '
                 f'{own[key].shape[0]}: set num_classes to the checkpoint or drop its conv_seg keys'
             )
+
+
+def check_ramp(shares: tuple[float, float]) -> tuple[float, float]:
+    """Begin and end of a ramp as shares of training.
+
+    Raises:
+        ValueError: Not two shares in order; names the mend.
+    """
+    begin, end = shares
+    if not 0 <= begin <= end <= 1:
+        raise ValueError(f'a ramp is (begin, end) with 0 <= begin <= end <= 1, not {shares}')
+    return begin, end

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..mixing import box_mask, mix, random_boxes
 from ..utils.pixel_losses import cross_pseudo_loss, pseudo_labels, weighted_cross_entropy
+from .checks import check_ramp
 from .semi_base import SemiSegmentor
 from .structures import NetworkOutput, SemiBatch
 from .unlabelled import check_partner_in_batch, valid_mask
@@ -25,17 +26,21 @@ class CrossPseudoSupervision(SemiSegmentor):
         weight: Weight of the loss after its ramp (public code: 6, or 5 with CutMix, on
             Cityscapes; 1.5 on VOC).
         cutmix: ``dict(num_boxes=3, area=(0.25, 0.5))`` or ``None``.
-        ramp_share: Share of training over which the weight rises linearly.
+        ramp: Shares of training between which the weight rises linearly from 0.
         **kwargs: See :class:`SemiSegmentor`.
     """
 
     learners = ('student', 'friend')
 
     def __init__(
-        self, weight: float, cutmix: dict | None = None, ramp_share: float = 0.1, **kwargs
+        self,
+        weight: float,
+        cutmix: dict | None = None,
+        ramp: tuple[float, float] = (0.0, 0.1),
+        **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.weight, self.cutmix, self.ramp_share = weight, cutmix, ramp_share
+        self.weight, self.cutmix, self.cps_ramp = weight, cutmix, check_ramp(ramp)
 
     @property
     def required_branches(self) -> tuple[str, ...]:
@@ -80,4 +85,4 @@ class CrossPseudoSupervision(SemiSegmentor):
         else:
             loss = weighted_cross_entropy(student, batch.info['friend'])
             loss = loss + weighted_cross_entropy(friend, batch.info['student'])
-        return {'loss_cps': self.weight * self.ramp(self.ramp_share) * loss, **stats}
+        return {'loss_cps': self.weight * self.ramp(self.cps_ramp) * loss, **stats}

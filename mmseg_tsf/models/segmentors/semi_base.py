@@ -185,9 +185,7 @@ class SemiSegmentor(BaseModel):
         """Float32 logits at image size; a single sigmoid channel becomes two classes."""
         align_corners = getattr(self, self.learners[0]).align_corners
         logits = resize(logits.float(), size, mode='bilinear', align_corners=align_corners)
-        if logits.shape[1] == 1:
-            logits = torch.cat((torch.zeros_like(logits), logits), dim=1)
-        return logits
+        return as_class_logits(logits)
 
     def supervised_loss(
         self, name: str, output: NetworkOutput, batch: SemiBatch
@@ -211,13 +209,25 @@ class SemiSegmentor(BaseModel):
         """Losses on unlabelled images; the base has none."""
         return {}
 
-    def ramp(self, share: float) -> Tensor:
-        """Linear ramp from 0 to 1 over the first ``share`` of training, ``()``."""
-        if share <= 0:
-            return torch.ones_like(self.progress)
-        return (self.progress / share).clamp(max=1)
+    def ramp(self, shares: tuple[float, float]) -> Tensor:
+        """Weight ``()`` that is 0 up to one share of training, 1 from another, linear between.
+
+        Args:
+            shares: Begin and end in [0, 1]; an end of 0 means 1 from the start.
+        """
+        begin, end = shares
+        if end <= begin:
+            return (self.progress >= begin).float()
+        return ((self.progress - begin) / (end - begin)).clamp(0, 1)
 
     def _adapt_state_dict(self, state_dict: dict, prefix: str, *_) -> None:
         had_teacher = any(key.startswith(prefix + 'teacher.') for key in state_dict)
         adapt_state_dict(self, state_dict, prefix)
         self.teacher_was_loaded = self.has_teacher and had_teacher
+
+
+def as_class_logits(logits: Tensor) -> Tensor:
+    """A single sigmoid channel ``(N, 1, h, w)`` as logits of two classes; others as they are."""
+    if logits.shape[1] > 1:
+        return logits
+    return torch.cat((torch.zeros_like(logits), logits), dim=1)

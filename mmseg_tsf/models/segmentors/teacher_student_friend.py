@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..utils.pixel_losses import cross_pseudo_loss
 from .adaptive_equalization_learning import AdaptiveEqualizationLearning
+from .checks import check_ramp
 from .structures import NetworkOutput, SemiBatch
 
 
@@ -17,19 +18,21 @@ class TeacherStudentFriend(AdaptiveEqualizationLearning):
     The friend is supervised by the labels and, through cross pseudo supervision on the mixed
     unlabelled images, by the student; the teacher never supervises it. Both learners see the
     same images, so a step costs two passes with gradient and one without.
-    ``L = L_sup + weight * L_ts + cps_weight * ramp * L_cps`` (equation 4).
+    ``L = L_sup + weight * L_ts + cps_weight * L_cps`` (equation 4), each with its ramp.
 
     Args:
         cps_weight: Weight of the student-friend loss after its ramp (lambda_cps).
-        ramp_share: Share of training over which ``cps_weight`` rises linearly from 0.
+        cps_ramp: Shares of training between which ``cps_weight`` rises linearly from 0.
         **kwargs: See :class:`AdaptiveEqualizationLearning`.
     """
 
     learners = ('student', 'friend')
 
-    def __init__(self, cps_weight: float = 1.0, ramp_share: float = 0.1, **kwargs) -> None:
+    def __init__(
+        self, cps_weight: float = 1.0, cps_ramp: tuple[float, float] = (0.0, 0.1), **kwargs
+    ) -> None:
         super().__init__(**kwargs)
-        self.cps_weight, self.ramp_share = cps_weight, ramp_share
+        self.cps_weight, self.cps_ramp = cps_weight, check_ramp(cps_ramp)
 
     def unsupervised_loss(
         self, outputs: dict[str, NetworkOutput], batch: SemiBatch
@@ -37,7 +40,7 @@ class TeacherStudentFriend(AdaptiveEqualizationLearning):
         losses = super().unsupervised_loss(outputs, batch)
         student, friend = outputs['student'].unlabelled, outputs['friend'].unlabelled
         loss = cross_pseudo_loss(student, friend, batch.valid)
-        losses['loss_cps'] = self.cps_weight * self.ramp(self.ramp_share) * loss
+        losses['loss_cps'] = self.cps_weight * self.ramp(self.cps_ramp) * loss
         predicted = friend.detach().argmax(dim=1)
         losses['friend.agreement'] = (predicted == batch.pseudo.labels).float().mean()
         return losses

@@ -165,31 +165,49 @@ def test_cross_supervision_covers_labelled_images_without_cutmix_only():
     assert before > 0
 
 
+RAMPS = [  # (begin, end), progress, weight
+    ((0.0, 0.1), 0.0, 0.0),
+    ((0.0, 0.1), 0.05, 0.5),
+    ((0.0, 0.1), 0.9, 1.0),
+    ((0.1, 0.3), 0.1, 0.0),
+    ((0.1, 0.3), 0.2, 0.5),
+    ((0.0, 0.0), 0.0, 1.0),
+]
+
+
+@pytest.mark.parametrize(('shares', 'progress', 'expected'), RAMPS)
 @pytest.mark.parametrize(
-    ('share', 'progress', 'expected'),
-    [(0.1, 0.0, 0.0), (0.1, 0.05, 0.5), (0.1, 0.1, 1.0), (0.1, 0.9, 1.0), (0.0, 0.0, 1.0)],
+    ('method', 'option', 'name'),
+    [
+        ('cps', 'ramp', 'loss_cps'),
+        ('tsf', 'cps_ramp', 'loss_cps'),
+        ('tsf', 'ramp', 'loss_ts'),
+        ('ael', 'ramp', 'loss_ts'),
+    ],
 )
-@pytest.mark.parametrize('method', ['cps', 'tsf'])
-def test_ramp_is_linear_and_scales_cross_supervision_alone(method, share, progress, expected):
-    model = build_model(method, ramp_share=share)
-    batch = batch_for(model)
+def test_a_ramp_is_linear_and_scales_one_loss(method, option, name, shares, progress, expected):
+    model = build_model(method, **{option: shares})
 
     def losses_at(value):
         model.progress.fill_(value)
-        if method == 'tsf':
+        if hasattr(model, 'confidence_bank'):
             model.confidence_bank.confidence.fill_(0.5)
         torch.manual_seed(0)
         inputs, samples = make_batch(model.required_branches)
-        return model.loss(inputs, samples)
+        return {k: v.detach() for k, v in model.loss(inputs, samples).items() if 'loss' in k}
 
-    assert batch
-    assert float(model.ramp(share)) == 1.0  # outside of a run the weight is full
+    assert float(model.ramp(shares)) == 1.0  # outside of a run the weight is full
     full, now = losses_at(1.0), losses_at(progress)
-    assert float(now['loss_cps'].detach()) == pytest.approx(
-        expected * float(full['loss_cps'].detach()), rel=1e-4
-    )
-    if method == 'tsf':
-        torch.testing.assert_close(now['loss_ts'], full['loss_ts'])
+    assert float(now[name]) == pytest.approx(expected * float(full[name]), rel=1e-4)
+    other = {'loss_cps': 'loss_ts', 'loss_ts': 'loss_cps'}[name]
+    if method == 'tsf' and (progress >= 0.1 or option == 'cps_ramp'):
+        torch.testing.assert_close(now[other], full[other])
+
+
+@pytest.mark.parametrize('shares', [(0.3, 0.1), (-0.1, 0.5), (0.0, 1.5)])
+def test_a_ramp_that_is_no_share_of_training_is_refused(shares):
+    with pytest.raises(ValueError, match='0 <= begin <= end <= 1'):
+        build_model('tsf', cps_ramp=shares)
 
 
 PADDED = ['mt', 'mt_cutmix', 'cps', 'cps_cutmix', 'ael', 'ael_random', 'tsf']
