@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import os.path as osp
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.dist import get_dist_info
+from mmseg.registry import DATASETS
 from PIL import Image
 
 from .splits import check_disjoint, read_list
@@ -25,7 +28,10 @@ def check_lists(labelled: dict, unlabelled: dict | None) -> None:
     """
     names = {}
     for branch, cfg in (('labelled', labelled), ('unlabelled', unlabelled)):
-        if cfg is None or not cfg.get('ann_file'):
+        if cfg is None:
+            continue
+        if not cfg.get('ann_file'):
+            _check_folder(branch, cfg)
             continue
         path = cfg['ann_file']
         if cfg.get('data_root') and not osp.isabs(path):
@@ -34,6 +40,23 @@ def check_lists(labelled: dict, unlabelled: dict | None) -> None:
     if len(names) == 2:
         (labelled_path, first), (unlabelled_path, second) = names.values()
         check_disjoint(first, second, labelled_path, unlabelled_path)
+
+
+def _check_folder(branch: str, cfg: dict) -> None:
+    """Refuses an image folder without images, where no list names them."""
+    folder = (cfg.get('data_prefix') or {}).get('img_path')
+    if folder is None:
+        return
+    if cfg.get('data_root') and not osp.isabs(folder):
+        folder = osp.join(cfg['data_root'], folder)
+    dataset = DATASETS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
+    default = inspect.signature(dataset.__init__).parameters.get('img_suffix')
+    suffix = cfg.get('img_suffix') or (default.default if default else '')
+    if not any(Path(folder).rglob(f'*{suffix}')):
+        raise FileNotFoundError(
+            f'the {branch} image folder {folder} has no file that ends with {suffix!r}: correct '
+            'data_prefix.img_path and img_suffix, or give a split list as ann_file'
+        )
 
 
 def check_masks(dataset: BaseDataset) -> None:
@@ -87,10 +110,10 @@ def _check_mask(info: dict, num_classes: int) -> None:
             )
         ids = np.unique(np.asarray(mask))
     ids = set(ids.tolist()) - {255}
+    if info.get('reduce_zero_label'):  # first, as in MMSeg's LoadAnnotations
+        ids = {i - 1 for i in ids if i > 0}
     if info.get('label_map'):
         ids = {info['label_map'].get(i, i) for i in ids} - {255}
-    if info.get('reduce_zero_label'):
-        ids = {i - 1 for i in ids if i > 0}
     foreign = sorted(i for i in ids if i >= num_classes)
     if foreign:
         raise ValueError(

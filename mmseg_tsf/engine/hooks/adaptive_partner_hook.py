@@ -62,11 +62,18 @@ class AdaptivePartnerHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Makes room in the class bank before a checkpoint is loaded into it."""
-        if not isinstance(getattr(runner, '_train_loop', None), dict | None):
-            dataset = runner.train_loop.dataloader.dataset
-            if getattr(dataset, 'unlabelled', None) is None:
-                raise ValueError('AdaptivePartnerHook needs SemiDataset.unlabelled')
-            unwrap(runner).class_bank.resize(len(dataset.unlabelled))
+        if isinstance(getattr(runner, '_train_loop', None), dict | None):
+            return  # no training
+        model = unwrap(runner)
+        if not hasattr(model, 'class_bank'):
+            raise TypeError(
+                f'{type(model).__name__} asks for no partners: take AdaptivePartnerHook out of '
+                'custom_hooks'
+            )
+        dataset = runner.train_loop.dataloader.dataset
+        if getattr(dataset, 'unlabelled', None) is None:
+            raise ValueError('AdaptivePartnerHook needs SemiDataset.unlabelled')
+        model.class_bank.resize(len(dataset.unlabelled))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Takes up the requests that were pending when the checkpoint was written."""
@@ -74,7 +81,9 @@ class AdaptivePartnerHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Writes the pending requests."""
-        checkpoint['partner_requests'] = dict(iter=runner.iter, pending=self._pending)
+        # the iteration at which a resumed run starts; runner.iter is still one behind here
+        start = checkpoint['meta']['iter']
+        checkpoint['partner_requests'] = dict(iter=start, pending=self._pending)
 
     def before_train(self, runner: Runner) -> None:
         """Starts the workers on the first step's partners."""

@@ -16,8 +16,8 @@ class MeanTeacherHook(Hook):
     """``teacher = d * teacher + (1 - d) * student`` after every update of the student.
 
     ``d = min(1 - 1 / (t + 1), decay)`` at the t-th update, counted from 0, so the first update
-    copies the student. Before the first iteration the student is copied too, unless a teacher
-    was loaded.
+    copies the student. Before the first iteration the student is copied too. A teacher that was
+    loaded is kept, and averaged with ``decay`` from the start.
 
     Args:
         decay: Largest weight of the past, in [0, 1).
@@ -35,6 +35,16 @@ class MeanTeacherHook(Hook):
         if not 0 <= decay < 1:
             raise ValueError(f'MeanTeacherHook.decay={decay} must lie in [0, 1)')
         self.decay, self.average_buffers = decay, average_buffers
+        self._keeps_loaded = False
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Notes whether the teacher was loaded, for a resumed run."""
+        checkpoint['teacher_was_loaded'] = self._keeps_loaded
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Takes the note up when a run is resumed."""
+        if runner._resume:
+            self._keeps_loaded = checkpoint.get('teacher_was_loaded', False)
 
     def before_train(self, runner: Runner) -> None:
         """Copies the student into the teacher at the start of a run."""
@@ -46,6 +56,7 @@ class MeanTeacherHook(Hook):
         if runner.iter == 0 and not model.teacher_was_loaded:
             ema_update(model.teacher, model.student, decay=0.0)
         elif runner.iter == 0:
+            self._keeps_loaded = True
             print_log('The teacher was loaded from the checkpoint and is kept.', 'current')
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
@@ -55,7 +66,8 @@ class MeanTeacherHook(Hook):
             return
         model = unwrap(runner)
         updates = runner.iter // getattr(wrapper, '_accumulative_counts', 1)
-        decay = min(1 - 1 / (updates + 1), self.decay)
+        # the first decays are small so that the initial copy fades; a loaded teacher is to stay
+        decay = self.decay if self._keeps_loaded else min(1 - 1 / (updates + 1), self.decay)
         ema_update(model.teacher, model.student, decay, self.average_buffers)
 
 

@@ -91,6 +91,14 @@ class SemiHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Never lets a broken model replace a good checkpoint."""
         self._raise_if_bad()
+        model = unwrap(runner)
+        for name in model.network_names:
+            finite = [p.isfinite().all() for p in getattr(model, name).parameters()]
+            if not torch.stack(finite).all():
+                raise ValueError(
+                    f'the weights of the {name} are not finite at iteration {runner.iter + 1}: '
+                    'lower the learning rate; the last checkpoint on disk is from before'
+                )
 
     def _raise_if_bad(self) -> None:
         if self._first_bad is None:

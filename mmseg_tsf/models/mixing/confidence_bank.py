@@ -85,7 +85,11 @@ class ClassBank(nn.Module):
         shown = counts[:, :num_classes] >= self.min_area * flat.shape[1]
         shown = torch.cat(all_gather(shown.to(torch.uint8)))
         indices = torch.cat(all_gather(indices))
-        self.presence[:, indices] = shown.t().bool()
+        # an image may be there twice (two ranks, or its own partner): either sight counts
+        seen = self.presence.new_zeros(self.presence.shape[1], num_classes, dtype=torch.int32)
+        seen = seen.index_add(0, indices, shown.int()).t() > 0
+        touched = self.presence.new_zeros(self.presence.shape[1]).index_fill(0, indices, True)
+        self.presence = torch.where(touched, seen, self.presence)
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         saved = state_dict.get(prefix + 'presence')

@@ -50,6 +50,8 @@ def adapt_state_dict(model: torch.nn.Module, state_dict: dict, prefix: str) -> N
     """
     keys = [key for key in state_dict if key.startswith(prefix)]
     found = {key[len(prefix) :].split('.')[0] for key in keys} & set(NETWORKS)
+    banks = {key[len(prefix) :].split('.')[0] for key in keys if '_bank.' in key}
+    own_banks = {name for name, _ in model.named_children() if name.endswith('_bank')}
     wanted = set(model.network_names)
     if not found:
         networks = [key for key in keys if not key[len(prefix) :].startswith('data_preprocessor')]
@@ -64,10 +66,11 @@ def adapt_state_dict(model: torch.nn.Module, state_dict: dict, prefix: str) -> N
                 'current',
                 level=30,
             )
-    elif found != wanted:
+    elif found != wanted or banks != own_banks:
         raise ValueError(
-            f'the checkpoint holds the networks {", ".join(sorted(found))}, '
-            f'{type(model).__name__} has {", ".join(sorted(wanted))}: it is of another method; '
+            f'the checkpoint holds {", ".join(sorted(found | banks))}, '
+            f'{type(model).__name__} has {", ".join(sorted(wanted | own_banks))}: it is of another '
+            'method; '
             'start from one of its networks with tools/export_segmentor.py and load_from'
         )
     own = {prefix + key: value for key, value in model.state_dict().items()}

@@ -147,7 +147,7 @@ def test_cutmix_is_scaled_by_the_share_of_sure_pixels():
     torch.testing.assert_close(losses['teacher.sure'], sure)
 
 
-def test_cross_supervision_covers_labelled_images_without_cutmix_only():
+def test_cross_supervision_covers_labelled_and_unlabelled_images():
     model = build_model('cps')
     freeze_norm(model)
     inputs, samples = batch_for(model)
@@ -159,10 +159,6 @@ def test_cross_supervision_covers_labelled_images_without_cutmix_only():
         torch.nn.functional.cross_entropy(a, b.argmax(dim=1)) for a, b in (logits, logits[::-1])
     )
     torch.testing.assert_close(losses['loss_cps'].detach(), 1.5 * expected)
-    model = build_model('cps_cutmix')
-    before = float(model.loss(inputs, samples)['loss_cps'].detach())
-    torch.manual_seed(0)
-    assert before > 0
 
 
 RAMPS = [  # (begin, end), progress, weight
