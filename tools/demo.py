@@ -26,6 +26,7 @@ from mmseg_tsf.utils import run_tool
 
 ROOT = Path('work_dirs/demo')
 METHODS = {'supervised': 'Supervised', 'tsf': 'TSF'}
+NUM_LABELLED = 4
 NUM_PICTURES = 6
 
 
@@ -176,7 +177,7 @@ def main() -> None:
     ).parse_args()
     console = Console()
     began = time.perf_counter()
-    generate(ROOT / 'data')
+    generate(ROOT / 'data', num_labelled=NUM_LABELLED)
     console.print(f'Demo street in {ROOT}/data: {time.perf_counter() - began:.0f} s')
     print_table(console, train_and_test(console))
     console.print(f'Pictures: {write_pictures(ROOT / "pictures")}')

@@ -53,7 +53,7 @@ def _check_folder(branch: str, cfg: dict) -> None:
     default = inspect.signature(dataset.__init__).parameters.get('img_suffix')
     suffix = cfg.get('img_suffix') or (default.default if default else '')
     if not any(Path(folder).rglob(f'*{suffix}')):
-        raise FileNotFoundError(
+        raise ValueError(
             f'the {branch} image folder {folder} has no file that ends with {suffix!r}: correct '
             'data_prefix.img_path and img_suffix, or give a split list as ann_file'
         )

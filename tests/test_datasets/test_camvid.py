@@ -23,8 +23,7 @@ def write_data(root, image_suffix='.jpg'):
 def build(root, **kwargs):
     prefix = dict(img_path=f'{root}/images', seg_map_path=f'{root}/masks')
     pipeline = [
-        dict(type=name)
-        for name in ('LoadImageFromFile', 'LoadAnnotations', 'PackSegInputs')
+        dict(type=name) for name in ('LoadImageFromFile', 'LoadAnnotations', 'PackSegInputs')
     ]
     config = dict(type='CamVidDataset', data_prefix=prefix, pipeline=pipeline, **kwargs)
     return DATASETS.build(config)

@@ -16,7 +16,7 @@ from mmseg.registry import MODELS
 from mmseg_tsf.datasets.demo_street import DemoStreetDataset
 
 ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / 'configs/tsf/tsf_r18-tiny-d8_deeplabv3plus_1xb4_demo-street-96x96.py'
+CONFIG = ROOT / 'configs/tsf/tsf_r18-tiny-d8_deeplabv3plus_1xb4_demo-street-64x64.py'
 
 # Runs where this package can not be imported.
 PLAIN = """

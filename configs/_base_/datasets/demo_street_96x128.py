@@ -2,7 +2,7 @@
 dataset_type = 'DemoStreetDataset'
 data_root = 'work_dirs/demo/data'
 split = data_root + '/splits'
-crop_size = (96, 96)
+crop_size = (64, 64)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),

@@ -6,7 +6,7 @@ _base_ = [
 ]
 model = dict(
     type='SupervisedOnly',
-    segmentor=dict(data_preprocessor=dict(size=(96, 96))),
+    segmentor=dict(data_preprocessor=dict(size=(64, 64))),
 )
 train_dataloader = dict(dataset=dict(unlabelled=None))
 custom_hooks = [dict(type='SemiHook')]
