@@ -8,7 +8,6 @@ model = dict(
     type='AdaptiveEqualizationLearning',
     segmentor=dict(data_preprocessor=dict(size=(128, 128))),
     paste_exclude=(0, 1, 3, 5),  # sky, building, road, tree
-    ramp=(0.1, 0.3),
 )
 train_dataloader = dict(dataset=dict(paste_prob=0.5))
 custom_hooks = [

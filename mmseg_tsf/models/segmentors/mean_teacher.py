@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..mixing import box_mask, mix, random_boxes
 from ..utils.pixel_losses import pseudo_labels
+from .checks import check_ramp
 from .semi_base import SemiSegmentor
 from .structures import NetworkOutput, SemiBatch
 from .unlabelled import check_partner_in_batch, valid_mask
@@ -26,16 +27,24 @@ class MeanTeacher(SemiSegmentor):
         weight: Weight of the consistency loss; 100 for MT and 1 for CutMix in the public code.
         cutmix: ``dict(num_boxes=1, area=(0.5, 0.5))`` or ``None``.
         threshold: Confidence that counts as sure (CutMix only).
+        ramp: Shares of training between which ``weight`` rises linearly from 0; none in the
+            public code.
         **kwargs: See :class:`SemiSegmentor`.
     """
 
     has_teacher = True
 
     def __init__(
-        self, weight: float, cutmix: dict | None = None, threshold: float = 0.97, **kwargs
+        self,
+        weight: float,
+        cutmix: dict | None = None,
+        threshold: float = 0.97,
+        ramp: tuple[float, float] = (0.0, 0.0),
+        **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.weight, self.cutmix, self.threshold = weight, cutmix, threshold
+        self.consistency_ramp = check_ramp(ramp)
 
     @property
     def required_branches(self) -> tuple[str, ...]:
@@ -83,4 +92,5 @@ class MeanTeacher(SemiSegmentor):
         else:
             difference = (student.unlabelled.softmax(dim=1) - teacher).square().sum(dim=1)
             loss = (difference * batch.valid).mean() * sure
-        return {'loss_consistency': self.weight * loss, **stats}
+        weight = self.weight * self.ramp(self.consistency_ramp)
+        return {'loss_consistency': weight * loss, **stats}

@@ -179,6 +179,7 @@ RAMPS = [  # (begin, end), progress, weight
         ('tsf', 'cps_ramp', 'loss_cps'),
         ('tsf', 'ramp', 'loss_ts'),
         ('ael', 'ramp', 'loss_ts'),
+        ('mt', 'ramp', 'loss_consistency'),
     ],
 )
 def test_a_ramp_is_linear_and_scales_one_loss(method, option, name, shares, progress, expected):
@@ -195,7 +196,7 @@ def test_a_ramp_is_linear_and_scales_one_loss(method, option, name, shares, prog
     assert float(model.ramp(shares)) == 1.0  # outside of a run the weight is full
     full, now = losses_at(1.0), losses_at(progress)
     assert float(now[name]) == pytest.approx(expected * float(full[name]), rel=1e-4)
-    other = {'loss_cps': 'loss_ts', 'loss_ts': 'loss_cps'}[name]
+    other = 'loss_ts' if name == 'loss_cps' else 'loss_cps'
     if method == 'tsf' and (progress >= 0.1 or option == 'cps_ramp'):
         torch.testing.assert_close(now[other], full[other])
 
