@@ -26,7 +26,7 @@ from mmseg_tsf.utils import run_tool
 
 ROOT = Path('work_dirs/demo')
 METHODS = {'supervised': 'Supervised', 'tsf': 'TSF'}
-NUM_LABELLED = 4
+NUM_LABELLED = 10
 NUM_PICTURES = 6
 
 

@@ -10,8 +10,8 @@ model = dict(
     paste_exclude=(0, 1, 2, 3, 4),  # sky, building, road, pavement, tree
     # trained from scratch in minutes: the teacher is believed late, where it is sure, and keeps
     # BN statistics of its own
-    ramp=(0.3, 0.6),
-    cps_ramp=(0.3, 0.6),
+    ramp=(0.4, 0.8),
+    cps_ramp=(0.4, 0.8),
     threshold=0.6,
     teacher_mode='train',
 )
