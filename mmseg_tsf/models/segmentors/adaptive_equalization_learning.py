@@ -36,8 +36,8 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
     Args:
         weight: Weight of the teacher-student loss (lambda_ts).
         ramp: Shares of training between which ``weight`` rises linearly from 0. AEL has no
-            ramp; a short schedule needs one, because the loss is normalised by the pixel weights:
-            an untrained teacher's labels count in full, however unsure it is.
+            ramp; on a short schedule note that the loss is normalised by the pixel weights, so an
+            untrained teacher's labels count in full, however unsure it is.
         adaptive_cutmix: Partner by class from the class bank, box around one of its components
             (needs ``AdaptivePartnerHook``); otherwise a random box of the batch's next image.
         adaptive_copy_paste: Paste classes of low confidence from the ``paste`` branch.
