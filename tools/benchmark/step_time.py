@@ -31,7 +31,7 @@ from mmseg_tsf.engine.run_info import peak_memory_mib
 from mmseg_tsf.models.mixing import box_mask, mix, random_boxes
 from mmseg_tsf.models.segmentors import SemiSegmentor
 from mmseg_tsf.models.segmentors.structures import NetworkOutput, SemiBatch
-from mmseg_tsf.models.utils import cross_pseudo_loss, weighted_cross_entropy
+from mmseg_tsf.models.utils import weighted_cross_entropy
 from mmseg_tsf.utils import run_tool
 
 
@@ -74,7 +74,6 @@ def composed_losses(model: SemiSegmentor, inputs: dict, samples: dict) -> dict[s
     both = torch.cat((images, partner))
     mask = box_mask(random_boxes(num, device=images.device), size)
     mixed = mix(mask, images, partner)
-    valid = torch.ones_like(mask)
     targets = {}
     for name in ('teacher', 'student', 'friend'):
         labels = model.predict_logits(name, both).argmax(dim=1)
@@ -93,9 +92,6 @@ def composed_losses(model: SemiSegmentor, inputs: dict, samples: dict) -> dict[s
     losses['loss_ts'] = weighted_cross_entropy(logits['student'], targets['teacher'])
     losses['loss_cps'] = weighted_cross_entropy(logits['student'], targets['friend'])
     losses['loss_cps'] += weighted_cross_entropy(logits['friend'], targets['student'])
-    losses['agreement'] = cross_pseudo_loss(
-        logits['student'].detach(), logits['friend'].detach(), valid
-    )
     return losses
 
 
