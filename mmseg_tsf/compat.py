@@ -99,9 +99,12 @@ def make_accuracy_wait_for_nothing() -> None:
     """Computes the heads' logged ``acc_seg`` without making the host wait for the GPU.
 
     MMSeg indexes by a mask, which needs the number of its pixels on the host, once per head and
-    step. The values are the same. Can go when MMSeg's ``accuracy`` does without.
+    step, and sorts where the largest is enough. The values are the same. Can go when MMSeg's
+    ``accuracy`` does without.
     """
     from mmseg.models.decode_heads import decode_head
+
+    from .models.utils import hard_labels
 
     stock = decode_head.accuracy
     if getattr(stock, 'waits_for_nothing', False):
@@ -111,7 +114,7 @@ def make_accuracy_wait_for_nothing() -> None:
         if topk != 1 or thresh is not None or ignore_index is None or pred.shape[1] == 1:
             return stock(pred, target, topk, thresh, ignore_index)
         valid = target != ignore_index
-        correct = (pred.argmax(dim=1) == target) & valid
+        correct = (hard_labels(pred) == target) & valid
         return 100.0 * correct.sum().view(1) / valid.sum().clamp(min=1)
 
     accuracy.waits_for_nothing = True

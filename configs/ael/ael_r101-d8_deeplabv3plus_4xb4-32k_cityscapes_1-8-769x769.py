@@ -12,11 +12,10 @@ model = dict(
     ),
     paste_exclude=(0, 1, 2, 8, 10),  # road, sidewalk, building, vegetation, sky
     consistency_on_labelled=True,
-    teacher_mode='train',
 )
 train_dataloader = dict(dataset=dict(paste_prob=0.5))
 custom_hooks = [
     dict(type='SemiHook'),
-    dict(type='MeanTeacherHook', decay=0.99, average_buffers=False),
+    dict(type='MeanTeacherHook', decay=0.99),
     dict(type='AdaptivePartnerHook'),
 ]

@@ -13,11 +13,10 @@ model = dict(
     ramp=(0.4, 0.8),
     cps_ramp=(0.4, 0.8),
     threshold=0.6,
-    teacher_mode='train',
 )
 train_dataloader = dict(dataset=dict(paste_prob=0.5))
 custom_hooks = [
     dict(type='SemiHook'),
-    dict(type='MeanTeacherHook', decay=0.97, average_buffers=False),
+    dict(type='MeanTeacherHook', decay=0.97),
     dict(type='AdaptivePartnerHook'),
 ]

@@ -17,7 +17,7 @@ from .splits import check_disjoint, read_list
 
 
 def check_lists(labelled: dict, unlabelled: dict | None) -> None:
-    """Refuses missing, empty and overlapping split lists.
+    """Refuses missing and empty split lists, and lists of one folder that overlap.
 
     Args:
         labelled: Config of the labelled data set.
@@ -37,18 +37,23 @@ def check_lists(labelled: dict, unlabelled: dict | None) -> None:
         if cfg.get('data_root') and not osp.isabs(path):
             path = osp.join(cfg['data_root'], path)
         names[branch] = (path, read_list(path))
-    if len(names) == 2:
+    if len(names) == 2 and _image_folder(labelled) == _image_folder(unlabelled):
         (labelled_path, first), (unlabelled_path, second) = names.values()
         check_disjoint(first, second, labelled_path, unlabelled_path)
 
 
-def _check_folder(branch: str, cfg: dict) -> None:
-    """Refuses an image folder without images, where no list names them."""
+def _image_folder(cfg: dict) -> str | None:
     folder = (cfg.get('data_prefix') or {}).get('img_path')
     if folder is None:
+        return None
+    return osp.realpath(osp.join(cfg.get('data_root') or '', folder))
+
+
+def _check_folder(branch: str, cfg: dict) -> None:
+    """Refuses an image folder without images, where no list names them."""
+    folder = _image_folder(cfg)
+    if folder is None:
         return
-    if cfg.get('data_root') and not osp.isabs(folder):
-        folder = osp.join(cfg['data_root'], folder)
     dataset = DATASETS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
     default = inspect.signature(dataset.__init__).parameters.get('img_suffix')
     suffix = cfg.get('img_suffix') or (default.default if default else '')

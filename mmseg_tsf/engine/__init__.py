@@ -1,6 +1,14 @@
-"""Hooks and loops for mmengine's runner."""
+"""Hooks, loops and optimisers for mmengine's runner."""
 
 from .hooks import AdaptivePartnerHook, MeanTeacherHook, SemiHook
 from .loops import SemiTestLoop, SemiValLoop
+from .optimizers import FusedAdamW
 
-__all__ = ['AdaptivePartnerHook', 'MeanTeacherHook', 'SemiHook', 'SemiTestLoop', 'SemiValLoop']
+__all__ = [
+    'AdaptivePartnerHook',
+    'FusedAdamW',
+    'MeanTeacherHook',
+    'SemiHook',
+    'SemiTestLoop',
+    'SemiValLoop',
+]

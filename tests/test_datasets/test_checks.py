@@ -35,6 +35,14 @@ class TestRefusals:
             file.write('frame_3\n')
         self.check(own_data_root, r'1 image\(s\) are in both .* \(frame_3\)')
 
+    def test_the_same_name_in_two_folders_is_two_images(self, own_data_root):
+        (own_data_root / 'more').mkdir()
+        shutil.copy(own_data_root / 'img' / 'frame_3.png', own_data_root / 'more')
+        (own_data_root / 'unlabelled.txt').write_text('frame_3\n')
+        unlabelled = part_cfg(own_data_root, 'unlabelled.txt')
+        unlabelled['data_prefix']['img_path'] = str(own_data_root / 'more')
+        assert len(build(own_data_root, unlabelled=unlabelled)) > 0
+
     @pytest.mark.parametrize('number', [1, 8])
     def test_image_without_file(self, own_data_root, number):
         (own_data_root / 'img' / f'frame_{number}.png').unlink()

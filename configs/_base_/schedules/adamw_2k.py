@@ -1,6 +1,8 @@
 # Short schedule for CPUs; one recipe for every method.
 max_iters = 2000
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.01))
+optim_wrapper = dict(
+    type='OptimWrapper', optimizer=dict(type='FusedAdamW', lr=1e-3, weight_decay=0.01)
+)
 param_scheduler = [
     dict(type='PolyLR', power=0.9, begin=0, end=max_iters, eta_min=1e-5, by_epoch=False)
 ]

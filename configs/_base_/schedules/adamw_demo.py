@@ -1,6 +1,8 @@
 # Schedule of the demo: small network, no weights file, minutes on a CPU.
 max_iters = 600
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.01))
+optim_wrapper = dict(
+    type='OptimWrapper', optimizer=dict(type='FusedAdamW', lr=3e-3, weight_decay=0.01)
+)
 param_scheduler = [
     dict(type='PolyLR', power=0.9, begin=0, end=max_iters, eta_min=1e-5, by_epoch=False)
 ]

@@ -21,8 +21,8 @@ class MeanTeacherHook(Hook):
 
     Args:
         decay: Largest weight of the past, in [0, 1).
-        average_buffers: Average BN statistics too; ``False`` with ``teacher_mode='train'`` is
-            AEL's way.
+        average_buffers: Average BN statistics too; by default where the model's
+            ``teacher_mode`` is 'eval', while a teacher in training mode gathers its own (AEL).
 
     Raises:
         ValueError: ``decay`` outside [0, 1).
@@ -31,7 +31,7 @@ class MeanTeacherHook(Hook):
 
     priority = 'NORMAL'
 
-    def __init__(self, decay: float = 0.99, average_buffers: bool = True) -> None:
+    def __init__(self, decay: float = 0.99, average_buffers: bool | None = None) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f'MeanTeacherHook.decay={decay} must lie in [0, 1)')
         self.decay, self.average_buffers = decay, average_buffers
@@ -68,7 +68,10 @@ class MeanTeacherHook(Hook):
         updates = runner.iter // getattr(wrapper, '_accumulative_counts', 1)
         # the first decays are small so that the initial copy fades; a loaded teacher is to stay
         decay = self.decay if self._keeps_loaded else min(1 - 1 / (updates + 1), self.decay)
-        ema_update(model.teacher, model.student, decay, self.average_buffers)
+        buffers = self.average_buffers
+        if buffers is None:
+            buffers = model.teacher_mode == 'eval'
+        ema_update(model.teacher, model.student, decay, buffers)
 
 
 def unwrap(runner: Runner):

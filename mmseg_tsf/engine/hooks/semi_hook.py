@@ -117,20 +117,25 @@ class SemiHook(Hook):
 
 
 def check_crop(model, dataset) -> None:
-    """Refuses crops that are larger than the size to which images are padded.
+    """Refuses crops larger than the size to which images are padded, and padding before that.
 
     Raises:
         ValueError: Names the two keys.
     """
-    preprocessor = model.data_preprocessor.data_preprocessor
-    size = getattr(preprocessor, 'size', None)
-    if size is None:
-        return
+    size = getattr(model.data_preprocessor.data_preprocessor, 'size', None)
     for branch in ('labelled', 'unlabelled'):
         pipeline = getattr(getattr(dataset, branch, None), 'pipeline', None)
         for step in getattr(pipeline, 'transforms', ()):
+            if type(step).__name__ == 'Pad' and branch == 'unlabelled':
+                raise ValueError(
+                    'the unlabelled pipeline has a Pad, and a pseudo-label on padding can not be '
+                    'told from one on an image: take it out and set data_preprocessor.size, '
+                    'which pads as well'
+                )
             crop = getattr(step, 'crop_size', None)
-            if isinstance(step, RandomCrop) and (crop[0] > size[0] or crop[1] > size[1]):
+            if size is None or not isinstance(step, RandomCrop):
+                continue
+            if crop[0] > size[0] or crop[1] > size[1]:
                 raise ValueError(
                     f'the {branch} pipeline crops {tuple(crop)}, data_preprocessor.size is '
                     f'{tuple(size)}: a crop must fit into the padded image, set them alike'

@@ -74,3 +74,28 @@ def mix(mask: Tensor, target: Tensor, source: Tensor) -> Tensor:
     if target.ndim == 4:
         mask = mask.unsqueeze(1)
     return torch.where(mask, source, target)
+
+
+class BatchCutMix:
+    """CutMix of every image with its neighbour in the batch, by one mask for all that is mixed.
+
+    Args:
+        images: ``(N, 3, H, W)``, two or more.
+        **boxes: ``num_boxes`` and ``area`` of :func:`random_boxes`.
+
+    Raises:
+        ValueError: One image in the batch.
+    """
+
+    def __init__(self, images: Tensor, **boxes) -> None:
+        if len(images) < 2:
+            raise ValueError(
+                'CutMix mixes the unlabelled images of one batch: set train_dataloader.batch_size '
+                'to 2 or more'
+            )
+        drawn = random_boxes(len(images), device=images.device, **boxes)
+        self.mask = box_mask(drawn, images.shape[2:])
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Mixes images, labels or logits ``(N, ..., H, W)`` with those of the neighbour."""
+        return mix(self.mask, values, values.roll(1, dims=0))

@@ -10,6 +10,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from ..mixing import (
+    BatchCutMix,
     ClassBank,
     ConfidenceBank,
     box_mask,
@@ -19,11 +20,17 @@ from ..mixing import (
     mix,
     random_boxes,
 )
-from ..utils.pixel_losses import PseudoLabels, pseudo_labels, weighted_cross_entropy
-from .checks import check_ramp
+from ..utils.pixel_losses import (
+    PseudoLabels,
+    hard_labels,
+    masked_mean,
+    pseudo_labels,
+    weighted_cross_entropy,
+)
+from .checks import check_classes, check_ramp
 from .semi_base import SemiSegmentor, as_class_logits
 from .structures import NetworkOutput, SemiBatch
-from .unlabelled import check_partner_in_batch, to_device, valid_mask
+from .unlabelled import to_device, valid_mask
 
 
 @MODELS.register_module()
@@ -84,7 +91,8 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
         self.dynamic_reweighting = dynamic_reweighting
         self.consistency_on_labelled = consistency_on_labelled
         self.gamma, self.threshold = gamma, threshold
-        self.num_paste_classes, self.paste_exclude = num_paste_classes, tuple(paste_exclude)
+        self.num_paste_classes = num_paste_classes
+        self.paste_exclude = check_classes('paste_exclude', paste_exclude, self.num_classes)
         self.min_component = min_component
         self.confidence_bank = ConfidenceBank(self.num_classes, momentum)
         self.class_bank = ClassBank(self.num_classes, min_presence)
@@ -132,38 +140,34 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
         """Teacher's labels and CutMix; image, validity, label and confidence by one mask."""
         images = inputs['unlabelled']
         view = inputs.get('strong', images)
-        if self.adaptive_cutmix:
-            samples = data_samples['unlabelled'] + data_samples['partner']
-            both = torch.cat((images, inputs['partner']))
-            source_view = inputs.get('partner_strong', inputs['partner'])
-        else:
-            check_partner_in_batch(images)
-            samples, both, source_view = data_samples['unlabelled'], images, view.roll(1, dims=0)
+        if not self.adaptive_cutmix:
+            valid = valid_mask(data_samples['unlabelled'], images)
+            pseudo = pseudo_labels(self.predict_logits('teacher', images), valid)
+            mixed = BatchCutMix(images)
+            pseudo = PseudoLabels(mixed(pseudo.labels), mixed(pseudo.confidence))
+            return mixed(view), mixed(valid), pseudo
+        samples = data_samples['unlabelled'] + data_samples['partner']
+        both = torch.cat((images, inputs['partner']))
         valid = valid_mask(samples, both)
         logits = self.run('teacher', both)[1]
         pseudo = pseudo_labels(self.upsample(logits, both.shape[2:]), valid)
+        indices = [sample.metainfo['pool_idx'] for sample in samples]
+        self.class_bank.update(pseudo.labels, to_device(indices, images))
         num = len(images)
-        if self.adaptive_cutmix:
-            boxes = self.partner_boxes(logits[num:], valid[num:], data_samples['partner'])
-            indices = [sample.metainfo['pool_idx'] for sample in samples]
-            self.class_bank.update(pseudo.labels, to_device(indices, images))
-        else:
-            boxes = random_boxes(num, device=images.device)
+        boxes = self.partner_boxes(logits[num:], valid[num:], data_samples['partner'])
         mask = box_mask(boxes, images.shape[2:])
-
-        def mixed(pair: Tensor) -> Tensor:
-            source = pair[num:] if self.adaptive_cutmix else pair.roll(1, dims=0)
-            return mix(mask, pair[:num], source)
-
-        pseudo = PseudoLabels(mixed(pseudo.labels), mixed(pseudo.confidence))
-        return mix(mask, view, source_view), mixed(valid), pseudo
+        labels, confidence, valid = (
+            mix(mask, pair[:num], pair[num:]) for pair in (pseudo.labels, pseudo.confidence, valid)
+        )
+        source_view = inputs.get('partner_strong', inputs['partner'])
+        return mix(mask, view, source_view), valid, PseudoLabels(labels, confidence)
 
     def partner_boxes(self, logits: Tensor, valid: Tensor, samples: list) -> Tensor:
         """Boxes ``(N, 1, 4)`` around a component of each partner's class, else random ones.
 
         Components are found on the decode head's grid; the padding belongs to no class.
         """
-        labels = as_class_logits(logits).argmax(dim=1)
+        labels = hard_labels(as_class_logits(logits))
         inside = valid[:, None].float()
         inside = torch.nn.functional.interpolate(inside, labels.shape[1:]).squeeze(1) > 0
         labels = labels.masked_fill(~inside, self.num_classes)
@@ -182,12 +186,12 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
             own = PseudoLabels(batch.info['labels'], batch.info['confidence'])
             loss = loss + self.teacher_student_loss(labelled, own)[0]
         self.confidence_bank.update(labelled.detach(), ground_truth(batch.samples))
-        predicted = student.unlabelled.detach().argmax(dim=1)
+        agreement = hard_labels(student.unlabelled) == pseudo.labels
         return {
             'loss_ts': self.weight * self.ramp(self.ts_ramp) * loss,
-            'teacher.confidence': pseudo.confidence.mean(),
-            'teacher.pixel_weight': weight.mean(),
-            'student.agreement': (predicted == pseudo.labels).float().mean(),
+            'teacher.confidence': masked_mean(pseudo.confidence, batch.valid),
+            'teacher.pixel_weight': masked_mean(weight, batch.valid),
+            'student.agreement': masked_mean(agreement, batch.valid),
         }
 
     def teacher_student_loss(self, logits: Tensor, pseudo: PseudoLabels) -> tuple[Tensor, Tensor]:
@@ -204,7 +208,7 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
         if self.dynamic_reweighting:
             weight = weight * pseudo.confidence**self.gamma
         if self.equalization_sampling:
-            rate = self.confidence_bank.sampling_rate()[logits.detach().argmax(dim=1)]
+            rate = self.confidence_bank.sampling_rate()[hard_labels(logits)]
             weight = weight * (torch.rand_like(rate) < rate)
         return weighted_cross_entropy(logits, pseudo.labels, weight), weight
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from mmengine.logging import print_log
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
@@ -92,3 +94,19 @@ def check_ramp(shares: tuple[float, float]) -> tuple[float, float]:
     if not 0 <= begin <= end <= 1:
         raise ValueError(f'a ramp is (begin, end) with 0 <= begin <= end <= 1, not {shares}')
     return begin, end
+
+
+def check_classes(option: str, classes: Sequence[int], num_classes: int) -> tuple[int, ...]:
+    """Class ids of an option that must leave at least one class.
+
+    Raises:
+        ValueError: An unknown id, or no class left; names the option.
+    """
+    unknown = sorted(set(classes) - set(range(num_classes)))
+    if unknown or len(set(classes)) == num_classes:
+        problem = f'has the unknown ids {unknown}' if unknown else 'leaves no class'
+        raise ValueError(
+            f'{option}={tuple(classes)} {problem}: there are {num_classes} classes '
+            f'(0 to {num_classes - 1})'
+        )
+    return tuple(classes)

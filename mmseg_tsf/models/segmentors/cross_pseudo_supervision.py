@@ -6,12 +6,18 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..mixing import box_mask, mix, random_boxes
-from ..utils.pixel_losses import cross_pseudo_loss, pseudo_labels, weighted_cross_entropy
+from ..mixing import BatchCutMix
+from ..utils.pixel_losses import (
+    cross_pseudo_loss,
+    hard_labels,
+    masked_mean,
+    pseudo_labels,
+    weighted_cross_entropy,
+)
 from .checks import check_ramp
 from .semi_base import SemiSegmentor
 from .structures import NetworkOutput, SemiBatch
-from .unlabelled import check_partner_in_batch, valid_mask
+from .unlabelled import valid_mask
 
 
 @MODELS.register_module()
@@ -53,24 +59,20 @@ class CrossPseudoSupervision(SemiSegmentor):
         batch = SemiBatch(inputs['labelled'], data_samples['labelled'], view, valid)
         if self.cutmix is None:
             return batch
-        check_partner_in_batch(images)
-        mask = box_mask(
-            random_boxes(len(images), device=images.device, **self.cutmix), images.shape[2:]
-        )
-        batch.unlabelled = mix(mask, view, view.roll(1, dims=0))
-        batch.valid = mix(mask, valid, valid.roll(1, dims=0))
+        mixed = BatchCutMix(images, **self.cutmix)
+        batch.unlabelled, batch.valid = mixed(view), mixed(valid)
         batch.info = {}
         for name in self.learners:
             labels = pseudo_labels(self.predict_logits(name, images), valid).labels
-            batch.info[name] = mix(mask, labels, labels.roll(1, dims=0))
+            batch.info[name] = mixed(labels)
         return batch
 
     def unsupervised_loss(
         self, outputs: dict[str, NetworkOutput], batch: SemiBatch
     ) -> dict[str, Tensor]:
         student, friend = outputs['student'].unlabelled, outputs['friend'].unlabelled
-        agreement = (student.argmax(dim=1) == friend.argmax(dim=1)) & batch.valid
-        stats = {'friend.agreement': agreement.float().mean()}
+        agreement = hard_labels(student) == hard_labels(friend)
+        stats = {'friend.agreement': masked_mean(agreement, batch.valid)}
         if self.cutmix is None:
             labelled = [
                 self.upsample(output.logits[: len(batch.labelled)], student.shape[2:])

@@ -6,12 +6,12 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..mixing import box_mask, mix, random_boxes
-from ..utils.pixel_losses import pseudo_labels
+from ..mixing import BatchCutMix
+from ..utils.pixel_losses import masked_mean, pseudo_labels
 from .checks import check_ramp
 from .semi_base import SemiSegmentor
 from .structures import NetworkOutput, SemiBatch
-from .unlabelled import check_partner_in_batch, valid_mask
+from .unlabelled import valid_mask
 
 
 @MODELS.register_module()
@@ -63,14 +63,9 @@ class MeanTeacher(SemiSegmentor):
             )
             batch.pseudo = pseudo_labels(logits[len(inputs['labelled']) :], valid)
             return batch
-        check_partner_in_batch(images)
-        logits = self.predict_logits('teacher', images)
-        mask = box_mask(
-            random_boxes(len(images), device=images.device, **self.cutmix), images.shape[2:]
-        )
-        logits = mix(mask, logits, logits.roll(1, dims=0))
-        batch.unlabelled = mix(mask, student_view, student_view.roll(1, dims=0))
-        batch.valid = mix(mask, valid, valid.roll(1, dims=0))
+        mixed = BatchCutMix(images, **self.cutmix)
+        logits = mixed(self.predict_logits('teacher', images))
+        batch.unlabelled, batch.valid = mixed(student_view), mixed(valid)
         batch.info = dict(teacher=logits.softmax(dim=1))
         batch.pseudo = pseudo_labels(logits, batch.valid)
         return batch
@@ -80,17 +75,17 @@ class MeanTeacher(SemiSegmentor):
     ) -> dict[str, Tensor]:
         student, teacher = outputs['student'], batch.info['teacher']
         confidence = batch.pseudo.confidence
-        sure = (confidence >= self.threshold).float().mean()
-        stats = {'teacher.confidence': confidence.mean(), 'teacher.sure': sure}
+        sure = masked_mean(confidence >= self.threshold, batch.valid)
+        stats = {'teacher.confidence': masked_mean(confidence, batch.valid), 'teacher.sure': sure}
         if self.cutmix is None:
             size = batch.labelled.shape[2:]
             logits = torch.cat(
                 (self.upsample(student.logits[: len(batch.labelled)], size), student.unlabelled)
             )
             difference = (logits.softmax(dim=1) - teacher).square().mean(dim=1)
-            loss = (difference * batch.info['valid']).sum() / batch.info['valid'].sum()
+            loss = masked_mean(difference, batch.info['valid'])
         else:
             difference = (student.unlabelled.softmax(dim=1) - teacher).square().sum(dim=1)
-            loss = (difference * batch.valid).mean() * sure
+            loss = masked_mean(difference, batch.valid) * sure
         weight = self.weight * self.ramp(self.consistency_ramp)
         return {'loss_consistency': weight * loss, **stats}

@@ -10,6 +10,7 @@ from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .checks import adapt_state_dict, check_segmentor
 from .structures import NetworkOutput, SemiBatch
@@ -30,7 +31,9 @@ class SemiSegmentor(BaseModel):
     Args:
         segmentor: Config of any MMSeg ``EncoderDecoder``.
         data_preprocessor: Config of the preprocessor; the segmentor's own by default.
-        teacher_mode: ``'eval'`` (averaged BN statistics) or ``'train'`` (batch statistics, AEL).
+        teacher_mode: ``'train'`` (the teacher labels by batch statistics, AEL's way), ``'eval'``
+            (by averaged ones), or ``'auto'``: train where the network has batch norm. Averaged
+            statistics do not fit averaged weights while the student moves fast.
         test_cfg: ``dict(predict_on=...)`` names the network that predicts; the teacher by
             default, the student where there is none.
         init_cfg: See mmengine.
@@ -49,7 +52,7 @@ class SemiSegmentor(BaseModel):
         self,
         segmentor: dict,
         data_preprocessor: dict | None = None,
-        teacher_mode: str = 'eval',
+        teacher_mode: str = 'auto',
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
         train_cfg: None = None,
@@ -68,9 +71,7 @@ class SemiSegmentor(BaseModel):
         check_segmentor(segmentor)
         for name in self.network_names:
             setattr(self, name, MODELS.build(copy.deepcopy(segmentor)))
-        if teacher_mode not in ('eval', 'train'):
-            raise ValueError(f"teacher_mode is 'eval' or 'train', not {teacher_mode!r}")
-        self.teacher_mode = teacher_mode
+        self.teacher_mode = self._resolve_teacher_mode(teacher_mode)
         self.teacher_was_loaded = False
         if self.has_teacher:
             self.teacher.requires_grad_(False)
@@ -119,7 +120,7 @@ class SemiSegmentor(BaseModel):
         return ('labelled',)
 
     def train(self, mode: bool = True) -> SemiSegmentor:
-        """Keeps the teacher in evaluation mode, unless ``teacher_mode='train'``."""
+        """Keeps the teacher in evaluation mode where ``teacher_mode`` is 'eval'."""
         super().train(mode)
         if self.has_teacher and self.teacher_mode == 'eval':
             self.teacher.eval()
@@ -219,6 +220,13 @@ class SemiSegmentor(BaseModel):
         if end <= begin:
             return (self.progress >= begin).float()
         return ((self.progress - begin) / (end - begin)).clamp(0, 1)
+
+    def _resolve_teacher_mode(self, mode: str) -> str:
+        if mode not in ('auto', 'eval', 'train'):
+            raise ValueError(f"teacher_mode is 'auto', 'eval' or 'train', not {mode!r}")
+        if mode != 'auto':
+            return mode
+        return 'train' if any(isinstance(m, _BatchNorm) for m in self.modules()) else 'eval'
 
     def _adapt_state_dict(self, state_dict: dict, prefix: str, *_) -> None:
         had_teacher = any(key.startswith(prefix + 'teacher.') for key in state_dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..utils.pixel_losses import cross_pseudo_loss
+from ..utils.pixel_losses import cross_pseudo_loss, hard_labels, masked_mean
 from .adaptive_equalization_learning import AdaptiveEqualizationLearning
 from .checks import check_ramp
 from .structures import NetworkOutput, SemiBatch
@@ -41,6 +41,6 @@ class TeacherStudentFriend(AdaptiveEqualizationLearning):
         student, friend = outputs['student'].unlabelled, outputs['friend'].unlabelled
         loss = cross_pseudo_loss(student, friend, batch.valid)
         losses['loss_cps'] = self.cps_weight * self.ramp(self.cps_ramp) * loss
-        predicted = friend.detach().argmax(dim=1)
-        losses['friend.agreement'] = (predicted == batch.pseudo.labels).float().mean()
+        agreement = hard_labels(friend) == batch.pseudo.labels
+        losses['friend.agreement'] = masked_mean(agreement, batch.valid)
         return losses

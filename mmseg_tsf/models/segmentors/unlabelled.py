@@ -22,16 +22,3 @@ def to_device(values: list, like: Tensor) -> Tensor:
     if like.is_cuda:
         tensor = tensor.pin_memory()
     return tensor.to(like.device, non_blocking=True)
-
-
-def check_partner_in_batch(images: Tensor) -> None:
-    """CutMix takes the next image of the batch as partner, so there must be one.
-
-    Raises:
-        ValueError: One image in the batch.
-    """
-    if len(images) < 2:
-        raise ValueError(
-            'CutMix mixes the unlabelled images of one batch: set train_dataloader.batch_size '
-            'to 2 or more'
-        )

@@ -2,13 +2,22 @@
 
 from .ema import ema_update
 from .feature_tap import FeatureTap
-from .pixel_losses import PseudoLabels, cross_pseudo_loss, pseudo_labels, weighted_cross_entropy
+from .pixel_losses import (
+    PseudoLabels,
+    cross_pseudo_loss,
+    hard_labels,
+    masked_mean,
+    pseudo_labels,
+    weighted_cross_entropy,
+)
 
 __all__ = [
     'FeatureTap',
     'PseudoLabels',
     'cross_pseudo_loss',
     'ema_update',
+    'hard_labels',
+    'masked_mean',
     'pseudo_labels',
     'weighted_cross_entropy',
 ]

@@ -109,6 +109,14 @@ def test_crop_larger_than_the_padded_image(data_root, tmp_path):
     refuse(data_root, tmp_path, 'cps', sentence, model=model_cfg('cps', segmentor))
 
 
+def test_padding_in_the_unlabelled_pipeline(data_root, tmp_path):
+    def change(cfg):
+        steps = cfg.train_dataloader.dataset.unlabelled.pipeline
+        steps.insert(len(steps) - 1, dict(type='Pad', size=(48, 48)))
+
+    refuse(data_root, tmp_path, 'mt', 'the unlabelled pipeline has a Pad', change)
+
+
 class Poison(Hook):
     """Makes the friend's weights infinite before an iteration."""
 

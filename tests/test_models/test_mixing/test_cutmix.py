@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mmseg_tsf.models.mixing import box_mask, mix, random_boxes
+from mmseg_tsf.models.mixing import BatchCutMix, box_mask, mix, random_boxes
 
 
 def test_one_box_covers_the_share_asked_for_and_stays_inside():
@@ -57,3 +57,19 @@ def test_mix_takes_the_source_inside_the_mask_for_maps_and_images():
     images = mix(mask, target.expand(1, 3, 2, 2), source.expand(1, 3, 2, 2))
     assert images.tolist() == [[[[1, 0], [0, 1]]] * 3]
     assert mix(mask, target.bool(), source.bool()).dtype == torch.bool
+
+
+def test_batch_cutmix_mixes_all_with_its_neighbour_by_one_mask():
+    torch.manual_seed(2)
+    images = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 3, 16, 16)
+    mixed = BatchCutMix(images, num_boxes=2, area=(0.4, 0.6))
+    result = mixed(images)[:, 0]
+    own = images[:, 0]
+    assert torch.equal(result, torch.where(mixed.mask, (own - 1) % 3, own))
+    assert torch.equal(mixed(own.long()), result.long())
+    assert 0 < int(mixed.mask.sum()) < mixed.mask.numel()
+
+
+def test_batch_cutmix_needs_two_images():
+    with pytest.raises(ValueError, match='set train_dataloader.batch_size to 2 or more'):
+        BatchCutMix(torch.zeros(1, 3, 8, 8))

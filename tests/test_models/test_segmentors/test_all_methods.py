@@ -200,7 +200,7 @@ def test_methods_have_the_losses_that_they_are_made_of(method):
 
 @pytest.mark.parametrize('paramwise', [False, True])
 def test_the_optimiser_never_changes_the_teacher(method, paramwise):
-    model = build_model(method)
+    model = build_model(method, teacher_mode='eval')
     if not model.has_teacher:
         pytest.skip('has no teacher')
     cfg = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1, weight_decay=0.1))

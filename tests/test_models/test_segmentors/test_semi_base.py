@@ -26,7 +26,7 @@ def test_networks_and_the_one_that_predicts_by_default(method):
 
 @pytest.mark.parametrize('method', ['mt', 'ael', 'tsf'])
 def test_teacher_stays_in_eval_mode_and_without_gradient(method):
-    model = build_model(method)
+    model = build_model(method, teacher_mode='eval')
     for mode in (True, False, True):
         model.train(mode)
         assert not any(module.training for module in model.teacher.modules())
@@ -40,8 +40,13 @@ def test_teacher_mode_train_uses_batch_statistics():
     assert all(module.training for module in model.teacher.modules())
     model.eval()
     assert not any(module.training for module in model.teacher.modules())
-    with pytest.raises(ValueError, match="teacher_mode is 'eval' or 'train', not 'frozen'"):
+    with pytest.raises(ValueError, match="teacher_mode is 'auto', 'eval' or 'train', not 'frozen'"):
         build_model('tsf', teacher_mode='frozen')
+
+
+def test_teacher_mode_follows_batch_norm_by_default():
+    assert build_model('mt').teacher_mode == 'train'
+    assert build_model('mt', segmentor=tiny_segmentor(norm=False)).teacher_mode == 'eval'
 
 
 @pytest.mark.parametrize('name', ['teacher', 'student', 'friend'])
@@ -169,3 +174,12 @@ def test_a_head_that_returns_several_maps_is_refused_with_its_name():
     model.student.decode_head.forward = lambda features: (features[0], features[1])
     with pytest.raises(TypeError, match='FCNHead returns a tuple'):
         model.run('student', torch.zeros(1, 3, SIZE, SIZE))
+
+
+@pytest.mark.parametrize(
+    ('classes', 'problem'),
+    [((0, 1, 2, 3), 'leaves no class'), ((1, 9), r'has the unknown ids \[9\]')],
+)
+def test_classes_that_are_never_pasted_must_exist_and_leave_one(classes, problem):
+    with pytest.raises(ValueError, match=rf'paste_exclude=.* {problem}: there are 4 classes'):
+        build_model('tsf', paste_exclude=classes)

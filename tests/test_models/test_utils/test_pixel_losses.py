@@ -5,7 +5,13 @@ import math
 import pytest
 import torch
 
-from mmseg_tsf.models.utils import cross_pseudo_loss, pseudo_labels, weighted_cross_entropy
+from mmseg_tsf.models.utils import (
+    cross_pseudo_loss,
+    hard_labels,
+    masked_mean,
+    pseudo_labels,
+    weighted_cross_entropy,
+)
 
 
 def make_logits(seed: int, requires_grad: bool = False):
@@ -96,3 +102,23 @@ def test_cross_pseudo_loss_sends_no_gradient_through_the_labels():
         target = torch.nn.functional.one_hot(other.detach().argmax(dim=1), 4).permute(0, 3, 1, 2)
         expected = (own.detach().softmax(dim=1) - target) / valid.sum()
         torch.testing.assert_close(own.grad, expected)
+
+
+def test_hard_labels_are_argmax_and_the_first_of_equals_wins():
+    logits = make_logits(3)
+    assert torch.equal(hard_labels(logits), logits.argmax(dim=1))
+    ties = logits.round()
+    assert torch.equal(hard_labels(ties), ties.argmax(dim=1))
+    assert hard_labels(ties).dtype == torch.int64
+
+
+def test_hard_labels_of_nan_are_a_class():
+    logits = make_logits(3)
+    logits[0, :, 2, 2] = float('nan')
+    assert int(hard_labels(logits)[0, 2, 2]) == 3
+
+
+def test_masked_mean_leaves_the_padding_out():
+    values = torch.tensor([[1.0, 2.0, 30.0]])
+    assert float(masked_mean(values, torch.tensor([[True, True, False]]))) == 1.5
+    assert float(masked_mean(values, torch.zeros(1, 3, dtype=torch.bool))) == 0.0
