@@ -20,7 +20,7 @@ test_pipeline = [
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
-    batch_size=2,  # pairs of a labelled and an unlabelled image
+    batch_size=4,  # pairs of a labelled and an unlabelled image
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type='SemiInfiniteSampler', shuffle=True),
