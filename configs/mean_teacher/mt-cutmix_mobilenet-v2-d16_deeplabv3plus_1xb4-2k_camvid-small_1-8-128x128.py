@@ -1,2 +1,2 @@
 _base_ = './mt_mobilenet-v2-d16_deeplabv3plus_1xb4-2k_camvid-small_1-8-128x128.py'
-model = dict(weight=1.0, cutmix=dict(num_boxes=1, area=(0.5, 0.5)))
+model = dict(weight=1.0, ramp=(0.0, 0.0), cutmix=dict(num_boxes=1, area=(0.5, 0.5)))

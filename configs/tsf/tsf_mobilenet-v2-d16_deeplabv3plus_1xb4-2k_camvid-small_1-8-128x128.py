@@ -12,6 +12,6 @@ model = dict(
 train_dataloader = dict(dataset=dict(paste_prob=0.5))
 custom_hooks = [
     dict(type='SemiHook'),
-    dict(type='MeanTeacherHook', decay=0.99),
+    dict(type='MeanTeacherHook', decay=0.97),
     dict(type='AdaptivePartnerHook'),
 ]
