@@ -1,0 +1,26 @@
+"""Pseudo-label auto-refinement: tensor functions, and the module that puts them together."""
+
+from .class_memory import ClassMemory
+from .class_statistics import ClassStatistics, class_statistics
+from .distances import euclidean_distances, hybrid_distances, mahalanobis_distances
+from .plar import PAPER, PseudoLabelAutoRefinement
+from .references import labels_to_grid, nearest, reference_labels
+from .result import Refinement
+from .weight_module import WeightModule, weight_loss
+
+__all__ = [
+    'PAPER',
+    'ClassMemory',
+    'ClassStatistics',
+    'PseudoLabelAutoRefinement',
+    'Refinement',
+    'WeightModule',
+    'class_statistics',
+    'euclidean_distances',
+    'hybrid_distances',
+    'labels_to_grid',
+    'mahalanobis_distances',
+    'nearest',
+    'reference_labels',
+    'weight_loss',
+]

@@ -1,0 +1,265 @@
+"""Mean and shrunk covariance of every class of every image, from the pixels that are labelled.
+
+A class has often fewer pixels than the features have channels, so its covariance is shrunk
+towards a scaled identity by a closed form (Ledoit and Wolf 2004, or OAS, Chen et al. 2010).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SHRINKAGES = ('ledoit_wolf', 'oas')
+FLOOR = 1e-5
+"""Least weight of the identity, as a share of the variance of the image plus that of the class."""
+TINY = 1e-12
+
+
+@dataclass
+class ClassStatistics:
+    """Gaussians of the classes of a batch of images.
+
+    A class that is no candidate (``valid`` not set) has mean 0 and the identity as its factor.
+
+    Attributes:
+        mean: ``(N, K, C)`` float32.
+        factor: ``(N, K, C, C)`` float32, lower Cholesky factor of the shrunk covariance.
+        count: ``(N, K)`` float32, reference pixels of the class.
+        valid: ``(N, K)`` bool, whether the class is a candidate.
+        candidates: Per image, the classes where ``valid`` is set, on the host; read from
+            ``valid`` where it is not given.
+    """
+
+    mean: Tensor
+    factor: Tensor
+    count: Tensor
+    valid: Tensor
+    candidates: list[list[int]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.candidates is None:
+            rows = self.valid.tolist()
+            self.candidates = [[k for k, own in enumerate(row) if own] for row in rows]
+
+    @property
+    def log_det(self) -> Tensor:
+        """``(N, K)`` logarithm of the determinant of the shrunk covariance."""
+        return 2 * self.factor.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
+
+
+def check_statistics_options(min_pixels: int, shrinkage: str | float) -> None:
+    """Refuses options of :func:`class_statistics`.
+
+    Raises:
+        ValueError: ``min_pixels`` below 2, or an unknown shrinkage.
+    """
+    if min_pixels < 2:
+        raise ValueError(
+            f'min_pixels must be at least 2 (one pixel has no spread), not {min_pixels}'
+        )
+    if isinstance(shrinkage, str):
+        known = shrinkage in SHRINKAGES
+    else:
+        known = isinstance(shrinkage, int | float) and 0 < shrinkage <= 1
+    if not known:
+        raise ValueError(
+            f'shrinkage must be one of {", ".join(SHRINKAGES)} or a number in (0, 1], '
+            f'not {shrinkage!r}'
+        )
+
+
+@torch.no_grad()
+def class_statistics(
+    features: Tensor,
+    labels: Tensor,
+    num_classes: int,
+    min_pixels: int = 8,
+    shrinkage: str | float = 'ledoit_wolf',
+) -> ClassStatistics:
+    """Mean and shrunk covariance per image and class, in float32 whatever autocast says.
+
+    ``Sigma = (1 - s) S + max(s tr(S) / C, floor) I`` with the empirical covariance ``S`` (divided
+    by the number of pixels) and scikit-learn's ``s``. The floor, a small share of the features'
+    variance, matters for classes that hardly vary: their distances stay finite. The pixels are
+    sorted by label once, so that each class is one block and one matrix product; the host reads
+    the counts, once.
+
+    Args:
+        features: ``(N, C, H, W)``.
+        labels: ``(N, H, W)`` int64, 255 = no reference pixel.
+        num_classes: K.
+        min_pixels: Classes with fewer pixels are no candidates.
+        shrinkage: ``'ledoit_wolf'``, ``'oas'`` or ``s`` itself.
+
+    Raises:
+        ValueError: ``min_pixels`` below 2, or an unknown shrinkage.
+    """
+    check_statistics_options(min_pixels, shrinkage)
+    num_images, channels = features.shape[:2]
+    with torch.autocast(features.device.type, enabled=False):
+        order, count = sort_by_label(labels, num_classes)
+        sizes = count.long().tolist()
+        candidates = [[k for k, n in enumerate(row) if n >= min_pixels] for row in sizes]
+        pairs = [(i, k) for i, own in enumerate(candidates) for k in own]
+        index = torch.tensor(pairs, dtype=torch.int64).view(-1, 2).to(features.device)
+        index = index.unbind(dim=1)
+        mean = features.new_zeros((num_images, num_classes, channels), dtype=torch.float32)
+        eye = torch.eye(channels, device=features.device)
+        factor = eye.repeat(num_images, num_classes, 1, 1)
+        valid = torch.zeros_like(count, dtype=torch.bool)
+        if pairs:
+            moments = [
+                block_moments(features[i], order[i], sizes[i], own)
+                for i, own in enumerate(candidates)
+                if own
+            ]
+            means, covariances, quartic = map(torch.cat, zip(*moments, strict=True))
+            mean[index], valid[index] = means, True
+            variance = total_variance(mean, covariances, count * valid, index)
+            shrink_(covariances, count[index], shrinkage, variance, quartic)
+            factor[index] = cholesky(covariances)
+    return ClassStatistics(mean, factor, count, valid, candidates)
+
+
+def sort_by_label(labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Positions of the pixels of each image, class by class.
+
+    Args:
+        labels: ``(N, H, W)`` int64; K or more = unlabelled, sorted behind the others.
+        num_classes: K.
+
+    Returns:
+        tuple[Tensor, Tensor]: ``(N, H*W)`` int64 positions and ``(N, K)`` float32 counts.
+    """
+    key = labels.flatten(1).clamp(max=num_classes)
+    count = torch.zeros(len(key), num_classes + 1, device=labels.device)
+    count.scatter_add_(1, key, torch.ones_like(key, dtype=count.dtype))
+    order = key.to(torch.uint8).sort(dim=1, stable=True).indices
+    return order, count[:, :num_classes]
+
+
+def block_moments(
+    features: Tensor, order: Tensor, sizes: list[int], classes: list[int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Moments of some classes of one image.
+
+    Args:
+        features: ``(C, H, W)``.
+        order: ``(H*W,)`` positions sorted by label.
+        sizes: Pixels per class, all K of them.
+        classes: The V classes wanted.
+
+    Returns:
+        tuple[Tensor, Tensor, Tensor]: Means ``(V, C)``, covariances ``(V, C, C)`` and
+        ``sum_t ||x_t||^4`` of the centred pixels, ``(V,)`` float64.
+    """
+    pixels = features.flatten(1).index_select(1, order[: sum(sizes)]).float()  # (C, n)
+    channels = len(pixels)
+    means = pixels.new_empty(len(classes), channels)
+    covariances = pixels.new_empty(len(classes), channels, channels)
+    quartic = pixels.new_empty(len(classes), dtype=torch.float64)
+    for v, k in enumerate(classes):
+        start = sum(sizes[:k])
+        block = pixels[:, start : start + sizes[k]]
+        torch.mean(block, dim=1, out=means[v])
+        block -= means[v].unsqueeze(1)
+        torch.mm(block, block.t(), out=covariances[v]).div_(sizes[k])
+        torch.sum(block.square_().sum(dim=0).double().square_(), dim=0, out=quartic[v])
+    return means, covariances, quartic
+
+
+def total_variance(
+    mean: Tensor, covariances: Tensor, count: Tensor, index: tuple[Tensor, Tensor]
+) -> Tensor:
+    """Variance per channel of all candidates' pixels of an image, within and between classes.
+
+    Args:
+        mean: ``(N, K, C)``, 0 for classes that are no candidates.
+        covariances: ``(V, C, C)`` of the candidates.
+        count: ``(N, K)`` pixels, 0 for classes that are no candidates.
+        index: Image and class of each of the V candidates.
+
+    Returns:
+        Tensor: ``(V,)``, each candidate's image's.
+    """
+    share = (count / count.sum(dim=1, keepdim=True).clamp(min=1)).unsqueeze(2)  # (N, K, 1)
+    between = (share * (mean - (share * mean).sum(dim=1, keepdim=True)).square()).mean(dim=2)
+    within = torch.zeros_like(count)
+    within[index] = covariances.diagonal(dim1=-2, dim2=-1).mean(dim=1)
+    total = (between + share.squeeze(2) * within).sum(dim=1)
+    return total[index[0]]
+
+
+def shrink_(
+    covariances: Tensor,
+    count: Tensor,
+    shrinkage: str | float,
+    variance: Tensor,
+    quartic: Tensor | None = None,
+) -> None:
+    """Shrinks covariances towards the identity, in place.
+
+    Args:
+        covariances: ``(V, C, C)``.
+        count: ``(V,)`` pixels behind each.
+        shrinkage: As in :func:`class_statistics`.
+        variance: ``(V,)`` what the floor is relative to, beside the covariance's own.
+        quartic: ``(V,)`` as :func:`block_moments` returns it, for Ledoit-Wolf.
+    """
+    channels = covariances.shape[-1]
+    diagonal = covariances.diagonal(dim1=-2, dim2=-1)  # a view
+    scale = diagonal.double().mean(dim=1)
+    if isinstance(shrinkage, str):
+        square = torch.linalg.vector_norm(covariances, dim=(1, 2), dtype=torch.float64).square()
+        shrink = ledoit_wolf if shrinkage == 'ledoit_wolf' else oas
+        share = shrink(square, scale, count.double(), channels, quartic)
+    else:
+        share = torch.full_like(scale, shrinkage)
+    covariances *= (1 - share).float().view(-1, 1, 1)
+    identity = torch.maximum(share * scale, FLOOR * (scale + variance) + TINY)
+    diagonal += identity.float().unsqueeze(1)
+
+
+def ledoit_wolf(
+    square: Tensor, scale: Tensor, count: Tensor, channels: int, quartic: Tensor
+) -> Tensor:
+    """Ledoit and Wolf's shrinkage, as ``sklearn.covariance.ledoit_wolf_shrinkage`` has it.
+
+    Args:
+        square: ``(V,)`` squared Frobenius norm of the empirical covariance.
+        scale: ``(V,)`` its mean diagonal.
+        count: ``(V,)`` pixels.
+        channels: C.
+        quartic: ``(V,)`` sum of the fourth powers of the centred pixels' norms: what the sum over
+            all entries of ``(X^2)^T X^2`` is, without that product.
+
+    Returns:
+        Tensor: ``(V,)`` in [0, 1].
+    """
+    beta = (quartic / count - square) / (channels * count)
+    delta = square / channels - scale.square()
+    return (beta / delta.clamp(min=torch.finfo(delta.dtype).tiny)).clamp(0, 1)
+
+
+def oas(
+    square: Tensor, scale: Tensor, count: Tensor, channels: int, quartic: Tensor | None = None
+) -> Tensor:
+    """Oracle approximating shrinkage, as ``sklearn.covariance.oas`` has it (arguments as above)."""
+    alpha = square / channels**2
+    excess = (count + 1) * (alpha - scale.square() / channels)
+    share = (alpha + scale.square()) / excess.clamp(min=torch.finfo(excess.dtype).tiny)
+    return share.clamp(max=1)
+
+
+def cholesky(covariances: Tensor) -> Tensor:
+    """Lower factors ``(V, C, C)`` in float32.
+
+    Factored in float64, which few pixels need. Where the sums, rounded to float32, have no
+    positive definite matrix left even so (a class of two values, say, which is not shrunk at
+    all), the variances alone are kept. Nothing is read back: the host would have to wait.
+    """
+    factor, info = torch.linalg.cholesky_ex(covariances.double())
+    variances_alone = covariances.diagonal(dim1=-2, dim2=-1).sqrt().diag_embed()
+    return torch.where((info > 0).view(-1, 1, 1), variances_alone, factor.float())

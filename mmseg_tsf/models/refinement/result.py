@@ -1,0 +1,54 @@
+"""What a refinement returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .distances import PixelIndex
+from .rules import Decision
+
+
+@dataclass
+class Refinement:
+    """Pseudo-labels after refinement, on the grid of the last feature map.
+
+    Attributes:
+        labels: ``(N, h, w)`` int64; 255 in the padding.
+        flagged: ``(N, h, w)`` bool, pixels in the error mask that nobody has labelled.
+        corrected: ``(N, h, w)`` bool, flagged pixels that were decided, whether or not the
+            decision is the old pseudo-label.
+        changed: ``(N, h, w)`` bool, those whose label is another one now.
+        unresolved: ``(N, h, w)`` bool, the other flagged pixels: they keep their pseudo-label
+            and are for the annotator.
+        margin: ``(N, h, w)`` float32 in [0, 1]: how far the best class of a flagged pixel is
+            ahead of the second (among the unresolved, ask the smallest first); 0 elsewhere.
+        undecidable: ``(N,)`` bool, images with fewer than two candidate classes. They are left
+            as they were; their margin is that of the network's probabilities.
+    """
+
+    labels: Tensor
+    flagged: Tensor
+    corrected: Tensor
+    changed: Tensor
+    unresolved: Tensor
+    margin: Tensor
+    undecidable: Tensor
+
+
+def assemble(
+    labels: Tensor, flagged: Tensor, pixels: PixelIndex, decision: Decision, undecidable: Tensor
+) -> Refinement:
+    """Writes the decisions of the M flagged pixels into the grids."""
+    where = pixels.image, pixels.position
+    margin = torch.zeros_like(labels, dtype=torch.float32)
+    margin.flatten(1)[where] = decision.margin
+    corrected = torch.zeros_like(flagged)
+    corrected.flatten(1)[where] = decision.decided
+    new = labels.clone()
+    new.flatten(1)[where] = decision.classes
+    new = torch.where(corrected, new, labels)
+    unresolved = flagged & ~corrected
+    return Refinement(new, flagged, corrected, new != labels, unresolved, margin, undecidable)

@@ -1,0 +1,76 @@
+"""The weight module: how much each feature map counts in an image (paper, section 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .distances import hybrid_distances
+
+
+class WeightModule(nn.Module):
+    """``(lambda_E, lambda_M)`` of every image from its globally averaged features.
+
+    The paper's figure of it is lost; this is a perceptron of two layers with a sigmoid. It starts
+    at exactly 0.5, where both maps count alike.
+
+    Args:
+        in_channels: Channels of each map.
+        hidden: Width of the hidden layer.
+    """
+
+    def __init__(self, in_channels: Sequence[int], hidden: int = 64) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(sum(in_channels), hidden), nn.ReLU(), nn.Linear(hidden, 2)
+        )
+        nn.init.zeros_(self.layers[-1].weight)
+        nn.init.zeros_(self.layers[-1].bias)
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """Weights of the first map.
+
+        Args:
+            features: ``(N, C_j, h_j, w_j)`` each.
+
+        Returns:
+            Tensor: ``(N, 2)`` float32 in (0, 1): for Euclidean and Mahalanobis distances.
+        """
+        with torch.autocast(features[0].device.type, enabled=False):
+            pooled = torch.cat([f.float().mean(dim=(2, 3)) for f in features], dim=1)
+            return self.layers(pooled).sigmoid()
+
+
+def weight_loss(
+    weights: Tensor,
+    euclidean: Sequence[Tensor],
+    mahalanobis: Sequence[Tensor],
+    labels: Tensor,
+) -> Tensor:
+    """Cross entropy of ``softmax(-D_E)`` and of ``softmax(-D_M)`` against the ground truth.
+
+    Args:
+        weights: ``(M, 2)`` the weights of each pixel's image, with gradient.
+        euclidean: ``(M, K)`` on either map; ``inf`` = no candidate.
+        mahalanobis: The same.
+        labels: ``(M,)`` int64 true classes. Pixels of a class that is no candidate, or of none
+            (255), do not count.
+
+    Returns:
+        Tensor: Scalar, the sum of the two mean cross entropies; 0, with a gradient of 0, where no
+        pixel counts.
+    """
+    candidate = euclidean[0].isfinite()
+    target = labels.clamp(max=candidate.shape[1] - 1)
+    counts = candidate.gather(1, target.unsqueeze(1)).squeeze(1) & (labels == target)
+    target = torch.where(counts, target, -1)
+    total = weights.sum() * 0
+    for column, pair in enumerate((euclidean, mahalanobis)):
+        hybrid = hybrid_distances(*(d.detach() for d in pair), weights[:, column, None])
+        loss = F.cross_entropy(-hybrid, target, ignore_index=-1, reduction='none')
+        # an image without candidates has a softmax over nothing: no number, and no part in it
+        total = total + torch.where(counts, loss, 0).sum() / counts.sum().clamp(min=1)
+    return total

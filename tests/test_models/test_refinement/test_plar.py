@@ -1,0 +1,265 @@
+"""PLAR as a whole: votes, rules, manual pixels, padding, memory and refusals."""
+
+import pytest
+import torch
+from mmseg.registry import MODELS
+
+from mmseg_tsf.models.refinement import (
+    PAPER,
+    PseudoLabelAutoRefinement,
+    class_statistics,
+    euclidean_distances,
+    hybrid_distances,
+    mahalanobis_distances,
+)
+
+CLASSES, SIZE = 4, (20, 24)
+
+
+def scene(num: int = 2, noise: float = 0.3, seed: int = 0):
+    """Two maps that show the true classes, and a network that errs inside a mask."""
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.randint(CLASSES, (num, *SIZE), generator=generator)
+    maps = []
+    for channels in (8, 12):
+        means = torch.randn(CLASSES, channels, generator=generator)
+        spread = noise * torch.randn(num, channels, *SIZE, generator=generator)
+        maps.append(means[truth].permute(0, 3, 1, 2) + spread)
+    mask = torch.rand(num, *SIZE, generator=generator) < 0.25
+    labels = torch.where(mask, (truth + 1) % CLASSES, truth)
+    probs = (4 * torch.eye(CLASSES)[labels]).softmax(dim=-1).permute(0, 3, 1, 2)
+    return maps, probs, mask, truth
+
+
+def build(**options) -> PseudoLabelAutoRefinement:
+    cfg = dict(type='PseudoLabelAutoRefinement', num_classes=CLASSES, channels=(8, 12))
+    return MODELS.build({**cfg, **options})
+
+
+def test_the_vote_equals_its_plain_form():
+    maps, probs, mask, _ = scene(noise=2.0)  # noisy enough for the voters to disagree
+    refiner = build(**PAPER)
+    with torch.no_grad():
+        refiner.weight_module.layers[-1].bias.copy_(torch.tensor([1.0, -0.5]))
+    found = refiner(maps, probs, mask)
+    pseudo = probs.argmax(dim=1)
+    statistics = [class_statistics(m, pseudo.masked_fill(mask, 255), CLASSES) for m in maps]
+    hybrids = []
+    for measure, logit in ((euclidean_distances, 1.0), (mahalanobis_distances, -0.5)):
+        weight = torch.tensor(logit).sigmoid()
+        pair = [measure(m, s, mask) for m, s in zip(maps, statistics, strict=True)]
+        hybrids.append(hybrid_distances(*pair, weight))
+    first, second = (hybrid.argmin(dim=1) for hybrid in hybrids)
+    assert torch.equal(found.corrected[mask], first == second)
+    assert torch.equal(found.labels[mask], torch.where(first == second, first, pseudo[mask]))
+    assert torch.equal(found.labels[~mask], pseudo[~mask])
+    assert torch.equal(found.unresolved, mask & ~found.corrected)
+    assert torch.equal(found.changed, found.labels != pseudo)
+    assert torch.equal(found.flagged, mask)
+    assert 0.05 < found.unresolved[mask].float().mean() < 0.95
+    best = (hybrids[0] * hybrids[1]).sqrt().sort(dim=1).values
+    torch.testing.assert_close(found.margin[mask], 1 - best[:, 0] / best[:, 1])
+    assert not found.margin[~mask].any()
+
+
+@pytest.mark.parametrize('rule', ['vote', 'gaussian', 'fused'])
+def test_every_rule_corrects_what_the_features_show(rule):
+    maps, probs, mask, truth = scene()
+    found = build(rule=rule, temperature=1.0)(maps, probs, mask)
+    assert (found.labels == truth)[mask].float().mean() > 0.97
+    assert not found.undecidable.any()
+    assert not found.labels.requires_grad
+
+
+def test_a_batch_equals_its_images_one_by_one():
+    maps, probs, mask, _ = scene(num=3, noise=1.0)
+    for rule in ('vote', 'fused'):
+        refiner = build(rule=rule)
+        batch = refiner(maps, probs, mask)
+        for i in range(3):
+            one = refiner([m[i : i + 1] for m in maps], probs[i : i + 1], mask[i : i + 1])
+            for name, value in vars(one).items():
+                torch.testing.assert_close(getattr(batch, name)[i : i + 1], value, msg=name)
+
+
+def test_manual_pixels_win_and_are_never_flagged():
+    maps, probs, mask, truth = scene(noise=1.0)
+    manual = torch.full_like(truth, 255)
+    manual[:, ::3, ::3] = (truth[:, ::3, ::3] + 2) % CLASSES  # wrong, and believed all the same
+    asked = manual != 255
+    found = build()(maps, probs, mask, manual)
+    assert torch.equal(found.labels[asked], manual[asked])
+    assert torch.equal(found.flagged, mask & ~asked)
+    assert not (found.corrected | found.unresolved | found.changed)[asked].any()
+
+
+def test_manual_pixels_alone_can_be_the_reference():
+    maps, probs, mask, truth = scene()
+    manual = truth.masked_fill(~mask | (torch.rand(mask.shape) < 0.4), 255)
+    wrong = ((truth + 1) % CLASSES)[..., None] == torch.arange(CLASSES)
+    probs = wrong.float().permute(0, 3, 1, 2)  # the network is wrong outside the mask, too
+    left = mask & (manual == 255)
+    accuracy = {}
+    for reference in ('manual', 'reliable+manual', 'by_count'):
+        found = build(reference=reference, enough_manual=8)(maps, probs, mask, manual)
+        accuracy[reference] = (found.labels == truth)[left].float().mean().item()
+    assert accuracy['manual'] == accuracy['by_count'] > 0.95
+    assert accuracy['reliable+manual'] < 0.5
+    assert build(reference='manual')(maps, probs, mask).undecidable.all()
+
+
+def test_a_map_on_a_coarser_grid_probs_and_masks_of_image_size():
+    maps, probs, mask, truth = scene()
+    coarse = torch.nn.functional.avg_pool2d(maps[0], 2)
+    large = [t.repeat_interleave(4, 1).repeat_interleave(4, 2) for t in (mask, truth)]
+    image_probs = torch.nn.functional.interpolate(probs, scale_factor=4)
+    manual = torch.full_like(large[1], 255)
+    manual[0, 41, 50] = 3
+    found = build()([coarse, maps[1]], image_probs, large[0], manual)
+    assert found.labels.shape == mask.shape
+    assert found.labels[0, 10, 12] == 3
+    expected = mask.clone()
+    expected[0, 10, 12] = False
+    assert torch.equal(found.flagged, expected)
+
+
+def test_absent_classes_are_no_candidates():
+    maps, probs, mask, truth = scene()
+    mask |= truth == 2  # no reliable pixel of class 2 is left
+    probs = torch.eye(CLASSES)[truth].permute(0, 3, 1, 2)
+    for rule in ('vote', 'gaussian', 'fused'):
+        found = build(rule=rule)(maps, probs, mask)
+        assert not (found.labels[found.corrected] == 2).any()
+        assert found.corrected[truth == 2].any()
+
+
+def test_an_image_of_one_candidate_is_left_as_it_is():
+    maps, probs, mask, truth = scene()
+    mask[1] |= truth[1] != 0
+    pseudo = probs.argmax(dim=1)
+    for rule in ('vote', 'gaussian', 'fused'):
+        found = build(rule=rule)(maps, probs, mask)
+        assert found.undecidable.tolist() == [False, True]
+        assert torch.equal(found.labels[1], pseudo[1])
+        assert torch.equal(found.unresolved[1], mask[1])
+        top = probs[1].topk(2, dim=0).values
+        torch.testing.assert_close(found.margin[1], (top[0] - top[1]) * mask[1])
+    everything = build()(maps, probs, torch.ones_like(mask))
+    assert everything.undecidable.all() and everything.margin.isfinite().all()
+    nothing = build()(maps, probs, torch.zeros_like(mask))
+    assert torch.equal(nothing.labels, pseudo) and not nothing.margin.any()
+
+
+def test_padding_is_neither_flagged_nor_a_reference():
+    maps, probs, mask, _ = scene(num=1, noise=1.0)
+    valid = torch.ones_like(mask)
+    valid[:, :, 16:] = False
+    refiner = build()
+    with torch.no_grad():  # weights that do not depend on the image: its mean sees the padding
+        refiner.weight_module.layers[-1].bias.fill_(0.3)
+    found = refiner(maps, probs, mask, valid=valid)
+    cropped = [m[..., :16] for m in maps]
+    expected = refiner(cropped, probs[..., :16], mask[..., :16])
+    assert (found.labels[..., 16:] == 255).all()
+    assert not (found.flagged | found.unresolved | found.changed)[..., 16:].any()
+    assert torch.equal(found.labels[..., :16], expected.labels)
+    torch.testing.assert_close(found.margin[..., :16], expected.margin)
+
+
+def test_the_determinant_takes_the_bias_for_wide_classes_back():
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.randint(2, (1, 40, 40), generator=generator)
+    scale = torch.where(truth == 1, 3.0, 1.0).unsqueeze(1)  # class 1 is three times as wide
+    maps = [scale * torch.randn(1, c, 40, 40, generator=generator) for c in (8, 12)]
+    mask = torch.rand(1, 40, 40, generator=generator) < 0.3
+    probs = torch.full((1, CLASSES, 40, 40), 0.0).scatter(1, truth.unsqueeze(1), 1.0)
+    narrow = mask & (truth == 0)
+    statistics = class_statistics(maps[0], truth.masked_fill(mask, 255), CLASSES)
+    nearest_class = mahalanobis_distances(maps[0], statistics, narrow).argmin(dim=1)
+    found = build(rule='gaussian')(maps, probs, mask)
+    assert (nearest_class == 0).float().mean() < 0.2  # the wide class takes the others' pixels
+    assert (found.labels == 0)[narrow].float().mean() > 0.95
+    assert (found.labels == truth)[mask].float().mean() > 0.95
+
+
+def test_fused_weighs_the_network_and_min_margin_leaves_doubts_open():
+    maps, probs, mask, _ = scene(noise=1.5)
+    pseudo = probs.argmax(dim=1)
+    changed = [
+        build(rule='fused', temperature=t)(maps, probs, mask).changed.sum() for t in (1, 2, 1e4)
+    ]
+    assert changed[0] > changed[1] > changed[2] == 0  # in the end the network alone speaks
+    free = build(rule='gaussian', temperature=1.0)(maps, probs, mask)
+    bound = build(rule='gaussian', temperature=1.0, min_margin=0.5)(maps, probs, mask)
+    doubtful = mask & (free.margin < 0.5)
+    assert free.corrected[mask].all() and doubtful.any()
+    assert torch.equal(bound.unresolved, doubtful)
+    assert torch.equal(bound.labels[doubtful], pseudo[doubtful])
+
+
+@pytest.mark.parametrize('rule', ['vote', 'gaussian'])
+def test_pixels_far_from_every_class_are_asked_not_guessed(rule):
+    maps, probs, mask, _ = scene()
+    where = tuple(mask.nonzero()[5].tolist())
+    for features in maps:
+        features[where[0], :, where[1], where[2]] = 30.0
+    found = build(rule=rule, reject_above=4.0)(maps, probs, mask)
+    assert found.unresolved[where]
+    assert found.labels[where] == probs.argmax(dim=1)[where]
+    others = mask.clone()
+    others[where] = False
+    assert found.corrected[others].float().mean() > 0.9
+
+
+def test_the_memory_supplies_a_class_that_the_image_lacks():
+    maps, probs, mask, truth = scene()
+    mask |= truth == 2
+    refiner = build(rule='gaussian', memory=dict(momentum=0.5))
+    before = refiner(maps, probs, mask)
+    assert not (before.labels[before.corrected] == 2).any()  # nothing has been remembered yet
+    for _ in range(2):
+        refiner.update_memory(maps, truth)
+    found = refiner(maps, probs, mask)
+    assert (found.labels == truth)[mask].float().mean() > 0.95
+    saved = {k for k in refiner.state_dict() if k.startswith('memories')}
+    assert len(saved) == 6
+
+
+def test_the_memory_is_a_running_gaussian():
+    generator = torch.Generator().manual_seed(0)
+    refiner = build(memory=dict(momentum=0.75))
+    sights = []
+    for step in range(2):
+        features = [step + torch.randn(2, c, 6, 6, generator=generator) for c in (8, 12)]
+        labels = torch.randint(2, (2, 6, 6), generator=generator)
+        refiner.update_memory(features, labels)
+        sights.append(features[0].movedim(1, -1)[labels == 1].double())
+    memory = refiner.memories[0]
+    means = [s.mean(dim=0) for s in sights]
+    covariances = [s.t().cov(correction=0) for s in sights]
+    shift = means[1] - means[0]
+    expected = 0.75 * covariances[0] + 0.25 * covariances[1] + 0.1875 * shift.outer(shift)
+    torch.testing.assert_close(memory.mean[1].double(), 0.75 * means[0] + 0.25 * means[1])
+    torch.testing.assert_close(memory.covariance[1].double(), expected, rtol=1e-4, atol=1e-5)
+    assert memory.count.tolist() == [144 - sum(map(len, sights)), sum(map(len, sights)), 0, 0]
+
+
+@pytest.mark.parametrize(
+    'options, sentence',
+    [
+        (dict(channels=(8,)), 'PLAR reads two feature maps, .* has 1'),
+        (dict(rule='mean'), "rule must be one of vote, gaussian, fused, not 'mean'"),
+        (dict(reference='all'), "reference must be one of manual.*, not 'all'"),
+        (dict(shrinkage=2), r'shrinkage must be .* in \(0, 1\], not 2'),
+        (dict(min_pixels=1), 'min_pixels must be at least 2'),
+        (dict(enough_manual=0), 'enough_manual must be at least 1'),
+        (dict(temperature=0), 'temperature must be above 0'),
+        (dict(rule='fused', min_margin=1.0), r'min_margin must be in \[0, 1\)'),
+        (dict(min_margin=0.1), 'min_margin is a gap of posteriors, which rule=vote'),
+        (dict(reject_above=0), 'reject_above must be above 0'),
+        (dict(memory=dict(momentum=1.0)), r'momentum in \[0, 1\), not 1.0'),
+    ],
+)
+def test_bad_options_are_refused_in_one_sentence(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        build(**options)

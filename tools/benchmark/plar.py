@@ -1,0 +1,251 @@
+"""Times PLAR against the matrix products that it can not do without, and against scikit-learn.
+
+Three things take turns in one process, with the same threads, on features drawn around the means
+of classes:
+
+* the whole refinement (``PseudoLabelAutoRefinement``, the paper's vote);
+* plain ``torch.mm`` with its floating-point operations: the scatter matrix of every class and
+  the whitening of every flagged pixel for every class, on both maps;
+* on a CPU, the same distances by scikit-learn's ``LedoitWolf`` and scipy's ``cdist``.
+
+By default it is a 90x120 grid of 11 classes on a CPU and a 256x512 grid of 19 on a GPU, twice 256
+channels, a fifth of the pixels flagged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.spatial.distance import cdist
+from sklearn.covariance import LedoitWolf
+from torch import Tensor
+
+from mmseg_tsf.models.refinement import PAPER, PseudoLabelAutoRefinement
+from mmseg_tsf.utils import run_tool
+
+
+class Case(NamedTuple):
+    """One image: maps ``(1, C, h, w)``, probs ``(1, K, h, w)``, error mask ``(1, h, w)``."""
+
+    maps: list[Tensor]
+    probs: Tensor
+    mask: Tensor
+
+    @property
+    def labels(self) -> Tensor:
+        """``(1, h, w)`` labels of the reference pixels, 255 elsewhere."""
+        return self.probs.argmax(dim=1).masked_fill(self.mask, 255)
+
+
+def make_case(
+    size: tuple[int, int], classes: int, channels: int, flagged: float, device: torch.device
+) -> Case:
+    """Blocks of random classes, features with a falling spectrum around the classes' means."""
+    generator = torch.Generator(device).manual_seed(0)
+    options = dict(generator=generator, device=device)
+    coarse = torch.randint(classes, (1, size[0] // 2 + 1, size[1] // 2 + 1), **options)
+    coarse.view(-1)[:classes] = torch.arange(classes, device=device)
+    labels = coarse.repeat_interleave(2, 1).repeat_interleave(2, 2)[:, : size[0], : size[1]]
+    spectrum = torch.logspace(0, -1.5, channels, device=device).view(1, -1, 1, 1)
+    maps = []
+    for _ in range(2):
+        means = torch.randn(classes, channels, **options)
+        noise = torch.randn(1, channels, *size, **options) * spectrum
+        maps.append((means[labels].permute(0, 3, 1, 2).contiguous() + 2 * noise).relu())
+    probs = torch.randn(1, classes, *size, **options)
+    probs.scatter_(1, labels.unsqueeze(1), 4.0)
+    return Case(maps, probs.softmax(dim=1), torch.rand(labels.shape, **options) < flagged)
+
+
+def plain_products(case: Case, min_pixels: int) -> tuple[Callable[[], None], float]:
+    """The products that the refinement needs, and their floating-point operations."""
+    labels, queries = case.labels, int(case.mask.sum())
+    counts = torch.bincount(labels[labels != 255], minlength=case.probs.shape[1]).tolist()
+    counts = [count for count in counts if count >= min_pixels]
+    channels, device = case.maps[0].shape[1], labels.device
+    block = torch.randn(channels, max(counts), device=device)
+    pixels = torch.randn(channels, queries, device=device)
+    square = torch.randn(channels, channels, device=device)
+    scatter, whitened = torch.empty_like(square), torch.empty_like(pixels)
+
+    def run() -> None:
+        for _ in case.maps:
+            for count in counts:
+                torch.mm(block[:, :count], block[:, :count].t(), out=scatter)
+                torch.mm(square, pixels, out=whitened)
+
+    flops = 2 * channels**2 * len(case.maps) * (sum(counts) + queries * len(counts))
+    return run, float(flops)
+
+
+def reference(case: Case, min_pixels: int) -> None:
+    """Statistics and distances by scikit-learn and scipy, in float64, class by class."""
+    labels, mask = case.labels.flatten().numpy(), case.mask.flatten().numpy()
+    for features in case.maps:
+        vectors = features.double().flatten(2)[0].t().numpy()
+        for k in range(case.probs.shape[1]):
+            own = vectors[labels == k]
+            if len(own) < min_pixels:
+                continue
+            fit = LedoitWolf().fit(own)
+            mean = own.mean(axis=0, keepdims=True)
+            cdist(vectors[mask], mean)
+            cdist(vectors[mask], mean, 'mahalanobis', VI=np.asarray(fit.precision_))
+
+
+def time_once(run: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one call, after the device has finished what it was given."""
+    if device.type == 'cuda':
+        torch.cuda.synchronize(device)
+    began = time.perf_counter()
+    run()
+    if device.type == 'cuda':
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began
+
+
+def take_turns(
+    runs: dict[str, Callable[[], object]], repeats: int, device: torch.device
+) -> dict[str, list[float]]:
+    """Seconds of each, one after the other, after one round that does not count."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(repeats + 1):
+        for name, run in runs.items():
+            seconds = time_once(run, device)
+            if turn:
+                times[name].append(seconds)
+    return times
+
+
+def make_refiner(case: Case) -> PseudoLabelAutoRefinement:
+    """The paper's rule for a case."""
+    channels = [features.shape[1] for features in case.maps]
+    refiner = PseudoLabelAutoRefinement(case.probs.shape[1], channels, **PAPER)
+    return refiner.to(case.mask.device)
+
+
+def scaling(
+    size: tuple[int, int], classes: int, channels: int, device: torch.device, repeats: int
+) -> dict[str, list[dict[str, float]]]:
+    """Time against flagged pixels (classes fixed) and against classes (a fifth flagged)."""
+    cases = dict(
+        flagged=[(classes, share) for share in (0.1, 0.2, 0.4, 0.8)],
+        classes=[(number, 0.2) for number in (4, 8, 16, 32)],
+    )
+    rows: dict[str, list[dict[str, float]]] = {}
+    for name, settings in cases.items():
+        rows[name] = []
+        for number, share in settings:
+            case = make_case(size, number, channels, share, device)
+            refiner = make_refiner(case)
+            run = lambda: refiner(case.maps, case.probs, case.mask)  # noqa: B023, E731
+            seconds = statistics.median(take_turns(dict(plar=run), repeats, device)['plar'])
+            flops = plain_products(case, refiner.min_pixels)[1]
+            rows[name].append(
+                dict(
+                    classes=number, flagged=int(case.mask.sum()), seconds=seconds, gflop=flops / 1e9
+                )
+            )
+    return rows
+
+
+def benchmark(
+    size: tuple[int, int],
+    classes: int,
+    channels: int,
+    flagged: float,
+    repeats: int,
+    device: torch.device,
+) -> dict:
+    """Runs the benchmark.
+
+    Args:
+        size: Height and width of the grid.
+        classes: K.
+        channels: C of both maps.
+        flagged: Share of the pixels in the error mask.
+        repeats: Turns that count.
+        device: Where.
+
+    Returns:
+        dict: See the printed keys; times in seconds, medians.
+    """
+    case = make_case(size, classes, channels, flagged, device)
+    refiner = make_refiner(case)
+    products, flops = plain_products(case, refiner.min_pixels)
+    runs = dict(
+        plar=lambda: refiner(case.maps, case.probs, case.mask),
+        gemm=products,
+    )
+    if device.type == 'cpu':
+        runs['reference'] = lambda: reference(case, refiner.min_pixels)
+    times = take_turns(runs, repeats, device)
+    median = {name: statistics.median(values) for name, values in times.items()}
+    result = dict(device=str(device), grid=list(size), classes=classes, channels=channels)
+    result.update(flagged=int(case.mask.sum()), gflop=flops / 1e9, repeats=repeats)
+    result.update(threads=torch.get_num_threads())
+    result.update({f'{name}_time': value for name, value in median.items()})
+    result['ratio_to_gemm'] = ratio(times['plar'], times['gemm'])
+    if device.type == 'cpu':
+        result['speedup'] = ratio(times['reference'], times['plar'])
+    else:
+        result.update(peak_memory(case, refiner))
+    result['scaling'] = scaling(size, classes, channels, device, max(1, repeats // 2))
+    return result
+
+
+def ratio(first: list[float], second: list[float]) -> float:
+    """Median of the ratios within each turn: what troubles a turn troubles both."""
+    return statistics.median(a / b for a, b in zip(first, second, strict=True))
+
+
+def peak_memory(case: Case, refiner: PseudoLabelAutoRefinement) -> dict[str, float]:
+    """Peak of the GPU's memory in one refinement, features included, and as their multiple."""
+    refiner(case.maps, case.probs, case.mask)
+    own = sum(f.numel() * f.element_size() for f in case.maps)
+    base = torch.cuda.memory_allocated() - own
+    torch.cuda.reset_peak_memory_stats()
+    refiner(case.maps, case.probs, case.mask)
+    peak = torch.cuda.max_memory_allocated() - base
+    return dict(peak_memory_mib=peak / 2**20, memory_ratio=peak / own)
+
+
+def main(argv: list[str] | None = None) -> dict:
+    """Entry point."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog='example: OMP_NUM_THREADS=1 python tools/benchmark/plar.py --json plar.json',
+    )
+    cuda = torch.cuda.is_available()
+    parser.add_argument('--json', help='write the result here, too')
+    parser.add_argument('--device', default='cuda' if cuda else 'cpu', choices=('cpu', 'cuda'))
+    parser.add_argument('--grid', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'))
+    parser.add_argument('--classes', type=int)
+    parser.add_argument('--channels', type=int, default=256)
+    parser.add_argument('--flagged', type=float, default=0.2, help='share of the pixels')
+    parser.add_argument('--repeats', type=int, default=5)
+    args = parser.parse_args(argv)
+    if args.repeats < 1 or not 0 < args.flagged < 1:
+        raise ValueError('--repeats must be at least 1 and --flagged in (0, 1)')
+    default = ((90, 120), 11) if args.device == 'cpu' else ((256, 512), 19)
+    size, classes = tuple(args.grid or default[0]), args.classes or default[1]
+    device = torch.device(args.device)
+    result = benchmark(size, classes, args.channels, args.flagged, args.repeats, device)
+    text = json.dumps(result, indent=2)
+    print(text)
+    if args.json:
+        with open(args.json, 'w') as file:
+            file.write(text + '\n')
+    return result
+
+
+if __name__ == '__main__':
+    run_tool(main)
