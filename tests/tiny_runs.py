@@ -96,6 +96,8 @@ def tiny_runner_cfg(
         hooks.append(dict(type='MeanTeacherHook', decay=0.9))
     if adaptive and model.get('adaptive_cutmix', True):
         hooks.append(dict(type='AdaptivePartnerHook', num_workers=partner_workers))
+    if model.get('refiner') or model.get('error_head'):
+        hooks.append(dict(type='PLARHook', begin=0.5))
     cfg = dict(
         default_scope='mmseg',
         model=model,

@@ -4,12 +4,13 @@ from .camvid import CamVidDataset
 from .demo_street import DemoStreetDataset
 from .samplers import SemiInfiniteSampler
 from .semi_dataset import SemiDataset
-from .transforms import LoadEmptyAnnotations
+from .transforms import LoadEmptyAnnotations, LoadManualAnnotations
 
 __all__ = [
     'CamVidDataset',
     'DemoStreetDataset',
     'LoadEmptyAnnotations',
+    'LoadManualAnnotations',
     'SemiDataset',
     'SemiInfiniteSampler',
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os.path as osp
 import random
 from collections.abc import Iterator
 
@@ -45,7 +46,7 @@ class SemiDataset(Dataset):
     that is drawn anew in every epoch. An item is ``dict(inputs={branch: Tensor},
     data_samples={branch: SegDataSample})`` with the branches ``labelled``, ``unlabelled``, each
     of ``views`` and, if asked for, ``paste``. Unlabelled samples carry a ground truth that is
-    255 everywhere; their mask files are never opened.
+    255 everywhere, but for ``manual_labels``; their mask files are never opened.
 
     With :class:`SemiInfiniteSampler` every item is a function of seed and position, so a resumed
     run sees what an uninterrupted one would. Any other sampler works too; the randomness then
@@ -55,6 +56,8 @@ class SemiDataset(Dataset):
         labelled: Config of the labelled data set.
         unlabelled: Config of the unlabelled one, with the same stock pipeline (``LoadAnnotations``
             is replaced), or ``None`` for supervised training on ``labelled`` alone.
+        manual_labels: Folder of PNGs with the pixels that people have labelled in unlabelled
+            images, 255 elsewhere, named like the images; see ``LoadManualAnnotations``.
         paste_prob: Chance that an item brings a second labelled image for copy-paste; where it
             does not, the branch holds an image whose label is 255 everywhere. ``None`` for no
             such branch.
@@ -75,6 +78,7 @@ class SemiDataset(Dataset):
         views: dict[str, list] | None = None,
         check_files: bool = True,
         seed: int | None = None,
+        manual_labels: str | None = None,
     ) -> None:
         check_lists(labelled, unlabelled)
         self.labelled: BaseDataset = DATASETS.build(labelled)
@@ -82,7 +86,7 @@ class SemiDataset(Dataset):
         self.seed = seed
         self.paste_prob = paste_prob
         if unlabelled is not None:
-            self.unlabelled = DATASETS.build(_without_labels(unlabelled))
+            self.unlabelled = DATASETS.build(_without_labels(unlabelled, manual_labels))
             *steps, pack = self.unlabelled.pipeline.transforms
             self.unlabelled.pipeline = Compose(steps)
             self._views = {'unlabelled': Compose([pack])}
@@ -167,13 +171,18 @@ def _add(item: dict, branch: str, packed: dict) -> None:
     item['data_samples'][branch] = packed['data_samples']
 
 
-def _without_labels(cfg: dict) -> dict:
-    """The config with every ``LoadAnnotations`` replaced by ``LoadEmptyAnnotations``."""
+def _without_labels(cfg: dict, manual_labels: str | None) -> dict:
+    """The config with every ``LoadAnnotations`` replaced by one that never sees a mask file."""
     cfg = copy.deepcopy(cfg)
     if not cfg.get('pipeline') or cfg['pipeline'][-1].get('type') != 'PackSegInputs':
         raise ValueError('the pipeline of SemiDataset.unlabelled must end with PackSegInputs')
+    loader = dict(type='LoadEmptyAnnotations')
+    if manual_labels is not None:
+        if not osp.isdir(manual_labels):
+            raise FileNotFoundError(f'SemiDataset.manual_labels={manual_labels} is no folder')
+        root = osp.join(cfg.get('data_root') or '', cfg['data_prefix']['img_path'])
+        loader = dict(type='LoadManualAnnotations', folder=manual_labels, root=root)
     cfg['pipeline'] = [
-        dict(type='LoadEmptyAnnotations') if step['type'] == 'LoadAnnotations' else step
-        for step in cfg['pipeline']
+        loader if step['type'] == 'LoadAnnotations' else step for step in cfg['pipeline']
     ]
     return cfg

@@ -1,6 +1,6 @@
 """Hooks, loops and optimisers for mmengine's runner."""
 
-from .hooks import AdaptivePartnerHook, MeanTeacherHook, SemiHook
+from .hooks import AdaptivePartnerHook, MeanTeacherHook, PLARHook, SemiHook
 from .loops import SemiTestLoop, SemiValLoop
 from .optimizers import FusedAdamW
 
@@ -8,6 +8,7 @@ __all__ = [
     'AdaptivePartnerHook',
     'FusedAdamW',
     'MeanTeacherHook',
+    'PLARHook',
     'SemiHook',
     'SemiTestLoop',
     'SemiValLoop',

@@ -1,5 +1,6 @@
 """Metrics."""
 
 from .class_iou import ClassIoUMetric
+from .pseudo_label_quality import PseudoLabelQuality
 
-__all__ = ['ClassIoUMetric']
+__all__ = ['ClassIoUMetric', 'PseudoLabelQuality']

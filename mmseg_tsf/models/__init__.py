@@ -1,6 +1,8 @@
 """Models: semi-supervised segmentors, mixing operations and their data preprocessor."""
 
 from .data_preprocessor import SemiDataPreprocessor
+from .decode_heads import ErrorMaskDecoder
+from .refinement import PseudoLabelAutoRefinement
 from .segmentors import (
     AdaptiveEqualizationLearning,
     CrossPseudoSupervision,
@@ -13,7 +15,9 @@ from .segmentors import (
 __all__ = [
     'AdaptiveEqualizationLearning',
     'CrossPseudoSupervision',
+    'ErrorMaskDecoder',
     'MeanTeacher',
+    'PseudoLabelAutoRefinement',
     'SemiDataPreprocessor',
     'SemiSegmentor',
     'SupervisedOnly',

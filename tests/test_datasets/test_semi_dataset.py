@@ -8,6 +8,7 @@ import torch
 from helpers import SIZE
 from mmengine.dataset import DefaultSampler, InfiniteSampler, pseudo_collate
 from mmseg.registry import DATASETS
+from PIL import Image
 from tiny_runs import PALETTE, semi_dataset_cfg
 from torch.utils.data import DataLoader
 
@@ -86,6 +87,38 @@ def test_masks_of_unlabelled_images_are_never_opened(own_data_root):
     assert same(item, expected)
     partner = build(own_data_root, seed=1).load_partner(0, 2, (5, 1))
     assert (partner['data_samples']['partner'].gt_sem_seg.data == 255).all()
+
+
+def test_manual_pixels_of_unlabelled_images_travel_with_the_crop(own_data_root):
+    folder = own_data_root / 'manual'
+    folder.mkdir()
+    truth = np.asarray(Image.open(own_data_root / 'ann' / 'frame_6.png'))
+    manual = np.where(np.arange(48) % 3 == 0, truth, 255).astype(np.uint8)
+    Image.fromarray(manual).save(folder / 'frame_6.png')
+    dataset = build(own_data_root, seed=1, manual_labels=str(folder))
+    assert '/frame_6.' in dataset.unlabelled.get_data_info(1)['img_path']
+    for index in range(7):
+        sample = dataset[7 + index]['data_samples']['unlabelled']
+        labels = sample.gt_sem_seg.data[0].numpy()
+        given = labels != 255
+        assert given.any() == (index == 1)
+        if index == 1:
+            assert abs(given.mean() - 1 / 3) < 0.05
+            image = dataset[7 + index]['inputs']['unlabelled'].numpy()
+            colours = np.asarray(PALETTE)[:, ::-1].T[:, :, None, None]  # the image is BGR
+            distance = np.abs(image[:, None].astype(int) - colours).sum(axis=0)
+            assert (distance.argmin(axis=0)[given] == labels[given]).all()
+
+
+def test_manual_labels_must_fit(own_data_root):
+    with pytest.raises(FileNotFoundError, match='manual_labels=.* is no folder'):
+        build(own_data_root, manual_labels=str(own_data_root / 'nothing'))
+    folder = own_data_root / 'manual'
+    folder.mkdir()
+    Image.fromarray(np.zeros((4, 5), np.uint8)).save(folder / 'frame_5.png')
+    dataset = build(own_data_root, seed=1, manual_labels=str(folder))
+    with pytest.raises(ValueError, match=r'frame_5.png are of shape \(4, 5\)'):
+        dataset[7]
 
 
 @pytest.mark.parametrize('epoch', [1, 2, 9])

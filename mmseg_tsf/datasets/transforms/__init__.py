@@ -1,5 +1,5 @@
 """Transforms for samples without labels."""
 
-from .loading import LoadEmptyAnnotations
+from .loading import LoadEmptyAnnotations, LoadManualAnnotations
 
-__all__ = ['LoadEmptyAnnotations']
+__all__ = ['LoadEmptyAnnotations', 'LoadManualAnnotations']

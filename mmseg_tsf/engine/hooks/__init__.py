@@ -2,6 +2,7 @@
 
 from .adaptive_partner_hook import AdaptivePartnerHook
 from .mean_teacher_hook import MeanTeacherHook
+from .plar_hook import PLARHook
 from .semi_hook import SemiHook
 
-__all__ = ['AdaptivePartnerHook', 'MeanTeacherHook', 'SemiHook']
+__all__ = ['AdaptivePartnerHook', 'MeanTeacherHook', 'PLARHook', 'SemiHook']

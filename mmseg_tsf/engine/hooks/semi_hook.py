@@ -57,6 +57,11 @@ class SemiHook(Hook):
                 f"{type(model).__name__} has a teacher: add dict(type='MeanTeacherHook') to "
                 'custom_hooks, or it never learns'
             )
+        if getattr(model, 'refinement', None) is not None and 'PLARHook' not in hooks:
+            raise ValueError(
+                f"{type(model).__name__} has an error_head or a refiner: add dict(type='PLARHook') "
+                'to custom_hooks, or its labels are never refined'
+            )
         num_classes = len(dataset.metainfo['classes'])
         if num_classes != model.num_classes:
             raise ValueError(

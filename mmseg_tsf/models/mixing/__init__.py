@@ -3,12 +3,13 @@
 from .adaptive_cutmix import component_boxes, connected_components, draw_partners
 from .confidence_bank import ClassBank, ConfidenceBank
 from .copy_paste import copy_paste, draw_paste_classes
-from .cutmix import BatchCutMix, box_mask, mix, random_boxes
+from .cutmix import BatchCutMix, PairCutMix, box_mask, mix, random_boxes
 
 __all__ = [
     'BatchCutMix',
     'ClassBank',
     'ConfidenceBank',
+    'PairCutMix',
     'box_mask',
     'component_boxes',
     'connected_components',

@@ -99,3 +99,19 @@ class BatchCutMix:
     def __call__(self, values: Tensor) -> Tensor:
         """Mixes images, labels or logits ``(N, ..., H, W)`` with those of the neighbour."""
         return mix(self.mask, values, values.roll(1, dims=0))
+
+
+class PairCutMix:
+    """Pastes the second half of what it is given into the first, by one mask for all.
+
+    Args:
+        mask: ``(N, H, W)`` bool, where the second half is taken.
+    """
+
+    def __init__(self, mask: Tensor) -> None:
+        self.mask = mask
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Mixes ``(2N, ..., H, W)`` to ``(N, ..., H, W)``."""
+        num = len(self.mask)
+        return mix(self.mask, values[:num], values[num:])

@@ -13,11 +13,11 @@ from ..mixing import (
     BatchCutMix,
     ClassBank,
     ConfidenceBank,
+    PairCutMix,
     box_mask,
     component_boxes,
     copy_paste,
     draw_paste_classes,
-    mix,
     random_boxes,
 )
 from ..utils.pixel_losses import (
@@ -28,13 +28,14 @@ from ..utils.pixel_losses import (
     weighted_cross_entropy,
 )
 from .checks import check_classes, check_ramp
-from .semi_base import SemiSegmentor, as_class_logits
-from .structures import NetworkOutput, SemiBatch
+from .semi_base import as_class_logits, ground_truth
+from .structures import NetworkOutput, SemiBatch, TeacherView
+from .teacher_base import TeacherSegmentor
 from .unlabelled import to_device, valid_mask
 
 
 @MODELS.register_module()
-class AdaptiveEqualizationLearning(SemiSegmentor):
+class AdaptiveEqualizationLearning(TeacherSegmentor):
     """A mean teacher whose mixing, sampling and weighting favour the classes that lag behind.
 
     Each part is a switch. Randomness comes from torch's global generators, which
@@ -60,10 +61,8 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
         paste_exclude: Classes never pasted.
         min_component: Smallest component that gives a box, as a share of the crop.
         min_presence: Smallest share of a crop that counts as showing a class.
-        **kwargs: See :class:`SemiSegmentor`.
+        **kwargs: See :class:`TeacherSegmentor`.
     """
-
-    has_teacher = True
 
     def __init__(
         self,
@@ -108,13 +107,31 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
         labelled, samples = inputs['labelled'], data_samples['labelled']
         if self.adaptive_copy_paste:
             labelled = self.paste_classes(inputs, data_samples)
-        unlabelled, valid, pseudo = self.mix_unlabelled(inputs, data_samples)
-        batch = SemiBatch(labelled, samples, unlabelled, valid, pseudo)
-        if self.consistency_on_labelled:
-            logits = self.predict_logits('teacher', labelled)
-            own = pseudo_labels(logits, valid_mask(samples, labelled))
-            batch.info = dict(labels=own.labels, confidence=own.confidence)
+        batch = SemiBatch(labelled, samples)
+        images, others = inputs['unlabelled'], data_samples['unlabelled']
+        if self.adaptive_cutmix:
+            images = torch.cat((images, inputs['partner']))
+            others = others + data_samples['partner']
+        view = self.view_batch(batch, images)
+        valid = valid_mask(others, images)
+        pseudo, batch.stats = self.teacher_labels(view, others, valid)
+        if self.adaptive_cutmix:
+            mixed = self.adaptive_mixer(view, pseudo, others, valid)
+            source = inputs.get('partner_strong', inputs['partner'])
+            strong = torch.cat((inputs.get('strong', inputs['unlabelled']), source))
+        else:
+            mixed, strong = BatchCutMix(images), inputs.get('strong', images)
+        batch.unlabelled, batch.valid = mixed(strong), mixed(valid)
+        batch.pseudo = PseudoLabels(mixed(pseudo.labels), mixed(pseudo.confidence))
         return batch
+
+    def view_batch(self, batch: SemiBatch, images: Tensor) -> TeacherView:
+        """The teacher's view of the unlabelled images, and of the labelled where it is needed."""
+        if self.refinement is None and not self.consistency_on_labelled:
+            return self.teacher_pass(images)
+        both = self.teacher_pass(torch.cat((batch.labelled, images)))
+        batch.teacher, view = both.split(len(batch.labelled))
+        return view
 
     def paste_classes(self, inputs: dict[str, Tensor], data_samples: dict[str, list]) -> Tensor:
         """Adaptive copy-paste: returns the images and replaces the samples' ground truth."""
@@ -134,33 +151,25 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
         return images
 
     @torch.no_grad()
-    def mix_unlabelled(
-        self, inputs: dict[str, Tensor], data_samples: dict[str, list]
-    ) -> tuple[Tensor, Tensor, PseudoLabels]:
-        """Teacher's labels and CutMix; image, validity, label and confidence by one mask."""
-        images = inputs['unlabelled']
-        view = inputs.get('strong', images)
-        if not self.adaptive_cutmix:
-            valid = valid_mask(data_samples['unlabelled'], images)
-            pseudo = pseudo_labels(self.predict_logits('teacher', images), valid)
-            mixed = BatchCutMix(images)
-            pseudo = PseudoLabels(mixed(pseudo.labels), mixed(pseudo.confidence))
-            return mixed(view), mixed(valid), pseudo
-        samples = data_samples['unlabelled'] + data_samples['partner']
-        both = torch.cat((images, inputs['partner']))
-        valid = valid_mask(samples, both)
-        logits = self.run('teacher', both)[1]
-        pseudo = pseudo_labels(self.upsample(logits, both.shape[2:]), valid)
+    def adaptive_mixer(
+        self, view: TeacherView, pseudo: PseudoLabels, samples: list, valid: Tensor
+    ) -> PairCutMix:
+        """Notes what the teacher sees, and boxes a component of each partner's class.
+
+        Args:
+            view: The teacher's view of the unlabelled images and, after them, their partners.
+            pseudo: Its labels of both.
+            samples: Data samples of both.
+            valid: ``(2B, H, W)`` bool.
+
+        Returns:
+            PairCutMix: Pastes the partners into the images, whatever is given of both.
+        """
+        num = len(samples) // 2
         indices = [sample.metainfo['pool_idx'] for sample in samples]
-        self.class_bank.update(pseudo.labels, to_device(indices, images))
-        num = len(images)
-        boxes = self.partner_boxes(logits[num:], valid[num:], data_samples['partner'])
-        mask = box_mask(boxes, images.shape[2:])
-        labels, confidence, valid = (
-            mix(mask, pair[:num], pair[num:]) for pair in (pseudo.labels, pseudo.confidence, valid)
-        )
-        source_view = inputs.get('partner_strong', inputs['partner'])
-        return mix(mask, view, source_view), valid, PseudoLabels(labels, confidence)
+        self.class_bank.update(pseudo.labels, to_device(indices, valid))
+        boxes = self.partner_boxes(view.grid_logits[num:], valid[num:], samples[num:])
+        return PairCutMix(box_mask(boxes, valid.shape[1:]))
 
     def partner_boxes(self, logits: Tensor, valid: Tensor, samples: list) -> Tensor:
         """Boxes ``(N, 1, 4)`` around a component of each partner's class, else random ones.
@@ -180,14 +189,16 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
         self, outputs: dict[str, NetworkOutput], batch: SemiBatch
     ) -> dict[str, Tensor]:
         student, pseudo = outputs['student'], batch.pseudo
+        losses = super().unsupervised_loss(outputs, batch)
         loss, weight = self.teacher_student_loss(student.unlabelled, pseudo)
         labelled = self.upsample(student.logits[: len(batch.labelled)], batch.labelled.shape[2:])
-        if batch.info is not None:
-            own = PseudoLabels(batch.info['labels'], batch.info['confidence'])
+        if self.consistency_on_labelled:
+            own = pseudo_labels(batch.teacher.logits, valid_mask(batch.samples, batch.labelled))
             loss = loss + self.teacher_student_loss(labelled, own)[0]
         self.confidence_bank.update(labelled.detach(), ground_truth(batch.samples))
         agreement = hard_labels(student.unlabelled) == pseudo.labels
         return {
+            **losses,
             'loss_ts': self.weight * self.ramp(self.ts_ramp) * loss,
             'teacher.confidence': masked_mean(pseudo.confidence, batch.valid),
             'teacher.pixel_weight': masked_mean(weight, batch.valid),
@@ -211,8 +222,3 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
             rate = self.confidence_bank.sampling_rate()[hard_labels(logits)]
             weight = weight * (torch.rand_like(rate) < rate)
         return weighted_cross_entropy(logits, pseudo.labels, weight), weight
-
-
-def ground_truth(samples: list) -> Tensor:
-    """Ground truth of data samples, ``(N, H, W)`` int64."""
-    return torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in samples]).long()

@@ -7,15 +7,15 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from ..mixing import BatchCutMix
-from ..utils.pixel_losses import masked_mean, pseudo_labels
+from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels, hard_labels, masked_mean
 from .checks import check_ramp
-from .semi_base import SemiSegmentor
 from .structures import NetworkOutput, SemiBatch
+from .teacher_base import TeacherSegmentor
 from .unlabelled import valid_mask
 
 
 @MODELS.register_module()
-class MeanTeacher(SemiSegmentor):
+class MeanTeacher(TeacherSegmentor):
     """The paper's MT and CutMix rows.
 
     Without ``cutmix``: mean squared difference of the student's and the teacher's probabilities
@@ -29,10 +29,8 @@ class MeanTeacher(SemiSegmentor):
         threshold: Confidence that counts as sure (CutMix only).
         ramp: Shares of training between which ``weight`` rises linearly from 0; none in the
             public code.
-        **kwargs: See :class:`SemiSegmentor`.
+        **kwargs: See :class:`TeacherSegmentor`.
     """
-
-    has_teacher = True
 
     def __init__(
         self,
@@ -55,37 +53,54 @@ class MeanTeacher(SemiSegmentor):
         valid = valid_mask(data_samples['unlabelled'], images)
         student_view = inputs.get('strong', images)
         batch = SemiBatch(inputs['labelled'], data_samples['labelled'], student_view, valid)
-        if self.cutmix is None:
-            logits = self.predict_logits('teacher', torch.cat((inputs['labelled'], images)))
-            labelled_valid = valid_mask(batch.samples, batch.labelled)
-            batch.info = dict(
-                teacher=logits.softmax(dim=1), valid=torch.cat((labelled_valid, valid))
-            )
-            batch.pseudo = pseudo_labels(logits[len(inputs['labelled']) :], valid)
-            return batch
-        mixed = BatchCutMix(images, **self.cutmix)
-        logits = mixed(self.predict_logits('teacher', images))
-        batch.unlabelled, batch.valid = mixed(student_view), mixed(valid)
-        batch.info = dict(teacher=logits.softmax(dim=1))
-        batch.pseudo = pseudo_labels(logits, batch.valid)
+        if self.cutmix is None or self.refinement is not None:
+            view = self.teacher_pass(torch.cat((inputs['labelled'], images)))
+            batch.teacher, view = view.split(len(inputs['labelled']))
+        else:
+            view = self.teacher_pass(images)
+        pseudo, batch.stats = self.teacher_labels(view, data_samples['unlabelled'], valid)
+        probs = as_refined(view.probs, pseudo.labels)
+        batch.valid = valid & (pseudo.labels != IGNORE_INDEX)
+        if self.cutmix is not None:
+            mixed = BatchCutMix(images, **self.cutmix)
+            probs, batch.unlabelled, batch.valid = map(mixed, (probs, student_view, batch.valid))
+            pseudo = PseudoLabels(mixed(pseudo.labels), mixed(pseudo.confidence))
+        batch.pseudo, batch.info = pseudo, dict(teacher=probs)
         return batch
 
     def unsupervised_loss(
         self, outputs: dict[str, NetworkOutput], batch: SemiBatch
     ) -> dict[str, Tensor]:
+        losses = super().unsupervised_loss(outputs, batch)
         student, teacher = outputs['student'], batch.info['teacher']
         confidence = batch.pseudo.confidence
         sure = masked_mean(confidence >= self.threshold, batch.valid)
         stats = {'teacher.confidence': masked_mean(confidence, batch.valid), 'teacher.sure': sure}
         if self.cutmix is None:
             size = batch.labelled.shape[2:]
-            logits = torch.cat(
-                (self.upsample(student.logits[: len(batch.labelled)], size), student.unlabelled)
-            )
-            difference = (logits.softmax(dim=1) - teacher).square().mean(dim=1)
-            loss = masked_mean(difference, batch.info['valid'])
+            labelled = self.upsample(student.logits[: len(batch.labelled)], size)
+            logits = torch.cat((labelled, student.unlabelled))
+            valid = torch.cat((valid_mask(batch.samples, batch.labelled), batch.valid))
+            targets = torch.cat((batch.teacher.probs, teacher))
+            difference = (logits.softmax(dim=1) - targets).square().mean(dim=1)
+            loss = masked_mean(difference, valid)
         else:
             difference = (student.unlabelled.softmax(dim=1) - teacher).square().sum(dim=1)
             loss = masked_mean(difference, batch.valid) * sure
         weight = self.weight * self.ramp(self.consistency_ramp)
-        return {'loss_consistency': weight * loss, **stats}
+        return {**losses, 'loss_consistency': weight * loss, **stats}
+
+
+def as_refined(probs: Tensor, labels: Tensor) -> Tensor:
+    """The teacher's probabilities, certain of the label where that is not the teacher's own.
+
+    Args:
+        probs: ``(N, K, H, W)``.
+        labels: ``(N, H, W)`` refined labels, 255 = none.
+
+    Returns:
+        Tensor: ``(N, K, H, W)``.
+    """
+    other = (labels != hard_labels(probs)) & (labels != IGNORE_INDEX)
+    certain = torch.zeros_like(probs).scatter_(1, labels.clamp(max=probs.shape[1] - 1)[:, None], 1)
+    return torch.where(other.unsqueeze(1), certain, probs)

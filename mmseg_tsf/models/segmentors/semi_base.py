@@ -37,6 +37,8 @@ class SemiSegmentor(BaseModel):
         test_cfg: ``dict(predict_on=...)`` names the network that predicts; the teacher by
             default, the student where there is none.
         init_cfg: See mmengine.
+        error_head: Refused here: only methods with a teacher have errors to decode.
+        refiner: Likewise.
         train_cfg: Unused, accepted because MMSeg's ``init_model`` sets it.
         pretrained: Unused, likewise.
 
@@ -55,9 +57,17 @@ class SemiSegmentor(BaseModel):
         teacher_mode: str = 'auto',
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
+        error_head: None = None,
+        refiner: None = None,
         train_cfg: None = None,
         pretrained: None = None,
     ) -> None:
+        if error_head is not None or refiner is not None:
+            raise ValueError(
+                f'{type(self).__name__} has no teacher whose labels an error_head or a refiner '
+                'could correct: leave them out, or take MeanTeacher, '
+                'AdaptiveEqualizationLearning or TeacherStudentFriend'
+            )
         segmentor = copy.deepcopy(segmentor)
         own = segmentor.pop('data_preprocessor', None)
         data_preprocessor = (
@@ -239,3 +249,8 @@ def as_class_logits(logits: Tensor) -> Tensor:
     if logits.shape[1] > 1:
         return logits
     return torch.cat((torch.zeros_like(logits), logits), dim=1)
+
+
+def ground_truth(samples: list) -> Tensor:
+    """Ground truth of data samples, ``(N, H, W)`` int64."""
+    return torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in samples]).long()

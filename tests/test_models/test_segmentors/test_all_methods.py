@@ -126,8 +126,6 @@ class TestEveryMethodOnEveryNetwork:
         calls.clear()
         losses = model.loss(inputs, samples)
         no_grad = ['teacher'] if model.has_teacher else []
-        if getattr(model, 'consistency_on_labelled', False):
-            no_grad = ['teacher'] * 2
         if len(model.learners) == 2 and getattr(model, 'cutmix', None):
             no_grad = list(model.learners)
         assert sorted(calls) == sorted([*model.learners, *no_grad])

@@ -1,0 +1,131 @@
+"""When the teacher's labels are refined, and how good they are."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.dist import get_dist_info
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import DATASETS, HOOKS
+
+from ...evaluation import PseudoLabelQuality
+from ...models.segmentors.checks import check_ramp
+from ...models.segmentors.semi_base import ground_truth
+from ...models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
+from .mean_teacher_hook import unwrap
+
+
+@HOOKS.register_module()
+class PLARHook(Hook):
+    """Turns EMD and PLAR on after a warm-up, and measures them against hidden ground truth.
+
+    The hidden ground truth belongs to a data set of its own, which only this hook reads, without
+    gradient; nothing of it reaches a training batch.
+
+    Args:
+        begin: Share of training after which labels are refined, in [0, 1]. Until then the heads
+            only learn.
+        loss_ramp: Shares of training between which the weight of the heads' losses rises
+            linearly from 0; no ramp by default.
+        dataset: Config of unlabelled images with their masks, for evaluation only; ``None`` for
+            no evaluation.
+        interval: Iterations between evaluations.
+
+    Raises:
+        ValueError: ``begin`` or ``loss_ramp`` out of order.
+        TypeError: The model has nothing to turn on.
+    """
+
+    priority = 'HIGH'  # after SemiHook, which tells the progress
+
+    def __init__(
+        self,
+        begin: float = 0.2,
+        loss_ramp: tuple[float, float] = (0.0, 0.0),
+        dataset: dict | None = None,
+        interval: int = 500,
+    ) -> None:
+        if not 0 <= begin <= 1:
+            raise ValueError(f'PLARHook.begin={begin} is a share of training in [0, 1]')
+        self.begin, self.loss_ramp = begin, check_ramp(loss_ramp)
+        self.dataset_cfg, self.interval = dataset, interval
+        self.dataset = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Refuses a model without refinement; loads the list of hidden masks."""
+        model = unwrap(runner)
+        if getattr(model, 'refinement', None) is None:
+            raise TypeError(
+                f'{type(model).__name__} has neither error_head nor refiner: give it one, or take '
+                'PLARHook out of custom_hooks'
+            )
+        if self.dataset_cfg is not None and self.dataset is None:
+            self.dataset = DATASETS.build(self.dataset_cfg)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
+        """Sets the switch and the losses' weight from the position in the run alone."""
+        model = unwrap(runner)
+        model.refinement.active = runner.iter >= self.begin * runner.max_iters
+        model.refinement.loss_weight = model.ramp(self.loss_ramp)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
+        """Evaluates at the interval and at the end."""
+        last = runner.iter + 1 == runner.max_iters
+        if self.dataset is None or not (last or self.every_n_train_iters(runner, self.interval)):
+            return
+        figures = measure_pseudo_labels(unwrap(runner), self.dataset)
+        runner.message_hub.update_scalars(
+            {f'pseudo/{name}': value for name, value in figures.items()}
+        )
+        text = '  '.join(f'{name}: {value:.2f}' for name, value in figures.items())
+        runner.logger.info(f'Pseudo-labels after iteration {runner.iter + 1}: {text}')
+
+
+@torch.no_grad()
+def measure_pseudo_labels(model, dataset) -> dict[str, float]:
+    """Quality of a teacher's labels before and after refinement, in evaluation mode.
+
+    Args:
+        model: A method with a teacher and a refinement.
+        dataset: Images with hidden ground truth; with several ranks each looks at its share.
+
+    Returns:
+        dict[str, float]: See :meth:`PseudoLabelQuality.compute`; the same on every rank.
+    """
+    rank, world_size = get_dist_info()
+    quality = PseudoLabelQuality(model.num_classes)
+    was_training, was_active = model.training, model.refinement.active
+    model.eval()
+    model.refinement.active = True
+    try:
+        for i in range(rank, len(dataset), world_size):
+            item = dataset[i]
+            batch = dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
+            data = model.data_preprocessor(batch, False)
+            _measure(model, data['inputs'], ground_truth(data['data_samples']), quality)
+    finally:
+        model.train(was_training)
+        model.refinement.active = was_active
+    quality.reduce()
+    return quality.compute()
+
+
+def _measure(model, images, truth, quality: PseudoLabelQuality) -> None:
+    """One image: its labels before and after, and the maps that are to tell errors."""
+    view = model.teacher_pass(images)
+    size = view.logits.shape[2:]
+    truth = torch.nn.functional.interpolate(truth[:, None].float(), size).squeeze(1).long()
+    everywhere = torch.ones_like(truth, dtype=torch.bool)
+    pseudo = pseudo_labels(view.logits, everywhere)
+    nothing = torch.full_like(truth, IGNORE_INDEX)
+    flagged = model.refinement.flag(view, pseudo.confidence)
+    refined, _ = model.refinement(view, pseudo, nothing)
+    quality.update(pseudo.labels, refined.labels, flagged, truth, ~everywhere)
+    wrong, counts = pseudo.labels != truth, truth != IGNORE_INDEX
+    maps = {'confidence': 1 - pseudo.confidence}
+    for least in (0.7, 0.8, 0.9):
+        maps[f'confidence<{least}'] = (pseudo.confidence < least).float()
+    if model.refinement.error_head is not None:
+        maps['emd'] = model.refinement.error_probability(view)
+    for name, score in maps.items():
+        quality.update_errors(name, score, wrong, counts)

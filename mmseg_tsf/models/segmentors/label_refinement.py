@@ -1,0 +1,195 @@
+"""What stands between a teacher's labels and the losses: EMD and PLAR."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmseg.models.utils import resize
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from ..decode_heads import error_mask
+from ..refinement import Refinement
+from ..utils import FeatureTap, masked_mean
+from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels
+from .structures import TeacherView
+
+TAPS = ('decode_head.bottleneck', 'decode_head.sep_bottleneck')
+
+
+class LabelRefinement(nn.Module):
+    """Flags doubtful pseudo-labels, and corrects those that the vote can decide.
+
+    The heads learn on labelled images from the first iteration, so that the graph is the same in
+    every step; the teacher's labels are touched once :attr:`active` is set.
+    :class:`~mmseg_tsf.engine.PLARHook` sets it, and :attr:`loss_weight`.
+
+    Args:
+        network: The teacher's segmentor, to look the taps up.
+        num_classes: K.
+        error_head: Config of an ``ErrorMaskDecoder``; ``in_channels`` is filled in. ``None``:
+            the mask is the confidence alone.
+        refiner: Config of a ``PseudoLabelAutoRefinement``; ``channels`` and ``num_classes`` are
+            filled in. ``None``: flagged pixels keep or lose their label, see ``unresolved``.
+        taps: Module paths of F1 and F2 in the segmentor.
+        min_confidence: Pseudo-labels below it are flagged (the paper: 0.7), in (0, 1); ``None``
+            for the EMD alone.
+        unresolved: What becomes of flagged pixels that nobody corrected: ``'keep'`` their
+            pseudo-label (the paper, once the budget is spent) or ``'ignore'`` them.
+
+    Raises:
+        ValueError: A wrong tap, a width that does not fit, a threshold outside (0, 1).
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        num_classes: int,
+        error_head: dict | None = None,
+        refiner: dict | None = None,
+        taps: Sequence[str] = TAPS,
+        min_confidence: float | None = 0.7,
+        unresolved: str = 'keep',
+    ) -> None:
+        super().__init__()
+        if min_confidence is not None and not 0 < min_confidence < 1:
+            raise ValueError(f'refinement.min_confidence={min_confidence} must lie in (0, 1)')
+        if min_confidence is None and error_head is None:
+            raise ValueError(
+                'refinement has neither min_confidence nor error_head, so nothing is ever '
+                'flagged: set one of them'
+            )
+        if unresolved not in ('keep', 'ignore'):
+            raise ValueError(f"refinement.unresolved is 'keep' or 'ignore', not {unresolved!r}")
+        if len(taps) != 2:
+            raise ValueError(f'refinement.taps={tuple(taps)} must name two modules, F1 and F2')
+        FeatureTap(network, taps)
+        widths = [_out_channels(network.get_submodule(path)) for path in taps]
+        self.taps, self.num_classes = tuple(taps), num_classes
+        self.min_confidence, self.unresolved = min_confidence, unresolved
+        self.active, self.loss_weight = False, 1.0
+        self.error_head = self.refiner = None
+        if error_head is not None:
+            self.error_head = MODELS.build(
+                _with_widths(error_head, 'error_head.in_channels', [*widths, num_classes])
+            )
+        if refiner is not None:
+            refiner = _with_widths(refiner, 'refiner.channels', widths)
+            self.refiner = MODELS.build(dict(refiner, num_classes=num_classes))
+
+    @torch.no_grad()
+    def forward(
+        self, view: TeacherView, pseudo: PseudoLabels, manual: Tensor
+    ) -> tuple[PseudoLabels, dict[str, Tensor]]:
+        """Refines the teacher's labels.
+
+        Args:
+            view: Of the unlabelled images.
+            pseudo: The teacher's labels of them.
+            manual: ``(N, H, W)`` int64, what people have labelled in them, 255 elsewhere.
+
+        Returns:
+            tuple: Labels, and the shares of pixels that were flagged, corrected, changed and
+            left unresolved.
+        """
+        if not self.active:
+            return pseudo, {}
+        labels, confidence = pseudo.labels, pseudo.confidence
+        valid = labels != IGNORE_INDEX
+        mask = self.flag(view, confidence) & valid & (manual == IGNORE_INDEX)
+        corrected = torch.zeros_like(mask)
+        if self.refiner is not None:
+            found = self.refiner(view.features, view.probs, mask, manual, valid)
+            labels, corrected = paste_corrections(labels, mask, found)
+            # as sure as the least sure label that is believed
+            least = confidence.clamp(min=self.min_confidence or 0.5)
+            confidence = torch.where(corrected, least, confidence)
+        shares = dict(
+            flagged=mask,
+            corrected=corrected,
+            changed=labels != pseudo.labels,
+            unresolved=mask & ~corrected,
+        )
+        if self.unresolved == 'ignore':
+            labels = labels.masked_fill(mask & ~corrected, IGNORE_INDEX)
+        stats = {f'refinement.{name}': masked_mean(m, valid) for name, m in shares.items()}
+        return PseudoLabels(labels, confidence), stats
+
+    def flag(self, view: TeacherView, confidence: Tensor) -> Tensor:
+        """``(N, H, W)`` bool error mask of the teacher's labels."""
+        doubt = threshold = None
+        if self.error_head is not None:
+            doubt, threshold = self.error_probability(view), self.error_head.threshold
+        return error_mask(doubt, confidence, threshold, self.min_confidence)
+
+    def error_probability(self, view: TeacherView) -> Tensor:
+        """``(N, H, W)`` the EMD's probability that a pseudo-label is wrong."""
+        logits = self.error_head([*view.features, view.probs])
+        size = view.logits.shape[2:]
+        return resize(logits.float(), size, mode='bilinear').squeeze(1).sigmoid()
+
+    def losses(self, view: TeacherView, ground_truth: Tensor) -> dict[str, Tensor]:
+        """Losses of the EMD and the weight module on labelled images.
+
+        Args:
+            view: Of the labelled images.
+            ground_truth: ``(N, H, W)`` int64.
+
+        Returns:
+            dict[str, Tensor]: ``loss_emd``, ``loss_weight_module``.
+        """
+        losses = {}
+        if self.error_head is not None:
+            logits = self.error_head([*view.features, view.probs])
+            losses['loss_emd'] = self.error_head.loss_on(logits, view.probs, ground_truth)
+        if self.refiner is not None:
+            with torch.no_grad():
+                mask = self.flag(view, view.probs.amax(dim=1))
+                if self.refiner.memories is not None:
+                    self.refiner.update_memory(view.features, ground_truth)
+            losses['loss_weight_module'] = self.refiner.loss(
+                view.features, view.probs, mask, ground_truth
+            )
+        return {name: self.loss_weight * loss for name, loss in losses.items()}
+
+
+def paste_corrections(labels: Tensor, mask: Tensor, found: Refinement) -> tuple[Tensor, Tensor]:
+    """Brings corrections from the feature grid to image size, inside the error mask only.
+
+    Args:
+        labels: ``(N, H, W)`` pseudo-labels.
+        mask: ``(N, H, W)`` bool error mask.
+        found: On a coarser grid.
+
+    Returns:
+        tuple[Tensor, Tensor]: ``(N, H, W)`` labels and which of them the vote decided.
+    """
+    size = labels.shape[1:]
+    corrected = _nearest(found.corrected, size).bool() & mask
+    return torch.where(corrected, _nearest(found.labels, size), labels), corrected
+
+
+def _nearest(values: Tensor, size: tuple[int, int]) -> Tensor:
+    return resize(values.unsqueeze(1).float(), size, mode='nearest').squeeze(1).to(values.dtype)
+
+
+def _out_channels(module: nn.Module) -> int | None:
+    """Channels that a module returns, as far as its last convolution tells."""
+    found = [m.out_channels for m in module.modules() if isinstance(m, nn.modules.conv._ConvNd)]
+    return found[-1] if found else None
+
+
+def _with_widths(cfg: dict, key: str, widths: list[int | None]) -> dict:
+    """The config with its channels filled in, or checked where they are given.
+
+    Raises:
+        ValueError: They do not fit, or can not be told from the tapped modules.
+    """
+    name = key.split('.')[-1]
+    given = cfg.get(name)
+    if given is None and None in widths:
+        raise ValueError(f'{key} can not be told from the tapped modules: set it')
+    if given is not None and any(w not in (None, g) for w, g in zip(widths, given, strict=False)):
+        raise ValueError(f'{key}={list(given)}, but the taps and classes have {widths}')
+    return {**cfg, name: given or widths}

@@ -1,0 +1,85 @@
+"""What methods with a teacher share: its pass, its labels, and their refinement."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..utils import FeatureTap
+from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels, pseudo_labels
+from .label_refinement import LabelRefinement
+from .semi_base import SemiSegmentor, ground_truth
+from .structures import NetworkOutput, SemiBatch, TeacherView
+
+
+class TeacherSegmentor(SemiSegmentor):
+    """A method whose teacher labels unlabelled images.
+
+    Whatever an oracle has labelled in an otherwise unlabelled image is in its ``gt_sem_seg``
+    (255 elsewhere) and always wins over the teacher.
+
+    Args:
+        error_head: Config of an ``ErrorMaskDecoder``, or ``None``.
+        refiner: Config of a ``PseudoLabelAutoRefinement``, or ``None``.
+        refinement: Further options of :class:`LabelRefinement`: ``taps``, ``min_confidence``,
+            ``unresolved``. Given alone, flagged pixels are told by the confidence.
+        **kwargs: See :class:`SemiSegmentor`.
+    """
+
+    has_teacher = True
+
+    def __init__(
+        self,
+        error_head: dict | None = None,
+        refiner: dict | None = None,
+        refinement: dict | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.refinement: LabelRefinement | None = None
+        if error_head is not None or refiner is not None or refinement is not None:
+            self.refinement = LabelRefinement(
+                self.teacher, self.num_classes, error_head, refiner, **(refinement or {})
+            )
+
+    @torch.no_grad()
+    def teacher_pass(self, images: Tensor) -> TeacherView:
+        """One pass of the teacher, features tapped where they are needed."""
+        if self.refinement is None:
+            grid_logits, features = self.run('teacher', images)[1], []
+        else:
+            with FeatureTap(self.teacher, self.refinement.taps) as tap:
+                grid_logits = self.run('teacher', images)[1]
+            features = [tap[path] for path in self.refinement.taps]
+        return TeacherView(grid_logits, self.upsample(grid_logits, images.shape[2:]), features)
+
+    @torch.no_grad()
+    def teacher_labels(
+        self, view: TeacherView, samples: list, valid: Tensor
+    ) -> tuple[PseudoLabels, dict[str, Tensor]]:
+        """The teacher's labels of unlabelled images, refined; manual pixels win.
+
+        Args:
+            view: Of the images.
+            samples: Their data samples.
+            valid: ``(N, H, W)`` bool, False in the padding.
+
+        Returns:
+            tuple: Labels, and statistics of the refinement.
+        """
+        pseudo, stats = pseudo_labels(view.logits, valid), {}
+        manual = ground_truth(samples)
+        if self.refinement is not None:
+            pseudo, stats = self.refinement(view, pseudo, manual)
+        given = manual != IGNORE_INDEX
+        labels = torch.where(given, manual, pseudo.labels)
+        return PseudoLabels(labels, pseudo.confidence.masked_fill(given, 1.0)), stats
+
+    def unsupervised_loss(
+        self, outputs: dict[str, NetworkOutput], batch: SemiBatch
+    ) -> dict[str, Tensor]:
+        """Losses of the refinement's own heads, on labelled images."""
+        if self.refinement is None:
+            return dict(batch.stats)
+        losses = self.refinement.losses(batch.teacher, ground_truth(batch.samples))
+        return {**losses, **batch.stats}

@@ -1,0 +1,104 @@
+"""When labels are refined, and that hidden ground truth stays hidden."""
+
+import numpy as np
+import pytest
+import torch
+from helpers import REFINED, model_cfg
+from mmengine.hooks import Hook
+from PIL import Image
+from tiny_runs import make_runner, part_cfg, tiny_runner_cfg
+
+from mmseg_tsf.engine import PLARHook
+
+PIPELINE = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='Resize', scale=(32, 32), keep_ratio=False),
+    dict(type='PackSegInputs'),
+]
+
+
+class Watch(Hook):
+    """Notes the switch, the losses' weight and the statistics of every iteration."""
+
+    priority = 'LOW'
+
+    def __init__(self) -> None:
+        self.seen: list = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        refinement = runner.model.refinement
+        self.seen.append(
+            (refinement.active, float(refinement.loss_weight), 'refinement.flagged' in outputs)
+        )
+
+
+def run(root, work_dir, hook: dict, method: str = 'tsf'):
+    cfg = tiny_runner_cfg(method, root, work_dir, model=model_cfg(method, **REFINED))
+    cfg.custom_hooks[-1] = dict(type='PLARHook', **hook)
+    runner = make_runner(cfg)
+    watch = Watch()
+    runner.register_hook(watch)
+    runner.train()
+    return runner, watch
+
+
+def test_switch_and_weight_follow_the_position_in_the_run(data_root, tmp_path):
+    _, watch = run(data_root, tmp_path, dict(begin=0.5, loss_ramp=(0.0, 0.5)), 'mt')
+    assert watch.seen == [
+        (False, 0.0, False),
+        (False, 0.5, False),
+        (True, 1.0, True),
+        (True, 1.0, True),
+    ]
+
+
+def test_hidden_ground_truth_is_measured_and_never_learnt_from(data_root, tmp_path):
+    """Two runs whose hidden masks differ measure other figures and end with equal weights."""
+    states, figures = [], []
+    for name in ('right', 'wrong'):
+        masks = tmp_path / name
+        masks.mkdir()
+        for path in sorted((data_root / 'ann').glob('*.png')):
+            mask = np.asarray(Image.open(path))
+            Image.fromarray(mask if name == 'right' else (mask + 1) % 4).save(masks / path.name)
+        hidden = part_cfg(data_root, 'unlabelled.txt', PIPELINE)
+        hidden['data_prefix']['seg_map_path'] = str(masks)
+        hook = dict(begin=0.0, dataset=hidden, interval=2)
+        runner, _ = run(data_root, tmp_path / f'run_{name}', hook)
+        states.append(runner.model.state_dict())
+        scalars = runner.message_hub.log_scalars
+        figures.append({k: h.data[0] for k, h in scalars.items() if k.startswith('pseudo/')})
+    assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
+    assert len(figures[0]['pseudo/before.accuracy']) == 2
+    assert (figures[0]['pseudo/before.accuracy'] != figures[1]['pseudo/before.accuracy']).all()
+    for key in ('after.mIoU', 'flagged', 'emd.AP', 'confidence.AP', 'confidence<0.7.AP'):
+        assert np.isfinite(figures[0][f'pseudo/{key}']).all(), key
+
+
+def test_measuring_does_not_disturb_the_training(data_root, tmp_path):
+    hidden = part_cfg(data_root, 'unlabelled.txt', PIPELINE)
+    with_it, _ = run(data_root, tmp_path / 'a', dict(begin=0.5, dataset=hidden, interval=1))
+    without, _ = run(data_root, tmp_path / 'b', dict(begin=0.5))
+    states = with_it.model.state_dict(), without.model.state_dict()
+    assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
+
+
+def test_a_model_without_refinement_is_refused(data_root, tmp_path):
+    cfg = tiny_runner_cfg('mt', data_root, tmp_path)
+    cfg.custom_hooks.append(dict(type='PLARHook'))
+    with pytest.raises(TypeError, match='has neither error_head nor refiner'):
+        make_runner(cfg).train()
+
+
+def test_refinement_without_the_hook_is_refused(data_root, tmp_path):
+    cfg = tiny_runner_cfg('mt', data_root, tmp_path, model=model_cfg('mt', **REFINED))
+    cfg.custom_hooks.pop()
+    with pytest.raises(ValueError, match="add dict\\(type='PLARHook'\\)"):
+        make_runner(cfg).train()
+
+
+@pytest.mark.parametrize('options', [dict(begin=1.5), dict(loss_ramp=(0.5, 0.2))])
+def test_shares_out_of_order_are_refused(options):
+    with pytest.raises(ValueError, match='begin'):
+        PLARHook(**options)

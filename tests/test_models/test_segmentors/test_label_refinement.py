@@ -1,0 +1,165 @@
+"""EMD and PLAR inside the methods with a teacher."""
+
+import pytest
+import torch
+from helpers import REFINED, TAPS, batch_for, build_model, make_batch
+
+TEACHERS = ('mt', 'mt_cutmix', 'ael', 'ael_random', 'tsf')
+
+
+def refined_model(method: str, **options):
+    return build_model(method, **{**REFINED, **options})
+
+
+def with_manual(samples, label: int = 2) -> None:
+    """Gives the upper left quarter of each unlabelled image a manual label."""
+    for branch in ('unlabelled', 'partner'):
+        for sample in samples.get(branch, ()):
+            sample.gt_sem_seg.data[..., :16, :16] = label
+
+
+@pytest.mark.parametrize('method', TEACHERS)
+class TestEveryTeacher:
+    """What holds for each method."""
+
+    def test_the_heads_learn_and_move_nothing_else(self, method):
+        model = refined_model(method)
+        losses = model.loss(*batch_for(model))
+        (losses['loss_emd'] + losses['loss_weight_module']).backward()
+        for name, parameter in model.named_parameters():
+            assert (parameter.grad is not None) == name.startswith('refinement.'), name
+
+    @pytest.mark.parametrize('active', [False, True])
+    def test_every_parameter_gets_a_gradient_in_every_step(self, method, active):
+        model = refined_model(method)
+        model.refinement.active = active
+        losses = model.loss(*batch_for(model))
+        sum(v.sum() for k, v in losses.items() if 'loss' in k).backward()
+        learned = [p for p in model.parameters() if p.requires_grad]
+        assert all(p.grad is not None for p in learned)
+        assert ('refinement.flagged' in losses) == active
+
+    def test_nothing_changes_until_it_is_turned_on(self, method):
+        plain, model = build_model(method), refined_model(method)
+        model.load_state_dict(plain.state_dict(), strict=False)
+        for each in (plain, model):
+            each.eval()  # no batch statistics: labelled images are in the teacher's pass now
+        batches = []
+        for each in (plain, model):
+            inputs, samples = batch_for(each)
+            torch.manual_seed(3)
+            batches.append(each.prepare(inputs, samples))
+        assert torch.equal(batches[0].pseudo.labels, batches[1].pseudo.labels)
+        torch.testing.assert_close(batches[0].pseudo.confidence, batches[1].pseudo.confidence)
+
+    def test_manual_pixels_win_with_and_without_refinement(self, method):
+        for options in ({}, REFINED):
+            model = build_model(method, **options)
+            if options:
+                model.refinement.active = True
+            inputs, samples = batch_for(model)
+            with_manual(samples)
+            pseudo = model.prepare(inputs, samples).pseudo
+            assert (pseudo.labels[:, :16, :16] == 2).all()
+            assert (pseudo.confidence[:, :16, :16] == 1).all()
+            assert (pseudo.labels != 2).any()
+
+    def test_one_teacher_pass_serves_labels_and_error_target(self, method):
+        model, calls = refined_model(method), []
+        model.teacher.backbone.register_forward_pre_hook(lambda m, x: calls.append(len(x[0])))
+        model.loss(*batch_for(model))
+        partners = 2 if 'partner' in model.required_branches else 0
+        assert calls == [4 + partners]
+
+
+def test_manual_pixels_are_the_soft_target_of_mean_teacher():
+    model = build_model('mt')
+    inputs, samples = batch_for(model)
+    with_manual(samples)
+    target = model.prepare(inputs, samples).info['teacher']
+    assert (target[:, 2, :16, :16] == 1).all()
+    assert (target[:, 2, 16:] < 1).all()
+
+
+@pytest.mark.parametrize('unresolved', ['keep', 'ignore'])
+def test_flagged_pixels_without_a_refiner_keep_or_lose_their_label(unresolved):
+    refinement = dict(taps=TAPS, min_confidence=0.4, unresolved=unresolved)
+    model = refined_model('ael_random', error_head=None, refiner=None, refinement=refinement)
+    model.refinement.active = True
+    inputs, samples = batch_for(model)
+    view = model.teacher_pass(inputs['unlabelled'])
+    valid = torch.ones(2, 32, 32, dtype=torch.bool)
+    pseudo, stats = model.teacher_labels(view, samples['unlabelled'], valid)
+    doubted = view.probs.amax(dim=1) < 0.4
+    assert 0 < float(doubted.float().mean()) < 1
+    assert torch.equal(pseudo.labels == 255, doubted & (unresolved == 'ignore'))
+    assert float(stats['refinement.flagged']) == pytest.approx(float(doubted.float().mean()))
+    assert stats['refinement.unresolved'] == stats['refinement.flagged']
+    assert stats['refinement.corrected'] == 0
+
+
+def test_corrections_stay_inside_the_mask_and_count_as_the_least_sure_label_believed():
+    options = dict(refiner=dict(REFINED['refiner'], rule='gaussian'), error_head=None)
+    model = refined_model('ael_random', **options, refinement=dict(taps=TAPS, min_confidence=0.33))
+    model.refinement.active = True
+    inputs, samples = batch_for(model)
+    with_manual(samples, label=0)
+    for sample in samples['unlabelled']:
+        sample.gt_sem_seg.data[..., 24:, 24:] = 3  # two classes with pixels of their own
+    view = model.teacher_pass(inputs['unlabelled'])
+    valid = torch.ones(2, 32, 32, dtype=torch.bool)
+    pseudo, stats = model.teacher_labels(view, samples['unlabelled'], valid)
+    asked = torch.zeros_like(valid)
+    asked[:, :16, :16] = asked[:, 24:, 24:] = True
+    changed = (pseudo.labels != view.probs.argmax(dim=1)) & ~asked
+    flagged = model.refinement.flag(view, view.probs.amax(dim=1))
+    assert changed.any()
+    assert not (changed & ~flagged).any()
+    assert torch.allclose(pseudo.confidence[changed], torch.tensor(0.33))
+    assert float(stats['refinement.changed']) == pytest.approx(float(changed.float().mean()))
+
+
+def test_void_labels_of_the_labelled_images_do_not_count():
+    model = refined_model('mt')
+    inputs, samples = batch_for(model)
+    for sample in samples['labelled']:
+        sample.gt_sem_seg.data[:] = 255
+    assert float(model.loss(inputs, samples)['loss_emd'].detach()) == 0.0
+
+
+@pytest.mark.parametrize(
+    ('options', 'sentence'),
+    [
+        (dict(refinement=dict(taps=('decode_head.convs', 'decode_head.nothing'))), 'names no mod'),
+        (dict(refinement=dict(taps=TAPS[:1])), 'must name two modules, F1 and F2'),
+        (dict(refinement=dict(taps=TAPS, min_confidence=1.0)), r'must lie in \(0, 1\)'),
+        (dict(refinement=dict(taps=TAPS, unresolved='drop')), "is 'keep' or 'ignore'"),
+        (
+            dict(error_head=dict(type='ErrorMaskDecoder', in_channels=(8, 9, 4))),
+            r'error_head.in_channels=\[8, 9, 4\], but the taps and classes have \[8, 12, 4\]',
+        ),
+        (dict(refiner=dict(type='PseudoLabelAutoRefinement', min_pixels=1)), 'min_pixels'),
+        (
+            dict(error_head=None, refinement=dict(taps=TAPS, min_confidence=None)),
+            'neither min_confidence nor error_head',
+        ),
+    ],
+)
+def test_bad_options_are_refused_at_build(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        refined_model('tsf', **options)
+
+
+@pytest.mark.parametrize('method', ['supervised', 'cps'])
+def test_a_method_without_teacher_has_nothing_to_refine(method):
+    with pytest.raises(ValueError, match='has no teacher whose labels'):
+        build_model(method, refiner=REFINED['refiner'])
+
+
+def test_the_memory_learns_from_labelled_images():
+    refiner = dict(REFINED['refiner'], memory=dict(momentum=0.5))
+    model = refined_model('mt', refiner=refiner)
+    before = {k: v.clone() for k, v in model.refinement.refiner.memories.state_dict().items()}
+    model.loss(*make_batch(model.required_branches))
+    after = model.refinement.refiner.memories.state_dict()
+    assert any(not torch.equal(before[k], v) for k, v in after.items())

@@ -1,0 +1,236 @@
+"""Measures PLAR inside the error mask against how much of an image people have labelled.
+
+    python tools/analysis/plar_ablation.py configs/tsf/<config>.py <checkpoint> --json plar.json
+
+The images are the unlabelled list of the config, whose hidden masks are read here, for evaluation
+only. Manual labels are drawn inside the error mask: ``pixels`` takes single feature cells spread
+at random, ``blocks`` 4x4 cells for the same price; a cell is answered by the class of the native
+pixel in its middle, and the whole cell is left out of the figures. Prints, per rule and share, the
+accuracy of the labels inside the mask before and after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+from mmseg.registry import DATASETS, MODELS
+from torch import Tensor
+
+import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
+from mmseg_tsf.evaluation import PseudoLabelQuality
+from mmseg_tsf.models.segmentors import LabelRefinement
+from mmseg_tsf.models.segmentors.label_refinement import TAPS, paste_corrections
+from mmseg_tsf.models.segmentors.semi_base import ground_truth
+from mmseg_tsf.models.segmentors.structures import TeacherView
+from mmseg_tsf.models.utils import FeatureTap, pseudo_labels
+from mmseg_tsf.utils import run_tool
+
+IGNORE_INDEX = 255
+SETTINGS = {
+    'paper': dict(),
+    'vote, manual': dict(reference='manual'),
+    'vote, by count': dict(reference='by_count'),
+    'gaussian': dict(rule='gaussian'),
+    'gaussian, manual': dict(rule='gaussian', reference='manual'),
+    'gaussian, by count': dict(rule='gaussian', reference='by_count'),
+    'fused': dict(rule='fused'),
+    'fused, manual': dict(rule='fused', reference='manual'),
+    'fused, by count': dict(rule='fused', reference='by_count'),
+}
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='training config')
+    parser.add_argument('checkpoint', help='checkpoint of that config')
+    parser.add_argument(
+        '--shares',
+        type=float,
+        nargs='+',
+        default=[0, 0.01, 0.05, 0.1],
+        help="manual cells as shares of the image's feature cells",
+    )
+    parser.add_argument('--layouts', nargs='+', default=['pixels'], choices=['pixels', 'blocks'])
+    parser.add_argument('--images', type=int, default=None, help='the first so many, evenly spread')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--min-confidence', type=float, default=0.7)
+    parser.add_argument(
+        '--options', nargs='+', action=DictAction, default={}, help='of every refiner: key=value'
+    )
+    parser.add_argument('--settings', nargs='+', default=list(SETTINGS), choices=list(SETTINGS))
+    parser.add_argument('--json', help='write the figures here, too')
+    return parser.parse_args(argv)
+
+
+def build(cfg: Config, checkpoint: str):
+    """The trained model, and the unlabelled images with their hidden masks."""
+    init_default_scope('mmseg')
+    model = MODELS.build(cfg.model)
+    load_checkpoint(model, checkpoint, map_location='cpu')
+    model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
+    source = copy.deepcopy(cfg.train_dataloader.dataset.unlabelled)
+    if source is None:
+        raise ValueError(f'{cfg.filename} has no unlabelled images to measure on')
+    pipeline = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
+    kinds = [step['type'] for step in pipeline]
+    pipeline.insert(1, pipeline.pop(kinds.index('LoadAnnotations')))  # resized with the image
+    source.pipeline = pipeline
+    return model, DATASETS.build(source)
+
+
+def draw_cells(flagged: Tensor, num: int, layout: str, generator: torch.Generator) -> Tensor:
+    """``(h, w)`` bool: the cells that are asked for, inside the error mask.
+
+    Args:
+        flagged: ``(h, w)`` bool error mask on the feature grid.
+        num: How many cells.
+        layout: ``'pixels'`` or ``'blocks'`` (4x4 cells, cut where they leave the mask).
+        generator: Source of randomness.
+    """
+    asked = torch.zeros_like(flagged)
+    order = flagged.flatten().nonzero().squeeze(1).cpu()
+    order = order[torch.randperm(len(order), generator=generator)]
+    if layout == 'pixels':
+        asked.view(-1)[order[:num].to(asked.device)] = True
+        return asked
+    width = flagged.shape[1]
+    for cell in order.tolist():
+        left = num - int(asked.sum())
+        if left <= 0:
+            break
+        row, column = cell // width // 4 * 4, cell % width // 4 * 4
+        block = torch.zeros_like(flagged)
+        block[row : row + 4, column : column + 4] = True
+        new = (block & flagged & ~asked).flatten().nonzero().squeeze(1)[:left]
+        asked.view(-1)[new] = True
+    return asked
+
+
+def answer(asked: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Labels of the native pixels in the middle of the cells, and the pixels of these cells.
+
+    Args:
+        asked: ``(h, w)`` bool cells.
+        truth: ``(H, W)`` int64.
+
+    Returns:
+        tuple[Tensor, Tensor]: ``(H, W)`` int64 manual labels, 255 elsewhere, and bool.
+    """
+    height, width = truth.shape
+    rows, columns = asked.nonzero().unbind(dim=1)
+    y = ((rows + 0.5) * height / asked.shape[0]).long()
+    x = ((columns + 0.5) * width / asked.shape[1]).long()
+    manual = torch.full_like(truth, IGNORE_INDEX)
+    manual[y, x] = truth[y, x]
+    cells = F.interpolate(asked[None, None].float(), truth.shape, mode='nearest')[0, 0] > 0
+    return manual, cells
+
+
+class Ablation:
+    """All settings on all images.
+
+    Args:
+        model: The trained model.
+        args: Command line.
+    """
+
+    def __init__(self, model, args: argparse.Namespace) -> None:
+        self.model, self.args = model, args
+        own = getattr(model, 'refinement', None)
+        self.taps = own.taps if own is not None else TAPS
+        self.flagger = own or self._refinement()
+        self.refiners = {
+            name: self._refinement(**SETTINGS[name], **args.options).refiner
+            for name in args.settings
+        }
+        self.quality: dict[tuple, PseudoLabelQuality] = {}
+
+    def _refinement(self, **options) -> LabelRefinement:
+        refinement = LabelRefinement(
+            self.model.network,
+            self.model.num_classes,
+            refiner=dict(type='PseudoLabelAutoRefinement', **options),
+            taps=self.taps,
+            min_confidence=self.args.min_confidence,
+        )
+        return refinement.to(next(self.model.parameters()).device).eval()
+
+    @torch.no_grad()
+    def measure(self, index: int, images: Tensor, truth: Tensor) -> None:
+        """One image ``(1, 3, H, W)`` and its hidden ground truth ``(1, H, W)``."""
+        with FeatureTap(self.model.network, self.taps) as tap:
+            logits = self.model.run(self.model.predict_on, images)[1]
+        features = [tap[path] for path in self.taps]
+        view = TeacherView(logits, self.model.upsample(logits, images.shape[2:]), features)
+        valid = torch.ones_like(truth, dtype=torch.bool)
+        pseudo = pseudo_labels(view.logits, valid)
+        flagged = self.flagger.flag(view, pseudo.confidence)
+        grid = features[-1].shape[2:]
+        cells = F.interpolate(flagged[None].float(), grid, mode='nearest')[0, 0] > 0
+        for layout in self.args.layouts:
+            for share in self.args.shares:
+                generator = torch.Generator().manual_seed(self.args.seed * 100003 + index)
+                asked = draw_cells(cells, round(share * cells.numel()), layout, generator)
+                manual, left_out = answer(asked, truth[0])
+                mask = flagged & (manual[None] == IGNORE_INDEX)
+                for name, refiner in self.refiners.items():
+                    found = refiner(features, view.probs, mask, manual[None], valid)
+                    after, _ = paste_corrections(pseudo.labels, mask, found)
+                    key = (layout, share, name)
+                    quality = self.quality.setdefault(
+                        key, PseudoLabelQuality(self.model.num_classes)
+                    )
+                    quality.update(pseudo.labels, after, flagged, truth, left_out[None])
+
+    def table(self) -> list[dict]:
+        """One record per layout, share and setting."""
+        rows = []
+        for (layout, share, name), quality in self.quality.items():
+            figures = {key: round(value, 3) for key, value in quality.compute().items()}
+            gain = figures['after.accuracy.inside'] - figures['before.accuracy.inside']
+            rows.append(
+                dict(layout=layout, share=share, setting=name, gain=round(gain, 3), **figures)
+            )
+        return rows
+
+
+def main(argv: list[str] | None = None) -> list[dict]:
+    """Entry point."""
+    args = parse_args(argv)
+    cfg = Config.fromfile(args.config)
+    model, dataset = build(cfg, args.checkpoint)
+    ablation = Ablation(model, args)
+    num = min(args.images or len(dataset), len(dataset))
+    for i in range(num):
+        item = dataset[i * len(dataset) // num]
+        batch = dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
+        data = model.data_preprocessor(batch, False)
+        ablation.measure(i, data['inputs'], ground_truth(data['data_samples']))
+    rows = ablation.table()
+    print(f'{"layout":8} {"share":>6} {"setting":20} {"before":>7} {"after":>7} {"gain":>6} mIoU')
+    for row in rows:
+        print(
+            f'{row["layout"]:8} {row["share"]:6.3f} {row["setting"]:20} '
+            f'{row["before.accuracy.inside"]:7.2f} {row["after.accuracy.inside"]:7.2f} '
+            f'{row["gain"]:+6.2f} {row["before.mIoU"]:.2f} -> {row["after.mIoU"]:.2f}'
+        )
+    if args.json:
+        head = dict(config=args.config, checkpoint=args.checkpoint, images=num, seed=args.seed)
+        head.update(min_confidence=args.min_confidence, options=dict(args.options))
+        Path(args.json).write_text(json.dumps(dict(**head, rows=rows), indent=1) + '\n')
+    return rows
+
+
+if __name__ == '__main__':
+    run_tool(main)
