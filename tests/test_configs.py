@@ -67,6 +67,8 @@ def test_one_step(path, monkeypatch):
     model = MODELS.build(small(cfg.model.to_dict())).train()
     if hasattr(model, 'class_bank'):
         model.class_bank.resize(POOL)
+    if getattr(model, 'refinement', None) is not None:
+        model.refinement.active = True
     losses = model.loss(*make_batch(model.required_branches, model.num_classes))
     total, logged = model.parse_losses(losses)
     assert all(torch.isfinite(torch.as_tensor(value)).all() for value in logged.values())
@@ -88,6 +90,8 @@ def test_data_and_model_fit(path, monkeypatch):
     assert ('AdaptivePartnerHook' in hooks) == adaptive
     assert (dataset.get('paste_prob') is not None) == adaptive
     assert ('MeanTeacherHook' in hooks) == (adaptive or cfg.model.type == 'MeanTeacher')
+    refined = bool({'error_head', 'refiner', 'refinement'} & set(cfg.model))
+    assert ('PLARHook' in hooks) == refined
     assert (dataset.unlabelled is None) == (cfg.model.type == 'SupervisedOnly')
     crops = [step.crop_size for step in dataset.labelled.pipeline if 'crop_size' in step]
     assert crops == [cfg.model.segmentor.data_preprocessor.size]

@@ -15,6 +15,9 @@ METHODS = {
     'cps-cutmix': 'CPS + CutMix',
     'ael': 'AEL',
     'tsf': 'TSF',
+    'tsf-emd': 'TSF + EMD',
+    'tsf-plar': 'TSF + PLAR',
+    'tsf-emd-plar': 'TSF + EMD + PLAR',
 }
 """Names in the table, in its order, by the first part of the config's name."""
 NETWORKS = ('teacher', 'student', 'friend')

@@ -12,25 +12,19 @@ accuracy of the labels inside the mask before and after.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
-from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
-import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
-from mmseg_tsf.evaluation import PseudoLabelQuality
+from mmseg_tsf.evaluation import PseudoLabelQuality, answer_cells, draw_cells
+from mmseg_tsf.evaluation.hidden_masks import load_image, load_with_hidden_masks, view_images
 from mmseg_tsf.models.segmentors import LabelRefinement
 from mmseg_tsf.models.segmentors.label_refinement import TAPS, paste_corrections
-from mmseg_tsf.models.segmentors.semi_base import ground_truth
-from mmseg_tsf.models.segmentors.structures import TeacherView
-from mmseg_tsf.models.utils import FeatureTap, pseudo_labels
+from mmseg_tsf.models.utils import pseudo_labels
 from mmseg_tsf.utils import run_tool
 
 IGNORE_INDEX = 255
@@ -73,70 +67,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def build(cfg: Config, checkpoint: str):
-    """The trained model, and the unlabelled images with their hidden masks."""
-    init_default_scope('mmseg')
-    model = MODELS.build(cfg.model)
-    load_checkpoint(model, checkpoint, map_location='cpu')
-    model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
-    source = copy.deepcopy(cfg.train_dataloader.dataset.unlabelled)
-    if source is None:
-        raise ValueError(f'{cfg.filename} has no unlabelled images to measure on')
-    pipeline = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
-    kinds = [step['type'] for step in pipeline]
-    pipeline.insert(1, pipeline.pop(kinds.index('LoadAnnotations')))  # resized with the image
-    source.pipeline = pipeline
-    return model, DATASETS.build(source)
-
-
-def draw_cells(flagged: Tensor, num: int, layout: str, generator: torch.Generator) -> Tensor:
-    """``(h, w)`` bool: the cells that are asked for, inside the error mask.
-
-    Args:
-        flagged: ``(h, w)`` bool error mask on the feature grid.
-        num: How many cells.
-        layout: ``'pixels'`` or ``'blocks'`` (4x4 cells, cut where they leave the mask).
-        generator: Source of randomness.
-    """
-    asked = torch.zeros_like(flagged)
-    order = flagged.flatten().nonzero().squeeze(1).cpu()
-    order = order[torch.randperm(len(order), generator=generator)]
-    if layout == 'pixels':
-        asked.view(-1)[order[:num].to(asked.device)] = True
-        return asked
-    width = flagged.shape[1]
-    for cell in order.tolist():
-        left = num - int(asked.sum())
-        if left <= 0:
-            break
-        row, column = cell // width // 4 * 4, cell % width // 4 * 4
-        block = torch.zeros_like(flagged)
-        block[row : row + 4, column : column + 4] = True
-        new = (block & flagged & ~asked).flatten().nonzero().squeeze(1)[:left]
-        asked.view(-1)[new] = True
-    return asked
-
-
-def answer(asked: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Labels of the native pixels in the middle of the cells, and the pixels of these cells.
-
-    Args:
-        asked: ``(h, w)`` bool cells.
-        truth: ``(H, W)`` int64.
-
-    Returns:
-        tuple[Tensor, Tensor]: ``(H, W)`` int64 manual labels, 255 elsewhere, and bool.
-    """
-    height, width = truth.shape
-    rows, columns = asked.nonzero().unbind(dim=1)
-    y = ((rows + 0.5) * height / asked.shape[0]).long()
-    x = ((columns + 0.5) * width / asked.shape[1]).long()
-    manual = torch.full_like(truth, IGNORE_INDEX)
-    manual[y, x] = truth[y, x]
-    cells = F.interpolate(asked[None, None].float(), truth.shape, mode='nearest')[0, 0] > 0
-    return manual, cells
-
-
 class Ablation:
     """All settings on all images.
 
@@ -169,23 +99,20 @@ class Ablation:
     @torch.no_grad()
     def measure(self, index: int, images: Tensor, truth: Tensor) -> None:
         """One image ``(1, 3, H, W)`` and its hidden ground truth ``(1, H, W)``."""
-        with FeatureTap(self.model.network, self.taps) as tap:
-            logits = self.model.run(self.model.predict_on, images)[1]
-        features = [tap[path] for path in self.taps]
-        view = TeacherView(logits, self.model.upsample(logits, images.shape[2:]), features)
+        view = view_images(self.model, images, self.taps)
         valid = torch.ones_like(truth, dtype=torch.bool)
         pseudo = pseudo_labels(view.logits, valid)
         flagged = self.flagger.flag(view, pseudo.confidence)
-        grid = features[-1].shape[2:]
+        grid = view.features[-1].shape[2:]
         cells = F.interpolate(flagged[None].float(), grid, mode='nearest')[0, 0] > 0
         for layout in self.args.layouts:
             for share in self.args.shares:
                 generator = torch.Generator().manual_seed(self.args.seed * 100003 + index)
                 asked = draw_cells(cells, round(share * cells.numel()), layout, generator)
-                manual, left_out = answer(asked, truth[0])
+                manual, left_out = answer_cells(asked, truth[0])
                 mask = flagged & (manual[None] == IGNORE_INDEX)
                 for name, refiner in self.refiners.items():
-                    found = refiner(features, view.probs, mask, manual[None], valid)
+                    found = refiner(view.features, view.probs, mask, manual[None], valid)
                     after, _ = paste_corrections(pseudo.labels, mask, found)
                     key = (layout, share, name)
                     quality = self.quality.setdefault(
@@ -209,14 +136,11 @@ def main(argv: list[str] | None = None) -> list[dict]:
     """Entry point."""
     args = parse_args(argv)
     cfg = Config.fromfile(args.config)
-    model, dataset = build(cfg, args.checkpoint)
+    model, dataset = load_with_hidden_masks(cfg, args.checkpoint)
     ablation = Ablation(model, args)
     num = min(args.images or len(dataset), len(dataset))
     for i in range(num):
-        item = dataset[i * len(dataset) // num]
-        batch = dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
-        data = model.data_preprocessor(batch, False)
-        ablation.measure(i, data['inputs'], ground_truth(data['data_samples']))
+        ablation.measure(i, *load_image(model, dataset, i * len(dataset) // num))
     rows = ablation.table()
     print(f'{"layout":8} {"share":>6} {"setting":20} {"before":>7} {"after":>7} {"gain":>6} mIoU')
     for row in rows:

@@ -9,8 +9,8 @@ from mmengine.runner import Runner
 from mmseg.registry import DATASETS, HOOKS
 
 from ...evaluation import PseudoLabelQuality
+from ...evaluation.hidden_masks import load_image
 from ...models.segmentors.checks import check_ramp
-from ...models.segmentors.semi_base import ground_truth
 from ...models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
 from .mean_teacher_hook import unwrap
 
@@ -99,10 +99,7 @@ def measure_pseudo_labels(model, dataset) -> dict[str, float]:
     model.refinement.active = True
     try:
         for i in range(rank, len(dataset), world_size):
-            item = dataset[i]
-            batch = dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
-            data = model.data_preprocessor(batch, False)
-            _measure(model, data['inputs'], ground_truth(data['data_samples']), quality)
+            _measure(model, *load_image(model, dataset, i), quality)
     finally:
         model.train(was_training)
         model.refinement.active = was_active
@@ -113,8 +110,6 @@ def measure_pseudo_labels(model, dataset) -> dict[str, float]:
 def _measure(model, images, truth, quality: PseudoLabelQuality) -> None:
     """One image: its labels before and after, and the maps that are to tell errors."""
     view = model.teacher_pass(images)
-    size = view.logits.shape[2:]
-    truth = torch.nn.functional.interpolate(truth[:, None].float(), size).squeeze(1).long()
     everywhere = torch.ones_like(truth, dtype=torch.bool)
     pseudo = pseudo_labels(view.logits, everywhere)
     nothing = torch.full_like(truth, IGNORE_INDEX)

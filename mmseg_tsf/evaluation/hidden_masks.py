@@ -1,0 +1,64 @@
+"""A trained model beside the hidden masks of its unlabelled images, for analysis only."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+from mmseg.registry import DATASETS, MODELS
+from torch import Tensor
+
+from ..models.segmentors.semi_base import SemiSegmentor, ground_truth
+from ..models.segmentors.structures import TeacherView
+from ..models.utils import FeatureTap
+
+
+def load_with_hidden_masks(cfg: Config, checkpoint: str) -> tuple[SemiSegmentor, object]:
+    """The trained model, in evaluation mode, and its unlabelled images with their masks.
+
+    Args:
+        cfg: A training config.
+        checkpoint: Path of a checkpoint of it.
+
+    Returns:
+        tuple: Model, and a data set with the pipeline of the test data, masks resized alike.
+
+    Raises:
+        ValueError: The config has no unlabelled images.
+    """
+    init_default_scope('mmseg')
+    model = MODELS.build(cfg.model)
+    load_checkpoint(model, checkpoint, map_location='cpu')
+    model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
+    source = copy.deepcopy(cfg.train_dataloader.dataset.unlabelled)
+    if source is None:
+        raise ValueError(f'{cfg.filename} has no unlabelled images to measure on')
+    pipeline = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
+    kinds = [step['type'] for step in pipeline]
+    pipeline.insert(1, pipeline.pop(kinds.index('LoadAnnotations')))  # resized with the image
+    source.pipeline = pipeline
+    return model, DATASETS.build(source)
+
+
+def load_image(model: SemiSegmentor, dataset, index: int) -> tuple[Tensor, Tensor]:
+    """Preprocessed image ``(1, 3, H, W)`` and its hidden ground truth ``(1, H, W)`` int64."""
+    item = dataset[index]
+    batch = dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
+    data = model.data_preprocessor(batch, False)
+    truth = ground_truth(data['data_samples'])
+    truth = F.interpolate(truth[:, None].float(), data['inputs'].shape[2:]).squeeze(1).long()
+    return data['inputs'], truth
+
+
+@torch.no_grad()
+def view_images(model: SemiSegmentor, images: Tensor, taps: Sequence[str]) -> TeacherView:
+    """What the network that predicts shows of images ``(N, 3, H, W)``, with tapped features."""
+    with FeatureTap(model.network, taps) as tap:
+        logits = model.run(model.predict_on, images)[1]
+    features = [tap[path] for path in taps]
+    return TeacherView(logits, model.upsample(logits, images.shape[2:]), features)

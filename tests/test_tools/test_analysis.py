@@ -1,0 +1,91 @@
+"""The analysis tools on a tiny network: figures that add up, pictures that hold what they say."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import REFINED, TAPS, build_model, model_cfg
+from matplotlib import image as mpl_image
+from tiny_runs import part_cfg, tiny_runner_cfg
+
+ROOT = Path(__file__).parents[2]
+
+
+def load_tool(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / f'tools/analysis/{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def trained(data_root, tmp_path) -> list[str]:
+    """Config and checkpoint of a model with refinement, as files."""
+    options = dict(REFINED, refinement=dict(taps=TAPS, min_confidence=0.33))
+    cfg = tiny_runner_cfg('mt', data_root, tmp_path, model=model_cfg('mt', **options))
+    steps = [
+        dict(type='LoadImageFromFile'),
+        dict(type='Resize', scale=(32, 32), keep_ratio=False),
+        dict(type='LoadAnnotations'),
+        dict(type='PackSegInputs'),
+    ]
+    cfg.test_dataloader = dict(dataset=part_cfg(data_root, 'unlabelled.txt', steps))
+    cfg.dump(tmp_path / 'mt_tiny.py')
+    state = build_model('mt', **options).state_dict()
+    torch.save(dict(state_dict=state, meta={}), tmp_path / 'iter_1.pth')
+    return [str(tmp_path / 'mt_tiny.py'), str(tmp_path / 'iter_1.pth')]
+
+
+def test_ablation_measures_more_manual_pixels_against_the_same_labels(trained, tmp_path):
+    out = tmp_path / 'plar.json'
+    options = ['--shares', '0', '0.1', '--layouts', 'pixels', 'blocks', '--images', '3']
+    options += ['--settings', 'paper', 'gaussian, manual', '--min-confidence', '0.33']
+    options += ['--options', 'min_pixels=2']
+    load_tool('plar_ablation').main([*trained, *options, '--json', str(out)])
+    result = json.loads(out.read_text())
+    rows = {(r['layout'], r['share'], r['setting']): r for r in result['rows']}
+    assert len(rows) == 8
+    assert result['images'] == 3
+    assert result['options'] == {'min_pixels': 2}
+    for row in rows.values():
+        gain = row['after.accuracy.inside'] - row['before.accuracy.inside']
+        assert row['gain'] == pytest.approx(gain, abs=2e-3)
+        assert row['after.accuracy.outside'] == row['before.accuracy.outside']
+    untouched = rows['pixels', 0.0, 'gaussian, manual']  # nobody labelled anything
+    assert untouched['gain'] == 0
+    changed = [rows[layout, 0.1, 'gaussian, manual']['gain'] for layout in ('pixels', 'blocks')]
+    assert all(gain != 0 for gain in changed)
+
+
+def test_picture_has_a_row_per_image_and_the_panels_of_the_paper(trained, tmp_path):
+    tool = load_tool('pseudo_labels')
+    out = tmp_path / 'pictures' / 'labels.png'
+    drawn = []
+    draw = tool.draw
+    tool.draw = lambda rows, *args: (drawn.extend(rows), draw(rows, *args))
+    names = ['frame_6', 'frame_8']
+    tool.main([*trained, '-o', str(out), '--images', *names, '--seeds', '0.1'])
+    assert [name for name, _, _ in drawn] == names
+    panels = drawn[0][2]
+    assert list(panels) == [
+        'ground truth',
+        'pseudo-label',
+        'confidence < 0.7',
+        'confidence < 0.8',
+        'confidence < 0.9',
+        'error decoder',
+        'true errors',
+        'refined label',
+        'would be asked',
+    ]
+    wrong = panels['pseudo-label'] != panels['ground truth']
+    assert (panels['true errors'] == wrong).all()
+    assert (panels['confidence < 0.7'] <= panels['confidence < 0.9']).all()
+    assert mpl_image.imread(out).std() > 0.1
+
+
+def test_a_name_that_is_not_in_the_list_is_refused(trained):
+    with pytest.raises(ValueError, match='frame_99 is not in the unlabelled list'):
+        load_tool('pseudo_labels').main([*trained, '--images', 'frame_99'])

@@ -1,0 +1,165 @@
+"""Draws what EMD and PLAR make of a teacher's labels (the paper's figures 5 and 6).
+
+    python tools/analysis/pseudo_labels.py configs/tsf/<config>.py <checkpoint> -o labels.png
+
+One row for each image of the config's unlabelled list: image, ground truth (hidden, read here
+alone), pseudo-label, confidence below 0.7, 0.8 and 0.9, the error decoder's probability where
+there is one, the true errors, the refined label, and the pixels that would be asked. ``--seeds``
+first gives a share of the feature cells inside the error mask as manual labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from torch import Tensor
+
+from mmseg_tsf.evaluation import answer_cells, draw_cells
+from mmseg_tsf.evaluation.hidden_masks import load_image, load_with_hidden_masks, view_images
+from mmseg_tsf.models.segmentors import LabelRefinement
+from mmseg_tsf.models.segmentors.label_refinement import TAPS
+from mmseg_tsf.models.utils import pseudo_labels
+from mmseg_tsf.utils import run_tool
+
+matplotlib.use('Agg')
+import matplotlib.pyplot as plt
+
+IGNORE_INDEX = 255
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='training config')
+    parser.add_argument('checkpoint', help='checkpoint of that config')
+    parser.add_argument('-o', '--out', default='pseudo_labels.png', help='picture to write')
+    parser.add_argument('--images', nargs='+', help='names; by default --num evenly spread ones')
+    parser.add_argument('--num', type=int, default=4)
+    parser.add_argument('--seeds', type=float, default=0.0, help='manual share of feature cells')
+    return parser.parse_args(argv)
+
+
+def choose(dataset, names: list[str] | None, num: int) -> list[int]:
+    """Positions of the images asked for.
+
+    Raises:
+        ValueError: A name is not in the list.
+    """
+    if not names:
+        num = min(num, len(dataset))
+        return [i * len(dataset) // num for i in range(num)]
+    known = {Path(dataset.get_data_info(i)['img_path']).stem: i for i in range(len(dataset))}
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise ValueError(
+            f'{missing[0]} is not in the unlabelled list, which has {len(known)} images such as '
+            f'{next(iter(known))}'
+        )
+    return [known[name] for name in names]
+
+
+def refinement_of(model) -> LabelRefinement:
+    """The model's own, or the paper's vote behind a confidence mask where it has none."""
+    own = getattr(model, 'refinement', None)
+    if own is None or own.refiner is None:
+        refiner = dict(type='PseudoLabelAutoRefinement')
+        taps = own.taps if own is not None else TAPS
+        own = LabelRefinement(model.network, model.num_classes, refiner=refiner, taps=taps)
+        own = own.to(next(model.parameters()).device).eval()
+    own.active = True
+    return own
+
+
+@torch.no_grad()
+def panels(
+    model, refinement: LabelRefinement, images: Tensor, truth: Tensor, seeds: float
+) -> dict[str, np.ndarray]:
+    """The maps of one image by title: ``(H, W)`` class ids, or floats in [0, 1]."""
+    view = view_images(model, images, refinement.taps)
+    pseudo = pseudo_labels(view.logits, torch.ones_like(truth, dtype=torch.bool))
+    flagged = refinement.flag(view, pseudo.confidence)
+    grid = view.features[-1].shape[2:]
+    cells = F.interpolate(flagged[None].float(), grid)[0, 0] > 0
+    number = round(seeds * cells.numel())
+    asked = draw_cells(cells, number, 'pixels', torch.Generator().manual_seed(0))
+    manual = answer_cells(asked, truth[0])[0][None]
+    refined, _ = refinement(view, pseudo, manual)
+    found = refinement.refiner(view.features, view.probs, flagged, manual)
+    open_cells = F.interpolate(found.unresolved[None].float(), truth.shape[1:])[0] > 0
+    labels = {'ground truth': truth, 'pseudo-label': pseudo.labels}
+    maps = {f'confidence < {c}': pseudo.confidence < c for c in (0.7, 0.8, 0.9)}
+    if refinement.error_head is not None:
+        maps['error decoder'] = refinement.error_probability(view)
+    maps['true errors'] = (pseudo.labels != truth) & (truth != IGNORE_INDEX)
+    after = {'refined label': torch.where(manual != IGNORE_INDEX, manual, refined.labels)}
+    to_ask = {'would be asked': open_cells & flagged}
+    parts = {**labels, **{k: v.float() for k, v in maps.items()}, **after}
+    parts.update({k: v.float() for k, v in to_ask.items()})
+    return {title: part[0].cpu().numpy() for title, part in parts.items()}
+
+
+def paint(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Class ids ``(H, W)`` as colours ``(H, W, 3)`` uint8; void is black."""
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(palette)] = palette
+    return table[labels]
+
+
+def draw(rows: list[tuple[str, np.ndarray, dict]], metainfo: dict, out: str) -> None:
+    """Writes the picture: one row per (name, image in RGB, panels), and a legend."""
+    titles = ['image', *rows[0][2]]
+    height, width = rows[0][1].shape[:2]
+    size = (2.2 * len(titles), 2.2 * height / width * len(rows) + 0.9)
+    figure, axes = plt.subplots(len(rows), len(titles), figsize=size, squeeze=False)
+    palette = np.asarray(metainfo['palette'], np.uint8)
+    for line, (name, image, maps) in zip(axes, rows, strict=True):
+        line[0].imshow(image)
+        line[0].set_ylabel(name, fontsize=6)
+        for axis, part in zip(line[1:], maps.values(), strict=True):
+            if np.issubdtype(part.dtype, np.integer):
+                axis.imshow(paint(part, palette), interpolation='nearest')
+            else:
+                axis.imshow(part, cmap='magma', vmin=0, vmax=1, interpolation='nearest')
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title, fontsize=8)
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    handles = [
+        plt.Rectangle((0, 0), 1, 1, color=colour / 255, label=name)
+        for name, colour in zip(metainfo['classes'], palette, strict=True)
+    ]
+    figure.legend(handles=handles, loc='lower center', ncol=len(handles), fontsize=7)
+    figure.tight_layout(rect=(0, 0.5 / size[1], 1, 1))
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=130)
+    plt.close(figure)
+
+
+def main(argv: list[str] | None = None) -> str:
+    """Entry point."""
+    args = parse_args(argv)
+    cfg = Config.fromfile(args.config)
+    model, dataset = load_with_hidden_masks(cfg, args.checkpoint)
+    refinement = refinement_of(model)
+    rows = []
+    for index in choose(dataset, args.images, args.num):
+        images, truth = load_image(model, dataset, index)
+        maps = panels(model, refinement, images, truth, args.seeds)
+        image = dataset[index]['inputs'].permute(1, 2, 0).numpy()[..., ::-1]
+        rows.append((Path(dataset.get_data_info(index)['img_path']).stem, image, maps))
+    draw(rows, dataset.metainfo, args.out)
+    print(f'{len(rows)} images: {args.out}')
+    return args.out
+
+
+if __name__ == '__main__':
+    run_tool(main)
