@@ -17,6 +17,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
 
 import mmseg_tsf
+from mmseg_tsf.compat import allow_checkpoint_types
 from mmseg_tsf.models.segmentors.checks import NETWORKS
 from mmseg_tsf.utils import run_tool
 
@@ -54,6 +55,7 @@ def load_checkpoint(path: str) -> dict:
         raise FileNotFoundError(f'checkpoint {path} does not exist')
     # torch < 2.4 can not be told which of mmengine's types are safe
     safely = hasattr(torch.serialization, 'add_safe_globals')
+    allow_checkpoint_types()  # anew: mmengine takes the types off the list once it has loaded a file
     checkpoint, reason = None, ''
     try:
         checkpoint = torch.load(path, map_location='cpu', weights_only=safely)

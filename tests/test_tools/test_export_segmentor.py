@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.registry import init_default_scope
+from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmseg.registry import MODELS
 
 from mmseg_tsf.datasets.demo_street import DemoStreetDataset
@@ -130,6 +131,11 @@ def test_predict_on_names_the_default(tool, checkpoint, tmp_path, capsys):
     torch.save(state, checkpoint)
     tool.main([str(checkpoint), str(tmp_path / 'out.pth')])
     assert capsys.readouterr().out.startswith('friend of')
+
+
+def test_a_checkpoint_is_read_after_mmengine_has_read_one(tool, checkpoint):
+    mmengine_checkpoint.load_checkpoint(torch.nn.Linear(1, 1), str(checkpoint))
+    assert 'state_dict' in tool.load_checkpoint(str(checkpoint))
 
 
 def test_refusals(tool, model, checkpoint, tmp_path):
