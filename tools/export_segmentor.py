@@ -55,7 +55,7 @@ def load_checkpoint(path: str) -> dict:
         raise FileNotFoundError(f'checkpoint {path} does not exist')
     # torch < 2.4 can not be told which of mmengine's types are safe
     safely = hasattr(torch.serialization, 'add_safe_globals')
-    allow_checkpoint_types()  # anew: mmengine takes the types off the list once it has loaded a file
+    allow_checkpoint_types()  # anew: mmengine takes them off the list when it has loaded a file
     checkpoint, reason = None, ''
     try:
         checkpoint = torch.load(path, map_location='cpu', weights_only=safely)
