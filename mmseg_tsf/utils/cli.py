@@ -6,6 +6,8 @@ import os.path as osp
 import sys
 from collections.abc import Callable
 
+import torch.distributed as dist
+
 PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
 TOOLS = osp.join(osp.dirname(PACKAGE), 'tools')
 
@@ -21,6 +23,7 @@ def run_tool(main: Callable[[], object]) -> None:
     """
     try:
         main()
+        leave_process_group()
     except (FileExistsError, FileNotFoundError, TypeError, ValueError) as error:
         first = error
         while first.__cause__ or (first.__context__ and not first.__suppress_context__):
@@ -33,3 +36,14 @@ def run_tool(main: Callable[[], object]) -> None:
             raise
         print(f'error: {first}', file=sys.stderr)
         sys.exit(2)
+
+
+def leave_process_group() -> None:
+    """Ends the process group of a finished run, where there is one, once every rank is here.
+
+    A rank that exits while another still talks to it can be aborted at exit, and torchrun then
+    calls the whole run failed.
+    """
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()

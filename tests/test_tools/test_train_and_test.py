@@ -109,9 +109,7 @@ def test_two_processes_without_a_gpu(config, tmp_path):
     command += ['--launcher', 'pytorch', '--work-dir', str(tmp_path / 'two')]
     command += ['--cfg-options', 'train_cfg.max_iters=2']
     done = subprocess.run(command, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, '\n'.join(
-        line for line in done.stderr.splitlines() if 'rank0' in line
-    )
+    assert done.returncode == 0, done.stderr[-6000:]
     info = json.loads((tmp_path / 'two/run_info.json').read_text())
     assert info['world_size'] == 2
 
