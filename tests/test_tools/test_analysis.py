@@ -89,3 +89,18 @@ def test_picture_has_a_row_per_image_and_the_panels_of_the_paper(trained, tmp_pa
 def test_a_name_that_is_not_in_the_list_is_refused(trained):
     with pytest.raises(ValueError, match='frame_99 is not in the unlabelled list'):
         load_tool('pseudo_labels').main([*trained, '--images', 'frame_99'])
+
+
+def test_tsne_draws_as_many_pixels_of_each_class(trained, tmp_path):
+    tool = load_tool('feature_tsne')
+    gathered = []
+    gather = tool.gather
+    tool.gather = lambda *args: gathered.append(gather(*args)) or gathered[0]
+    out = tmp_path / 'tsne.png'
+    tool.main([*trained, '-o', str(out), '--images', '3', '--per-class', '8'])
+    features, classes = gathered[0]
+    assert [part.shape for part in features] == [(len(classes), 8), (len(classes), 12)]
+    counts = {int(cls): int((classes == cls).sum()) for cls in set(classes.tolist())}
+    assert len(counts) > 1
+    assert max(counts.values()) <= 8
+    assert mpl_image.imread(out).std() > 0.05
