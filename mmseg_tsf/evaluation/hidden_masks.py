@@ -13,6 +13,7 @@ from mmengine.runner import load_checkpoint
 from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
+from ..models.segmentors.label_refinement import TAPS
 from ..models.segmentors.semi_base import SemiSegmentor, ground_truth
 from ..models.segmentors.structures import TeacherView
 from ..models.utils import FeatureTap
@@ -53,6 +54,12 @@ def load_image(model: SemiSegmentor, dataset, index: int) -> tuple[Tensor, Tenso
     truth = ground_truth(data['data_samples'])
     truth = F.interpolate(truth[:, None].float(), data['inputs'].shape[2:]).squeeze(1).long()
     return data['inputs'], truth
+
+
+def taps_of(model: SemiSegmentor) -> tuple[str, ...]:
+    """Module paths of F1 and F2: those of the model's refinement, or DeepLabV3+'s."""
+    refinement = getattr(model, 'refinement', None)
+    return TAPS if refinement is None else refinement.taps
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-IGNORE_INDEX = 255
+from ..models.utils.pixel_losses import IGNORE_INDEX
 
 
 def draw_cells(flagged: Tensor, num: int, layout: str, generator: torch.Generator) -> Tensor:

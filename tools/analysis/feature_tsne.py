@@ -19,9 +19,13 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from sklearn.manifold import TSNE
 
-from mmseg_tsf.evaluation.hidden_masks import load_image, load_with_hidden_masks, view_images
+from mmseg_tsf.evaluation.hidden_masks import (
+    load_image,
+    load_with_hidden_masks,
+    taps_of,
+    view_images,
+)
 from mmseg_tsf.models.decode_heads import error_mask
-from mmseg_tsf.models.segmentors.label_refinement import TAPS
 from mmseg_tsf.utils import run_tool
 
 matplotlib.use('Agg')
@@ -53,7 +57,7 @@ def gather(model, dataset, args: argparse.Namespace) -> tuple[list[np.ndarray], 
         ValueError: Nothing is flagged.
     """
     refinement = getattr(model, 'refinement', None)
-    taps = refinement.taps if refinement is not None else TAPS
+    taps = taps_of(model)
     features, classes = ([], []), []
     num = min(args.images, len(dataset))
     for i in range(num):

@@ -21,13 +21,18 @@ from mmengine.config import Config, DictAction
 from torch import Tensor
 
 from mmseg_tsf.evaluation import PseudoLabelQuality, answer_cells, draw_cells
-from mmseg_tsf.evaluation.hidden_masks import load_image, load_with_hidden_masks, view_images
+from mmseg_tsf.evaluation.hidden_masks import (
+    load_image,
+    load_with_hidden_masks,
+    taps_of,
+    view_images,
+)
 from mmseg_tsf.models.segmentors import LabelRefinement
-from mmseg_tsf.models.segmentors.label_refinement import TAPS, paste_corrections
+from mmseg_tsf.models.segmentors.label_refinement import paste_corrections
 from mmseg_tsf.models.utils import pseudo_labels
+from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
 from mmseg_tsf.utils import run_tool
 
-IGNORE_INDEX = 255
 SETTINGS = {
     'paper': dict(),
     'vote, manual': dict(reference='manual'),
@@ -77,9 +82,8 @@ class Ablation:
 
     def __init__(self, model, args: argparse.Namespace) -> None:
         self.model, self.args = model, args
-        own = getattr(model, 'refinement', None)
-        self.taps = own.taps if own is not None else TAPS
-        self.flagger = own or self._refinement()
+        self.taps = taps_of(model)
+        self.flagger = getattr(model, 'refinement', None) or self._refinement()
         self.refiners = {
             name: self._refinement(**SETTINGS[name], **args.options).refiner
             for name in args.settings

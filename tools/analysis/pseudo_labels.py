@@ -21,16 +21,19 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmseg_tsf.evaluation import answer_cells, draw_cells
-from mmseg_tsf.evaluation.hidden_masks import load_image, load_with_hidden_masks, view_images
+from mmseg_tsf.evaluation.hidden_masks import (
+    load_image,
+    load_with_hidden_masks,
+    taps_of,
+    view_images,
+)
 from mmseg_tsf.models.segmentors import LabelRefinement
-from mmseg_tsf.models.segmentors.label_refinement import TAPS
 from mmseg_tsf.models.utils import pseudo_labels
+from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
 from mmseg_tsf.utils import run_tool
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
-
-IGNORE_INDEX = 255
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -71,8 +74,9 @@ def refinement_of(model) -> LabelRefinement:
     own = getattr(model, 'refinement', None)
     if own is None or own.refiner is None:
         refiner = dict(type='PseudoLabelAutoRefinement')
-        taps = own.taps if own is not None else TAPS
-        own = LabelRefinement(model.network, model.num_classes, refiner=refiner, taps=taps)
+        own = LabelRefinement(
+            model.network, model.num_classes, refiner=refiner, taps=taps_of(model)
+        )
         own = own.to(next(model.parameters()).device).eval()
     own.active = True
     return own
