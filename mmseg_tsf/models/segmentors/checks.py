@@ -84,6 +84,17 @@ def adapt_state_dict(model: torch.nn.Module, state_dict: dict, prefix: str) -> N
             )
 
 
+def check_share(name: str, value: float) -> float:
+    """Refuses a share outside [0, 1).
+
+    Raises:
+        ValueError: Says which option it is.
+    """
+    if not 0 <= value < 1:
+        raise ValueError(f'{name} must lie in [0, 1), got {value}')
+    return value
+
+
 def check_ramp(shares: tuple[float, float]) -> tuple[float, float]:
     """Begin and end of a ramp as shares of training.
 

@@ -10,11 +10,12 @@ from ..mixing import BatchCutMix
 from ..utils.pixel_losses import (
     cross_pseudo_loss,
     hard_labels,
+    label_weight,
     masked_mean,
     pseudo_labels,
     weighted_cross_entropy,
 )
-from .checks import check_ramp
+from .checks import check_ramp, check_share
 from .semi_base import SemiSegmentor
 from .structures import NetworkOutput, SemiBatch
 from .unlabelled import valid_mask
@@ -33,6 +34,9 @@ class CrossPseudoSupervision(SemiSegmentor):
             Cityscapes; 1.5 on VOC).
         cutmix: ``dict(num_boxes=3, area=(0.25, 0.5))`` or ``None``.
         ramp: Shares of training between which the weight rises linearly from 0.
+        gamma: Weight a pixel by its labeller's confidence to this power; 0 (as published) counts
+            every pixel alike.
+        threshold: Least confidence of a pseudo-label (as published: 0).
         **kwargs: See :class:`SemiSegmentor`.
     """
 
@@ -43,10 +47,13 @@ class CrossPseudoSupervision(SemiSegmentor):
         weight: float,
         cutmix: dict | None = None,
         ramp: tuple[float, float] = (0.0, 0.1),
+        gamma: float = 0.0,
+        threshold: float = 0.0,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.weight, self.cutmix, self.cps_ramp = weight, cutmix, check_ramp(ramp)
+        self.gamma, self.threshold = gamma, check_share('threshold', threshold)
 
     @property
     def required_branches(self) -> tuple[str, ...]:
@@ -63,8 +70,9 @@ class CrossPseudoSupervision(SemiSegmentor):
         batch.unlabelled, batch.valid = mixed(view), mixed(valid)
         batch.info = {}
         for name in self.learners:
-            labels = pseudo_labels(self.predict_logits(name, images), valid).labels
-            batch.info[name] = mixed(labels)
+            pseudo = pseudo_labels(self.predict_logits(name, images), valid)
+            weight = label_weight(pseudo, self.gamma, self.threshold)
+            batch.info[name] = mixed(pseudo.labels), mixed(weight)
         return batch
 
     def unsupervised_loss(
@@ -83,8 +91,10 @@ class CrossPseudoSupervision(SemiSegmentor):
                 torch.cat((labelled[0], student)),
                 torch.cat((labelled[1], friend)),
                 torch.cat((valid, batch.valid)),
+                self.gamma,
+                self.threshold,
             )
         else:
-            loss = weighted_cross_entropy(student, batch.info['friend'])
-            loss = loss + weighted_cross_entropy(friend, batch.info['student'])
+            loss = weighted_cross_entropy(student, *batch.info['friend'])
+            loss = loss + weighted_cross_entropy(friend, *batch.info['student'])
         return {'loss_cps': self.weight * self.ramp(self.cps_ramp) * loss, **stats}

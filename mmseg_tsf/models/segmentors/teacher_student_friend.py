@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..utils.pixel_losses import cross_pseudo_loss, hard_labels, masked_mean
 from .adaptive_equalization_learning import AdaptiveEqualizationLearning
-from .checks import check_ramp
+from .checks import check_ramp, check_share
 from .structures import NetworkOutput, SemiBatch
 
 
@@ -23,15 +23,25 @@ class TeacherStudentFriend(AdaptiveEqualizationLearning):
     Args:
         cps_weight: Weight of the student-friend loss after its ramp (lambda_cps).
         cps_ramp: Shares of training between which ``cps_weight`` rises linearly from 0.
+        cps_gamma: Weight a pixel by its labeller's confidence to this power; 0 (as in CPS)
+            counts every pixel alike.
+        cps_threshold: Least confidence of a student's or friend's pseudo-label.
         **kwargs: See :class:`AdaptiveEqualizationLearning`.
     """
 
     learners = ('student', 'friend')
 
     def __init__(
-        self, cps_weight: float = 1.0, cps_ramp: tuple[float, float] = (0.0, 0.1), **kwargs
+        self,
+        cps_weight: float = 1.0,
+        cps_ramp: tuple[float, float] = (0.0, 0.1),
+        cps_gamma: float = 0.0,
+        cps_threshold: float = 0.0,
+        **kwargs,
     ) -> None:
         super().__init__(**kwargs)
+        self.cps_gamma = cps_gamma
+        self.cps_threshold = check_share('cps_threshold', cps_threshold)
         self.cps_weight, self.cps_ramp = cps_weight, check_ramp(cps_ramp)
 
     def unsupervised_loss(
@@ -39,7 +49,7 @@ class TeacherStudentFriend(AdaptiveEqualizationLearning):
     ) -> dict[str, Tensor]:
         losses = super().unsupervised_loss(outputs, batch)
         student, friend = outputs['student'].unlabelled, outputs['friend'].unlabelled
-        loss = cross_pseudo_loss(student, friend, batch.valid)
+        loss = cross_pseudo_loss(student, friend, batch.valid, self.cps_gamma, self.cps_threshold)
         losses['loss_cps'] = self.cps_weight * self.ramp(self.cps_ramp) * loss
         agreement = hard_labels(friend) == batch.pseudo.labels
         losses['friend.agreement'] = masked_mean(agreement, batch.valid)

@@ -72,17 +72,34 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weight: Tensor | None
     return (loss * weight).sum() / weight.sum().clamp(min=1e-6)
 
 
-def cross_pseudo_loss(logits_a: Tensor, logits_b: Tensor, valid: Tensor) -> Tensor:
+def label_weight(pseudo: PseudoLabels, gamma: float = 0.0, threshold: float = 0.0) -> Tensor:
+    """What a pseudo-label counts: its confidence to the power ``gamma``, from ``threshold`` on.
+
+    Returns:
+        Tensor: ``(N, H, W)`` float, non-negative.
+    """
+    weight = (pseudo.confidence >= threshold).to(pseudo.confidence.dtype)
+    return weight * pseudo.confidence**gamma if gamma else weight
+
+
+def cross_pseudo_loss(
+    logits_a: Tensor, logits_b: Tensor, valid: Tensor, gamma: float = 0.0, threshold: float = 0.0
+) -> Tensor:
     """Cross pseudo supervision (Chen et al. 2021; paper equation 3): ``CE(a, b^) + CE(b, a^)``.
 
     Args:
         logits_a: ``(N, K, H, W)`` of one network.
         logits_b: ``(N, K, H, W)`` of the other on the same images.
         valid: ``(N, H, W)`` bool.
+        gamma: See :func:`label_weight`; with ``threshold`` 0 and this 0 every pixel counts alike.
+        threshold: See :func:`label_weight`.
 
     Returns:
         Tensor: Scalar; the labels carry no gradient.
     """
-    labels_a = hard_labels(logits_a).masked_fill(~valid, IGNORE_INDEX)
-    labels_b = hard_labels(logits_b).masked_fill(~valid, IGNORE_INDEX)
-    return weighted_cross_entropy(logits_a, labels_b) + weighted_cross_entropy(logits_b, labels_a)
+    loss = 0.0
+    for learner, labeller in ((logits_a, logits_b), (logits_b, logits_a)):
+        pseudo = pseudo_labels(labeller.detach(), valid)
+        weight = label_weight(pseudo, gamma, threshold)
+        loss = loss + weighted_cross_entropy(learner, pseudo.labels, weight)
+    return loss

@@ -98,7 +98,7 @@ def test_cutmix_moves_image_label_confidence_and_validity_together(method, stron
     if method == 'cps_cutmix':
         for name, shift in (('student', 0), ('friend', 1)):
             expected = ((labels + shift) % NUM_CLASSES).masked_fill(~valid, 255)
-            assert torch.equal(batch.info[name], expected)
+            assert torch.equal(batch.info[name][0], expected)
     else:
         assert torch.equal(batch.pseudo.labels, labels.masked_fill(~valid, 255))
         torch.testing.assert_close(batch.pseudo.confidence, mixed[:, 1] * valid)
