@@ -6,6 +6,7 @@ _base_ = [
 ]
 model = dict(
     type='CrossPseudoSupervision',
-    weight=1.5,
+    weight=0.5,  # the friend's part in TSF: 1.5 and gamma 0 as published
+    gamma=2.0,
 )
 custom_hooks = [dict(type='SemiHook')]

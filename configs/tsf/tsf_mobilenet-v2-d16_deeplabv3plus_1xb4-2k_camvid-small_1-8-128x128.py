@@ -7,6 +7,8 @@ _base_ = [
 model = dict(
     type='TeacherStudentFriend',
     paste_exclude=(0, 1, 3, 5),  # sky, building, road, tree
+    cps_weight=0.5,
+    cps_gamma=2.0,  # hard labels in full wipe out classes that are not learnt yet
 )
 train_dataloader = dict(dataset=dict(paste_prob=0.5))
 custom_hooks = [

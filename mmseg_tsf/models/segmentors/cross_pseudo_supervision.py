@@ -93,8 +93,9 @@ class CrossPseudoSupervision(SemiSegmentor):
                 torch.cat((valid, batch.valid)),
                 self.gamma,
                 self.threshold,
+                self.class_weight,
             )
         else:
-            loss = weighted_cross_entropy(student, *batch.info['friend'])
-            loss = loss + weighted_cross_entropy(friend, *batch.info['student'])
+            loss = weighted_cross_entropy(student, *batch.info['friend'], self.class_weight)
+            loss = loss + weighted_cross_entropy(friend, *batch.info['student'], self.class_weight)
         return {'loss_cps': self.weight * self.ramp(self.cps_ramp) * loss, **stats}
