@@ -16,6 +16,7 @@ from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from .checks import check_images, check_lists, check_masks
+from .transforms import LoadManualAnnotations
 
 LABELLED, UNLABELLED, PASTE, PARTNER = range(4)
 
@@ -65,6 +66,10 @@ class SemiDataset(Dataset):
             ``PackSegInputs``, e.g. ``dict(strong=[dict(type='PhotoMetricDistortion')])``.
         check_files: Whether to look at every file and labelled mask before training.
         seed: Of the order and augmentation; the sampler's by default.
+        supervise_manual: Whether the images with manual labels are dealt as labelled ones, too,
+            so that those pixels count in the supervised loss.
+        pool_only: Whether the unlabelled images are left out of the items: a supervised method
+            looks at them only where people have labelled them.
 
     Raises:
         FileNotFoundError, ValueError: A list, an image or a mask is missing or wrong.
@@ -79,14 +84,24 @@ class SemiDataset(Dataset):
         check_files: bool = True,
         seed: int | None = None,
         manual_labels: str | None = None,
+        supervise_manual: bool = False,
+        pool_only: bool = False,
     ) -> None:
         check_lists(labelled, unlabelled)
+        _check_pool_options(unlabelled, supervise_manual, pool_only)
         self.labelled: BaseDataset = DATASETS.build(labelled)
         self.unlabelled: BaseDataset | None = None
         self.seed = seed
         self.paste_prob = paste_prob
+        self.pool_only, self.supervise_manual = pool_only, supervise_manual
+        self._partly_labelled: BaseDataset | None = None
+        self._manual_indices: list[int] = []
         if unlabelled is not None:
-            self.unlabelled = DATASETS.build(_without_labels(unlabelled, manual_labels))
+            self.unlabelled = DATASETS.build(_with_manual_labels(unlabelled))
+            if supervise_manual:
+                partly = dict(unlabelled, pipeline=labelled['pipeline'])
+                self._partly_labelled = DATASETS.build(_with_manual_labels(partly))
+            self.set_manual_labels(manual_labels)
             *steps, pack = self.unlabelled.pipeline.transforms
             self.unlabelled.pipeline = Compose(steps)
             self._views = {'unlabelled': Compose([pack])}
@@ -105,8 +120,34 @@ class SemiDataset(Dataset):
     @property
     def branches(self) -> tuple[str, ...]:
         """Names of the branches of an item."""
-        views = tuple(self._views) if self.unlabelled is not None else ()
+        views = tuple(self._views) if self._pairs else ()
         return ('labelled', *views) + (('paste',) if self.paste_prob is not None else ())
+
+    @property
+    def _pairs(self) -> bool:
+        return self.unlabelled is not None and not self.pool_only
+
+    def set_manual_labels(self, folder: str | None) -> None:
+        """Takes other manual labels from now on; loader workers must be started anew.
+
+        Args:
+            folder: See the class; ``None`` for no manual labels.
+
+        Raises:
+            FileNotFoundError: There is no such folder.
+        """
+        if folder is not None and not osp.isdir(folder):
+            raise FileNotFoundError(f'SemiDataset.manual_labels={folder} is no folder')
+        for dataset in (self.unlabelled, self._partly_labelled):
+            for step in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
+                if isinstance(step, LoadManualAnnotations):
+                    step.folder, step.img_suffix = folder, dataset.img_suffix
+                    loader = step
+        if self._partly_labelled is not None:
+            infos = (self.unlabelled.get_data_info(i) for i in range(len(self.unlabelled)))
+            self._manual_indices = [
+                i for i, info in enumerate(infos) if loader.has_labels(info['img_path'])
+            ]
 
     def __len__(self) -> int:
         return len(self.labelled if self.unlabelled is None else self.unlabelled)
@@ -117,11 +158,12 @@ class SemiDataset(Dataset):
             key = (int(np.random.randint(2**31)), int(np.random.randint(2**31)))
         else:
             key = (self.seed, epoch)
-        order = np.random.default_rng(key).permutation(len(self.labelled))
+        num = len(self.labelled) + len(self._manual_indices)
+        order = np.random.default_rng(key).permutation(num)
         item: dict = dict(inputs={}, data_samples={})
         with seeded(*key, index, LABELLED):
-            _add(item, 'labelled', self.labelled[int(order[index % len(order)])])
-        if self.unlabelled is not None:
+            _add(item, 'labelled', self._load_labelled(int(order[index % num])))
+        if self._pairs:
             with seeded(*key, index, UNLABELLED):
                 self._add_views(item, index)
         if self.paste_prob is not None:
@@ -151,6 +193,12 @@ class SemiDataset(Dataset):
             sample.set_metainfo(dict(cutmix_class=cutmix_class))
         return item
 
+    def _load_labelled(self, index: int) -> dict:
+        """A labelled image, or behind those one that people have labelled in part."""
+        if index < len(self.labelled):
+            return self.labelled[index]
+        return self._partly_labelled[self._manual_indices[index - len(self.labelled)]]
+
     def _add_views(self, item: dict, index: int) -> None:
         results = self.unlabelled[index]
         for name, pack in self._views.items():
@@ -171,18 +219,28 @@ def _add(item: dict, branch: str, packed: dict) -> None:
     item['data_samples'][branch] = packed['data_samples']
 
 
-def _without_labels(cfg: dict, manual_labels: str | None) -> dict:
-    """The config with every ``LoadAnnotations`` replaced by one that never sees a mask file."""
+def _check_pool_options(unlabelled: dict | None, supervise_manual: bool, pool_only: bool) -> None:
+    for name, value in (('supervise_manual', supervise_manual), ('pool_only', pool_only)):
+        if value and unlabelled is None:
+            raise ValueError(f'SemiDataset.{name} needs SemiDataset.unlabelled: give the pool')
+
+
+def _with_manual_labels(cfg: dict) -> dict:
+    """The config with a loader that never sees a mask file, and no resizing that loses pixels."""
     cfg = copy.deepcopy(cfg)
     if not cfg.get('pipeline') or cfg['pipeline'][-1].get('type') != 'PackSegInputs':
         raise ValueError('the pipeline of SemiDataset.unlabelled must end with PackSegInputs')
-    loader = dict(type='LoadEmptyAnnotations')
-    if manual_labels is not None:
-        if not osp.isdir(manual_labels):
-            raise FileNotFoundError(f'SemiDataset.manual_labels={manual_labels} is no folder')
-        root = osp.join(cfg.get('data_root') or '', cfg['data_prefix']['img_path'])
-        loader = dict(type='LoadManualAnnotations', folder=manual_labels, root=root)
-    cfg['pipeline'] = [
-        loader if step['type'] == 'LoadAnnotations' else step for step in cfg['pipeline']
-    ]
+    root = osp.join(cfg.get('data_root') or '', cfg['data_prefix']['img_path'])
+    cfg['pipeline'] = [_for_sparse_labels(step, root) for step in cfg['pipeline']]
     return cfg
+
+
+def _for_sparse_labels(step: dict, root: str) -> dict:
+    kind = step['type']
+    if kind == 'LoadAnnotations':
+        return dict(type='LoadManualAnnotations', folder=None, root=root)
+    if kind == 'Resize':
+        return dict(step, type='SparseLabelResize')
+    if kind in ('RandomResize', 'RandomChoiceResize') and 'resize_type' not in step:
+        return dict(step, resize_type='SparseLabelResize')
+    return step

@@ -1,10 +1,11 @@
 """Hooks, loops and optimisers for mmengine's runner."""
 
 from .hooks import AdaptivePartnerHook, MeanTeacherHook, PLARHook, SemiHook
-from .loops import SemiTestLoop, SemiValLoop
+from .loops import ActiveLearningLoop, SemiTestLoop, SemiValLoop
 from .optimizers import FusedAdamW
 
 __all__ = [
+    'ActiveLearningLoop',
     'AdaptivePartnerHook',
     'FusedAdamW',
     'MeanTeacherHook',

@@ -1,5 +1,7 @@
 """Loading of samples that nobody has labelled, or only here and there."""
 
+from __future__ import annotations
+
 import os.path as osp
 
 import mmcv
@@ -44,25 +46,39 @@ class LoadManualAnnotations(LoadEmptyAnnotations):
 
     Args:
         folder: Holds a PNG of class ids for every image that has manual pixels, under the
-            image's path relative to ``root``; an image without one has no manual pixel.
+            image's path relative to ``root``; an image without one has no manual pixel. ``None``
+            for no manual pixels at all.
         root: Folder of the images.
+        img_suffix: What the images' names end with and the PNGs' do not; the extension by
+            default.
         ignore_index: The value of pixels without a label.
 
     Raises:
         ValueError: A mask is not of its image's size.
     """
 
-    def __init__(self, folder: str, root: str, ignore_index: int = 255) -> None:
+    def __init__(
+        self, folder: str | None, root: str, img_suffix: str = '', ignore_index: int = 255
+    ) -> None:
         super().__init__(ignore_index)
-        self.folder, self.root = folder, root
+        self.folder, self.root, self.img_suffix = folder, root, img_suffix
+
+    def has_labels(self, img_path: str) -> bool:
+        """Whether somebody has labelled pixels of an image."""
+        return self.folder is not None and osp.isfile(self._path(img_path))
+
+    def _path(self, img_path: str) -> str:
+        name = osp.relpath(img_path, self.root)
+        name = name.removesuffix(self.img_suffix) if self.img_suffix else osp.splitext(name)[0]
+        return osp.join(self.folder, f'{name}.png')
 
     def label_map(self, results: dict) -> np.ndarray:
         """``(H, W)`` uint8."""
-        name = osp.splitext(osp.relpath(results['img_path'], self.root))[0]
-        path = osp.join(self.folder, f'{name}.png')
-        if not osp.isfile(path):
+        if not self.has_labels(results['img_path']):
             return super().label_map(results)
-        labels = mmcv.imread(path, flag='unchanged')
+        path = self._path(results['img_path'])
+        # pillow gives a palette image's indices, OpenCV its colours
+        labels = mmcv.imread(path, flag='unchanged', backend='pillow')
         size = results['img'].shape[:2]
         if labels.shape != size:
             raise ValueError(

@@ -91,6 +91,14 @@ class AdaptivePartnerHook(Hook):
         self._batch_size = loader.batch_size
         self._snapshot(runner)
         self._pending = self._take_up(runner) or self._draw(runner, runner.iter)
+        self._start_workers(loader)
+
+    def after_labels_change(self, runner: Runner) -> None:
+        """Decodes the partners of the next step again, with the labels that have come."""
+        self._snapshot(runner)
+        self._start_workers(runner.train_loop.dataloader)
+
+    def _start_workers(self, loader: DataLoader) -> None:
         self._requests = _Requests()
         workers = max(w for w in range(self.num_workers + 1) if not w or not self._batch_size % w)
         self._loader = DataLoader(

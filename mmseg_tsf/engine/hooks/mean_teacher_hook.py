@@ -65,13 +65,22 @@ class MeanTeacherHook(Hook):
         if not wrapper.should_update():
             return
         model = unwrap(runner)
-        updates = runner.iter // getattr(wrapper, '_accumulative_counts', 1)
+        done = runner.iter - schedule_of(runner)[0]
+        updates = done // getattr(wrapper, '_accumulative_counts', 1)
         # the first decays are small so that the initial copy fades; a loaded teacher is to stay
         decay = self.decay if self._keeps_loaded else min(1 - 1 / (updates + 1), self.decay)
         buffers = self.average_buffers
         if buffers is None:
             buffers = model.teacher_mode == 'eval'
         ema_update(model.teacher, model.student, decay, buffers)
+
+
+def schedule_of(runner: Runner) -> tuple[int, int]:
+    """First and last iteration of what ramps and moving averages run over.
+
+    That is the whole training, or the stage at hand of a loop that begins anew in each.
+    """
+    return getattr(runner.train_loop, 'stage', (0, runner.max_iters))
 
 
 def unwrap(runner: Runner):

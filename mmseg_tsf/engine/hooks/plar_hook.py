@@ -12,7 +12,7 @@ from ...evaluation import PseudoLabelQuality
 from ...evaluation.hidden_masks import load_image
 from ...models.segmentors.checks import check_ramp
 from ...models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
-from .mean_teacher_hook import unwrap
+from .mean_teacher_hook import schedule_of, unwrap
 
 
 @HOOKS.register_module()
@@ -65,7 +65,8 @@ class PLARHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         """Sets the switch and the losses' weight from the position in the run alone."""
         model = unwrap(runner)
-        model.refinement.active = runner.iter >= self.begin * runner.max_iters
+        begin, end = schedule_of(runner)
+        model.refinement.active = runner.iter - begin >= self.begin * (end - begin)
         model.refinement.loss_weight = model.ramp(self.loss_ramp)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):

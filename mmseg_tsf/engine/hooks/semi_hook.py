@@ -12,7 +12,7 @@ from mmseg.datasets.transforms import RandomCrop
 from mmseg.registry import HOOKS
 
 from ..run_info import finish_record, start_record
-from .mean_teacher_hook import MeanTeacherHook, unwrap
+from .mean_teacher_hook import MeanTeacherHook, schedule_of, unwrap
 
 
 @HOOKS.register_module()
@@ -79,7 +79,8 @@ class SemiHook(Hook):
         """Seeds the step and tells the model how far the training has come."""
         key = np.random.SeedSequence((runner.seed or 0, runner.iter, get_rank()))
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0] >> 1))
-        unwrap(runner).progress.fill_(runner.iter / runner.max_iters)
+        begin, end = schedule_of(runner)
+        unwrap(runner).progress.fill_((runner.iter - begin) / (end - begin))
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
         """Remembers, on the device, the first iteration at which each loss was not finite."""

@@ -1,5 +1,6 @@
 """Loops."""
 
+from .active_learning_loop import ActiveLearningLoop
 from .semi_val_loop import SemiTestLoop, SemiValLoop
 
-__all__ = ['SemiTestLoop', 'SemiValLoop']
+__all__ = ['ActiveLearningLoop', 'SemiTestLoop', 'SemiValLoop']

@@ -1,0 +1,211 @@
+"""One round after another: what is asked, what it costs, and who answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+from mmengine.logging import print_log
+
+from .budget import Budget, spent
+from .main_process import on_main_process
+from .masks import class_counts, count_clicks, count_components
+from .oracles import Oracle, Pending
+from .pool import Pool
+from .pool_statistics import PoolStatistics
+from .query_strategies import QueryStrategy
+from .round_store import RoundStore
+from .selection import select
+from .selectors import Selector
+
+FIXED = ('pool', 'initial_list', 'classes', 'available', 'initial')
+"""What a resumed campaign may not change."""
+
+
+@dataclass
+class RoundOutcome:
+    """How a round ended.
+
+    Attributes:
+        state: ``'answered'``, ``'pending'`` (people have not answered yet) or ``'exhausted'``
+            (nothing is left to ask or to spend).
+        message: What to do, where it is pending.
+        seconds: Spent in ``query`` and ``oracle``.
+        plar: Cells of the pool that the refinement saw, flagged, corrected for free and left
+            open, where the query asked it.
+    """
+
+    state: str
+    message: str = ''
+    plar: dict = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Campaign:
+    """Holds the rounds of active learning; every step can be repeated without harm.
+
+    Args:
+        store: The rounds on disk.
+        pool: The images that may be asked.
+        facts: What the campaign is about, see :data:`FIXED`; ``initial`` and ``available`` are
+            amounts by unit.
+        rounds: How many there are at most.
+        budget: What they may cost.
+        query: Scores the pool.
+        selector: Turns scores into requests.
+        oracle: Answers them.
+        seed: Of the run; round r draws with ``seed + r``.
+        first_query: Scores the pool in round 0; ``query`` by default.
+        pass_options: Of :func:`~mmseg_tsf.active_learning.selection.select`.
+    """
+
+    def __init__(
+        self,
+        store: RoundStore,
+        pool: Pool,
+        facts: dict,
+        rounds: int,
+        budget: Budget,
+        query: QueryStrategy,
+        selector: Selector,
+        oracle: Oracle,
+        seed: int,
+        first_query: QueryStrategy | None = None,
+        pass_options: dict | None = None,
+    ) -> None:
+        self.store, self.pool, self.facts = store, pool, facts
+        self.rounds, self.budget = rounds, budget
+        self.query, self.first_query = query, first_query or query
+        self.selector, self.oracle, self.seed = selector, oracle, seed
+        self.pass_options = pass_options or {}
+
+    def check(self, model) -> None:
+        """Refuses, before any time is spent, a model or budget that the queries can not use.
+
+        Raises:
+            ValueError: Names what is missing.
+        """
+        self.selector.check_unit(self.budget.unit)
+        for query in (self.first_query, self.query):
+            query.check(model)
+
+    def open(self) -> None:
+        """Begins the campaign, or goes on with it; says what has changed.
+
+        Raises:
+            StoreError: Something has changed that labels were bought for.
+            ValueError: More is paid already than the budget allows.
+        """
+        description = dict(
+            self.facts,
+            budget=asdict(self.budget),
+            rounds=self.rounds,
+            query=type(self.query).__name__,
+            first_query=type(self.first_query).__name__,
+            selector=type(self.selector).__name__,
+            oracle=type(self.oracle).__name__,
+            seed=self.seed,
+        )
+        for change in on_main_process(lambda: self.store.open(description, FIXED)):
+            print_log(f'Active learning: {change}', 'current')
+        limit = self.budget.amount(self.budget.total, self.facts['available'])
+        paid = self.spent()[self.budget.unit]
+        if paid > limit:
+            raise ValueError(
+                f'budget.total is {limit} {self.budget.unit}, but {paid} are paid already (the '
+                'initial labels included): raise it'
+            )
+
+    def spent(self, before: int | None = None) -> dict[str, int]:
+        """See :func:`~mmseg_tsf.active_learning.budget.spent`."""
+        return spent(self.store, self.facts['initial'], before)
+
+    def hold(self, number: int, model, predict: Callable[[str], np.ndarray]) -> RoundOutcome:
+        """Holds a round as far as it can be held now; goes on where a killed run stopped.
+
+        Args:
+            number: Of the round.
+            model: Scores the pool, where there is no request yet.
+            predict: ``(H, W)`` class ids of an image, for the annotator.
+
+        Raises:
+            StoreError: The store can not be written or is damaged.
+        """
+        outcome = RoundOutcome('answered')
+        if self.store.state(number) == 'empty':
+            began = time.perf_counter()
+            if not self._ask(number, model):
+                return RoundOutcome('exhausted')
+            outcome.seconds['query'] = time.perf_counter() - began
+        if self.store.state(number) == 'asked':
+            began = time.perf_counter()
+            message = on_main_process(lambda: self._answer(number, predict))
+            outcome.seconds['oracle'] = time.perf_counter() - began
+            if message:
+                outcome.state, outcome.message = 'pending', message
+        outcome.plar = self.store.request(number).info['plar']
+        return outcome
+
+    def _ask(self, number: int, model) -> bool:
+        """Writes the request of a round; False where nothing can be asked."""
+        amount = self.budget.for_round(
+            self.rounds - number, self.spent(number), self.facts['available']
+        )
+        if not amount:
+            return False
+        statistics = PoolStatistics()
+        chosen = select(
+            model,
+            self.pool,
+            self.query if number else self.first_query,
+            self.selector,
+            amount,
+            self.budget.unit,
+            seed=self.seed + number,
+            statistics=statistics,
+            **self.pass_options,
+        )
+        plar = statistics.compute(next(model.parameters()).device)
+        if not chosen:
+            return False
+        on_main_process(lambda: self._write_request(number, chosen, amount, plar))
+        return True
+
+    def _write_request(self, number: int, chosen: list, amount: int, plar: dict) -> None:
+        info = dict(
+            unit=self.budget.unit,
+            strategy=type(self.query if number else self.first_query).__name__,
+            selector=type(self.selector).__name__,
+            seed=self.seed + number,
+            amount=amount,
+            plar=plar,
+            spent_before=self.spent(number),
+        )
+        self.store.write_request(number, self._request_items(chosen), info)
+
+    def _request_items(self, chosen: list) -> Iterator[tuple[str, np.ndarray, dict]]:
+        for index, units, limit in chosen:
+            image = self.pool.image(index)
+            mask = self.selector.mask(units, image, limit)
+            notes = dict(
+                pixels=int(mask.sum()),
+                regions=len(units),
+                components=count_components(mask),
+                clicks=count_clicks(mask),
+            )
+            yield image.image_id, mask, notes
+
+    def _answer(self, number: int, predict: Callable[[str], np.ndarray]) -> str:
+        """Asks the oracle; returns what to do where it has no answer yet."""
+        found = self.oracle.answer(number, self.store.request(number), predict)
+        if isinstance(found, Pending):
+            return found.message
+        self.store.write_answer(number, self._counted(found), dict(who=self.oracle.who))
+        return ''
+
+    def _counted(self, items) -> Iterator[tuple[str, np.ndarray, dict]]:
+        num_classes = len(self.facts['classes'])
+        for image_id, labels, notes in items:
+            yield image_id, labels, dict(notes, classes=class_counts(labels, num_classes))

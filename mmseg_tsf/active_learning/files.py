@@ -1,0 +1,227 @@
+"""Writing that a crash can not leave half done, and reading that notices what has changed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+MANIFEST, SEAL = 'manifest.json', 'manifest.sha256'
+
+
+class StoreError(ValueError):
+    """A store on disk is not what it was when it was written, or can not be written to."""
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Replaces a file in one step: readers see the old content or the new, never a part."""
+    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}')
+    with _said_in_one_sentence(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _write_synced(temporary, content)
+            os.replace(temporary, path)
+            _sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+class SealedFolder:
+    """A folder of files with a manifest that names them and their sha256; never changed.
+
+    Attributes:
+        path: The folder.
+        manifest: What its ``manifest.json`` says; ``files`` maps relative paths to digests.
+
+    Raises:
+        StoreError: The manifest is missing, altered or no JSON.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        content = self._read(MANIFEST)
+        self.digest = hashlib.sha256(content).hexdigest()
+        if self._read(SEAL).decode(errors='replace').strip() != self.digest:
+            raise StoreError(
+                f'{self.path / MANIFEST} was altered after it was written (its digest is not the '
+                f'one in {SEAL}): restore the folder from a copy'
+            )
+        self.manifest = json.loads(content)
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return (self.path / name).read_bytes()
+        except FileNotFoundError:
+            raise StoreError(
+                f'{self.path / name} is missing: restore the folder from a copy'
+            ) from None
+
+    def read(self, name: str) -> bytes:
+        """Content of one of its files.
+
+        Raises:
+            StoreError: The file is missing or is not the one that was written.
+        """
+        content = self._read(name)
+        if hashlib.sha256(content).hexdigest() != self.manifest['files'].get(name):
+            raise StoreError(
+                f'{self.path / name} was altered after it was written: restore it from a copy'
+            )
+        return content
+
+    def problems(self) -> list[str]:
+        """Every missing, altered or foreign file, one sentence each."""
+        found = []
+        for name, digest in self.manifest['files'].items():
+            path = self.path / name
+            if not path.is_file():
+                found.append(f'{path} is missing')
+            elif sha256(path) != digest:
+                found.append(f'{path} was altered')
+        known = {*self.manifest['files'], MANIFEST, SEAL}
+        present = (p for p in self.path.rglob('*') if not p.is_dir())
+        names = sorted(p.relative_to(self.path).as_posix() for p in present)
+        found += [f'{self.path / name} is foreign' for name in names if name not in known]
+        return found
+
+
+class FolderWriter:
+    """Collects the files of a :class:`SealedFolder` beside its final place; see :func:`seal`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.files: dict[str, str] = {}
+        self.info: dict = {}
+
+    def add(self, name: str, content: bytes) -> None:
+        """Writes a file; ``name`` is relative and may hold folders."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_synced(path, content)
+        self.files[name] = hashlib.sha256(content).hexdigest()
+
+    def close(self) -> None:
+        """Writes the manifest and its seal."""
+        content = json.dumps({**self.info, 'files': self.files}, indent=1, sort_keys=True).encode()
+        _write_synced(self.path / MANIFEST, content)
+        _write_synced(self.path / SEAL, hashlib.sha256(content).hexdigest().encode())
+
+
+@contextlib.contextmanager
+def seal(path: Path, inside: str = '') -> Iterator[FolderWriter]:
+    """Writes a :class:`SealedFolder` beside its place and renames it there, all or nothing.
+
+    Args:
+        path: The final folder; must not exist.
+        inside: A folder below it, that is the sealed one then.
+
+    Raises:
+        StoreError: It exists already, or the disk is full or read-only.
+    """
+    if path.exists():
+        raise StoreError(f'{path} exists already and is never overwritten')
+    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}')
+    with _said_in_one_sentence(path):
+        try:
+            (temporary / inside).mkdir(parents=True)
+            writer = FolderWriter(temporary / inside)
+            yield writer
+            writer.close()
+            for folder, _, _ in os.walk(temporary):
+                _sync_folder(Path(folder))
+            os.rename(temporary, path)
+            _sync_folder(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a killed writer left this beside the final place; it holds nothing that counts."""
+    return re.fullmatch(r'\..+\.[0-9a-f]{32}', path.name) is not None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Deletes what killed writers left in a folder; call it under the lock."""
+    for path in filter(is_leftover, folder.glob('.*')):
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Deletes a file or folder that can be made again.
+
+    Raises:
+        StoreError: The folder around it can not be written to.
+    """
+    with _said_in_one_sentence(path):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Holds a lock file; the system lets it go when the process ends, however it ends.
+
+    Raises:
+        StoreError: Another process holds it.
+    """
+    with contextlib.ExitStack() as stack:
+        with _said_in_one_sentence(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(open(path, 'a'))
+        try:
+            # unlike flock's, this lock is not handed down to loader workers, which may outlive us
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            raise StoreError(
+                f'another run works in {path.parent}: wait for it or give another --work-dir'
+            ) from None
+        yield
+
+
+@contextlib.contextmanager
+def _said_in_one_sentence(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise StoreError(
+            f'{path} can not be written: {_DISK[error.errno]}, then resume; what was stored '
+            'before is intact'
+        ) from None  # the tools show the first exception of a chain
+
+
+_DISK = {
+    errno.ENOSPC: 'the disk is full: make room',
+    errno.EDQUOT: 'the disk quota is used up: make room',
+    errno.EROFS: 'the file system is read-only: make it writable',
+    errno.EACCES: 'permission is denied: make the folder writable',
+    errno.EPERM: 'permission is denied: make the folder writable',
+}
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with open(path, 'wb') as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

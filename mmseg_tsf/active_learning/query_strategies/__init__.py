@@ -1,0 +1,20 @@
+"""What to ask first."""
+
+from .base import PoolOutputs, QueryStrategy
+from .confidence import ConfidenceQuery
+from .plar import PLARQuery
+from .random import RandomQuery
+from .seed import SeedQuery
+from .uncertainty import EntropyQuery, LeastConfidenceQuery, MarginQuery
+
+__all__ = [
+    'ConfidenceQuery',
+    'EntropyQuery',
+    'LeastConfidenceQuery',
+    'MarginQuery',
+    'PLARQuery',
+    'PoolOutputs',
+    'QueryStrategy',
+    'RandomQuery',
+    'SeedQuery',
+]

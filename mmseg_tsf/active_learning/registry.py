@@ -1,0 +1,11 @@
+"""Registries of active learning, beside MMSeg's own."""
+
+from mmengine.registry import Registry
+
+_PACKAGE = 'mmseg_tsf.active_learning'
+
+QUERY_STRATEGIES = Registry(
+    'query strategy', scope='mmseg', locations=[f'{_PACKAGE}.query_strategies']
+)
+SELECTORS = Registry('selector', scope='mmseg', locations=[f'{_PACKAGE}.selectors'])
+ORACLES = Registry('oracle', scope='mmseg', locations=[f'{_PACKAGE}.oracles'])

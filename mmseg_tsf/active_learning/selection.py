@@ -1,0 +1,209 @@
+"""The best of the whole pool, as far as the budget goes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmengine.dist import all_gather_object, all_reduce
+from torch import nn
+
+from .pool import Pool
+from .pool_pass import score_pool
+from .query_strategies import QueryStrategy
+from .selectors import ScoredImage, Selector
+from .spool import RECORD, Cut, Spool, sort_keys
+
+
+class Choice(NamedTuple):
+    """What is asked of one image.
+
+    Attributes:
+        index: Position in the pool.
+        units: ``(M,)`` uint32 in the order of the choice, for :meth:`Selector.mask`.
+        limit: Most pixels to ask, where the budget ended inside a unit; ``None`` for all.
+    """
+
+    index: int
+    units: np.ndarray
+    limit: int | None
+
+
+def select(
+    model: nn.Module,
+    pool: Pool,
+    strategy: QueryStrategy,
+    selector: Selector,
+    budget: int,
+    unit: str = 'pixels',
+    seed: int = 0,
+    **options,
+) -> list[Choice]:
+    """Scores the pool and chooses what to ask; every rank must call it and gets the same result.
+
+    Args:
+        model: That scores.
+        pool: The images.
+        strategy: What to ask first.
+        selector: In which units.
+        budget: How much, in ``unit``.
+        unit: ``'pixels'`` (native), ``'regions'`` or ``'images'``, whichever the selector has.
+        seed: Parts equal scores, and whatever else is random.
+        **options: Of :func:`~mmseg_tsf.active_learning.pool_pass.score_pool`.
+
+    Raises:
+        ValueError: An option that is wrong or does not fit the model; names it.
+    """
+    check_budget(selector, budget, unit)
+    scored = score_pool(model, pool, strategy, selector, seed=seed, **options)
+    with contextlib.closing(scored):  # the model is as it was, also after an error
+        return choose(scored, selector, budget, unit, seed, strategy.in_pool_order)
+
+
+def check_budget(selector: Selector, budget: int, unit: str) -> None:
+    """Refuses a budget with a ``ValueError``; see :func:`select`."""
+    selector.check_unit(unit)
+    if isinstance(budget, bool) or not isinstance(budget, (int, np.integer)) or budget < 1:
+        raise ValueError(
+            f'budget={budget!r} must be a whole number of {unit} above 0: give the query more, or '
+            'leave it out'
+        )
+
+
+def choose(
+    scored: Iterable[ScoredImage],
+    selector: Selector,
+    budget: int,
+    unit: str = 'pixels',
+    seed: int = 0,
+    in_pool_order: bool = False,
+    scratch: str | None = None,
+) -> list[Choice]:
+    """Cuts the scored images of all ranks, best first, in memory that does not grow with them.
+
+    Each rank writes its candidates to a scratch file, the ranks search the key of the cut
+    together by summed histograms, and each reads its file once more. A budget is met exactly
+    where there are enough candidates; whole regions and images never exceed one of pixels and end
+    with the first that does not fit.
+
+    Args:
+        scored: The share of this rank; no image on two ranks.
+        selector: See :func:`select`.
+        budget: See :func:`select`.
+        unit: See :func:`select`.
+        seed: See :func:`select`.
+        in_pool_order: See :class:`QueryStrategy`.
+        scratch: Folder of the file; the system's scratch folder by default.
+
+    Returns:
+        list[Choice]: In the order of the pool, the same on every rank.
+    """
+    check_budget(selector, budget, unit)
+    num_groups = 256 if selector.class_balanced else 1
+    with Spool(budget, num_groups, scratch) as spool:
+        for image in scored:
+            spool.add(_records(image, selector, unit, seed, in_pool_order, spool))
+        costs = _sum_over_ranks(spool.costs())
+        taken, trimmed = [], {}
+        for group, own_budget in enumerate(share_budget(costs, budget)):
+            if own_budget:
+                cut = spool.cut(group, own_budget, _sum_over_ranks)
+                can_trim = selector.can_trim and unit == 'pixels'
+                taken.append(_take(spool, group, own_budget, cut, can_trim, trimmed))
+    records = np.concatenate([*taken, np.zeros(0, RECORD)])
+    return _choices(records, trimmed)
+
+
+def share_budget(costs: np.ndarray, budget: int) -> list[int]:
+    """Shares a budget equally among groups; what a group can not use goes to the others.
+
+    Args:
+        costs: ``(G,)`` int64 cost of all that a group has.
+        budget: To share; where it is no multiple, the first groups get one more.
+
+    Returns:
+        list[int]: ``(G,)``.
+    """
+    shares = [0] * len(costs)
+    costs = np.minimum(costs, budget)  # more is not known for certain, see Spool
+    # from the poorest on: each takes its part of what is left, or all that it has
+    order = [int(group) for group in np.argsort(costs, kind='stable') if costs[group]]
+    for place, group in enumerate(order):
+        part = -(-budget // (len(order) - place))
+        shares[group] = min(part, int(costs[group]))
+        budget -= shares[group]
+    return shares
+
+
+def _records(
+    scored: ScoredImage, selector: Selector, unit: str, seed: int, in_pool_order: bool, spool: Spool
+) -> np.ndarray:
+    """The candidates of an image that the budget may still reach, as records."""
+    index = scored.image.index
+    if not in_pool_order and not spool.can_reach(scored.scores.max()):
+        return np.zeros(0, RECORD)  # no unit scores higher than the best of its cells
+    candidates = selector.candidates(scored)
+    keys = sort_keys(candidates.scores, index, candidates.units, seed, in_pool_order)
+    # what is out of reach for all groups can suppress only what is, too
+    order = (keys >= spool.floors.min()).nonzero()[0]
+    order = order[keys[order].argsort(kind='stable')[::-1]]
+    order = selector.thin(scored, candidates, order)
+    records = np.empty(len(order), RECORD)
+    records['key'], records['index'] = keys[order], index
+    records['unit'], records['group'] = candidates.units[order], candidates.groups[order]
+    records['cost'] = candidates.pixels[order] if unit == 'pixels' else 1
+    return records
+
+
+def _take(
+    spool: Spool, group: int, budget: int, cut: Cut, can_trim: bool, trimmed: dict
+) -> np.ndarray:
+    """Chosen records of a group from all ranks; notes what is asked of one in part."""
+    own, ties = [np.zeros(0, RECORD)], [np.zeros(0, RECORD)]
+    for records in spool.chunks():
+        records = records[records['group'] == group]
+        own.append(records[cut.above(records)])
+        ties.append(records[cut.at(records)])
+    parts = all_gather_object((np.concatenate(own), np.concatenate(ties)))
+    taken = [records for records, _ in parts]
+    ties = np.concatenate([records for _, records in parts])
+    left = budget - cut.spent
+    for record in ties[np.lexsort((ties['unit'], ties['index']))]:
+        if record['cost'] > left:
+            if not can_trim or not left:
+                break
+            trimmed[int(record['index']), int(record['unit'])] = left
+        taken.append(record[None])
+        left -= min(left, int(record['cost']))
+    return np.concatenate(taken)
+
+
+def _choices(records: np.ndarray, trimmed: dict[tuple[int, int], int]) -> list[Choice]:
+    """Records by image; a unit that is asked in part is the last of its image."""
+    partly = np.zeros(len(records), bool)
+    spent = records['cost'].astype(np.int64)
+    limited = set()
+    for (index, unit), left in trimmed.items():
+        place = (records['index'] == index) & (records['unit'] == unit)
+        partly |= place
+        spent[place] = left
+        limited.add(index)
+    order = np.lexsort((records['unit'], ~records['key'], partly, records['index']))
+    records, spent = records[order], spent[order]
+    indices, starts = np.unique(records['index'], return_index=True)
+    choices = []
+    parts = np.split(np.arange(len(records)), starts[1:])
+    for index, own in zip(indices.tolist(), parts[: len(indices)], strict=True):
+        limit = int(spent[own].sum()) if index in limited else None
+        choices.append(Choice(index, records['unit'][own], limit))
+    return choices
+
+
+def _sum_over_ranks(counts: np.ndarray) -> np.ndarray:
+    """Sums int64 counts over all ranks; every rank must call it."""
+    total = torch.from_numpy(counts)
+    all_reduce(total)
+    return total.numpy()

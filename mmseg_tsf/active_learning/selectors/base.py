@@ -1,0 +1,138 @@
+"""What a selector is given, and what it makes of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ..pool import PoolImage
+
+
+@dataclass
+class ScoredImage:
+    """A pool image and how much its cells are wanted.
+
+    Attributes:
+        image: The image.
+        scores: ``(h, w)`` float16, ``-inf`` = never ask.
+        rows: ``(h,)`` native rows of the cells' centres.
+        columns: ``(w,)`` native columns of them.
+        classes: ``(h, w)`` uint8 predicted classes, where the selector balances them.
+        prepared: What :meth:`Selector.prepare` made of the image.
+    """
+
+    image: PoolImage
+    scores: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    classes: np.ndarray | None = None
+    prepared: np.ndarray | None = None
+
+    @property
+    def wanted(self) -> np.ndarray:
+        """``(h, w)`` bool: cells inside the image that may be asked."""
+        height, width = self.image.size
+        inside = (self.rows < height)[:, None] & (self.columns < width)
+        return inside & (self.scores > -np.inf)
+
+
+class Candidates(NamedTuple):
+    """M units of one image that may be asked; ``(M,)`` each.
+
+    Attributes:
+        units: uint32, what :meth:`Selector.mask` understands.
+        scores: float16.
+        pixels: uint32 native pixels that asking costs, at least 1.
+        groups: uint8 predicted classes, 0 where classes are not balanced.
+    """
+
+    units: np.ndarray
+    scores: np.ndarray
+    pixels: np.ndarray
+    groups: np.ndarray
+
+
+class Selector(ABC):
+    """Turns the scores of cells into units that a person is asked about.
+
+    Args:
+        class_balanced: Whether the budget is shared equally among the predicted classes; what a
+            class can not use goes to the others.
+
+    Attributes:
+        budgets: In what a budget may be given.
+        can_trim: Whether a part of a unit may be asked, so that a budget of pixels is met exactly.
+    """
+
+    budgets: tuple[str, ...] = ('pixels', 'regions')
+    can_trim = False
+
+    def __init__(self, class_balanced: bool = False) -> None:
+        self.class_balanced = class_balanced
+
+    def check_unit(self, unit: str) -> None:
+        """Refuses, with a ``ValueError``, a budget in units that mean nothing here."""
+        if unit not in self.budgets:
+            raise ValueError(
+                f'unit={unit!r} is no unit of a {type(self).__name__}: give the budget in '
+                f'{" or ".join(self.budgets)}, or take another selector'
+            )
+
+    def prepare(self, image: PoolImage) -> np.ndarray | None:
+        """What is slow to make of the image alone; runs in the loader's workers."""
+        return None
+
+    @abstractmethod
+    def candidates(self, scored: ScoredImage) -> Candidates:
+        """All units of an image that may be asked, in any order."""
+
+    def thin(self, scored: ScoredImage, candidates: Candidates, order: np.ndarray) -> np.ndarray:
+        """Leaves out units that are too much beside better ones.
+
+        Args:
+            scored: The image.
+            candidates: Its M units.
+            order: Positions in ``candidates``, best first.
+
+        Returns:
+            np.ndarray: Those of ``order`` that stay, in its order.
+        """
+        return order
+
+    @abstractmethod
+    def mask(self, units: np.ndarray, image: PoolImage, limit: int | None = None) -> np.ndarray:
+        """The request for an image.
+
+        Args:
+            units: Chosen units, in the order of the choice.
+            image: The image.
+            limit: Most pixels to ask: the first of these units; ``None`` for all.
+
+        Returns:
+            np.ndarray: ``(H, W)`` bool, without pixels that were asked or labelled before.
+        """
+
+
+def cell_centres(native: int, cells: int, shown: int = 1, padded: int = 1) -> np.ndarray:
+    """Native rows (or columns) at the centres of a grid's cells.
+
+    Args:
+        native: Height of the image file.
+        cells: Height of the grid.
+        shown: Height that the image has in the network's input.
+        padded: Height of that input; the grid spans it.
+
+    Returns:
+        np.ndarray: ``(cells,)`` int64; ``native`` or more in the padding.
+    """
+    return (2 * np.arange(cells) + 1) * native * padded // (2 * cells * shown)
+
+
+def at_least_one(name: str, value: int) -> int:
+    """Refuses what is no whole number above 0 with a ``ValueError`` that names the key."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f'{name}={value!r} must be a whole number, at least 1')
+    return value

@@ -1,0 +1,40 @@
+"""Whole images, as the paper's baselines ask."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..pool import PoolImage
+from ..registry import SELECTORS
+from .base import Candidates, ScoredImage, Selector
+
+
+@SELECTORS.register_module()
+class ImageSelector(Selector):
+    """Asks whole images, those of the highest mean score first.
+
+    The mean is over the cells that may be asked. A budget of pixels is never exceeded: it ends at
+    the first image that does not fit.
+    """
+
+    budgets = ('images', 'pixels')
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def candidates(self, scored: ScoredImage) -> Candidates:
+        """One, with the unit 0; none where nothing may be asked or nothing is left to ask."""
+        scores = scored.scores[scored.wanted].astype(np.float64)
+        pixels = int(scored.image.free.sum())
+        units = np.zeros(int(len(scores) > 0 and pixels > 0), np.uint32)
+        mean = scores.mean() if len(units) else 0.0
+        return Candidates(
+            units,
+            np.full(len(units), mean, np.float16),
+            np.full(len(units), pixels, np.uint32),
+            np.zeros(len(units), np.uint8),
+        )
+
+    def mask(self, units: np.ndarray, image: PoolImage, limit: int | None = None) -> np.ndarray:
+        """See the base class; images are never asked in part, so there is no limit."""
+        return image.free if len(units) else np.zeros(image.size, bool)

@@ -1,0 +1,110 @@
+"""Regions of an image: the cells of a coarse grid, or superpixels."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+from PIL import Image
+
+from ..pool import PoolImage
+from ..registry import SELECTORS
+from .base import Candidates, ScoredImage, Selector, at_least_one
+
+
+class RegionSelector(Selector):
+    """Asks whole regions, those of the highest mean score first.
+
+    The mean is over the scored cells that may be asked and whose centre lies in the region and
+    was not asked before; a region without any is not asked. A region costs its native pixels
+    that were not asked before. A budget of pixels is never exceeded: it ends at the first region
+    that does not fit.
+
+    Args:
+        size: About the side of a region in native pixels; no smaller than a scored cell.
+        class_balanced: See :class:`Selector`; the class of a region is its most frequent one.
+
+    Raises:
+        ValueError: ``size`` is below 1.
+    """
+
+    def __init__(self, size: int, class_balanced: bool = False) -> None:
+        super().__init__(class_balanced)
+        self.size = at_least_one(f'{type(self).__name__}.size', size)
+
+    @abstractmethod
+    def regions(self, image: PoolImage) -> np.ndarray:
+        """``(H, W)`` int32 numbers of the regions, from 0."""
+
+    def candidates(self, scored: ScoredImage) -> Candidates:
+        """One for each region; the unit is its number."""
+        regions, taken = scored.prepared, scored.image.taken
+        if regions is None:
+            regions = self.regions(scored.image)
+        row, column = scored.wanted.nonzero()
+        native = scored.rows[row], scored.columns[column]
+        if taken is not None:
+            free = ~taken[native]
+            row, column, native = row[free], column[free], tuple(axis[free] for axis in native)
+        own = regions[native]
+        count = np.bincount(own)
+        total = np.bincount(own, weights=scored.scores[row, column])
+        units = count.nonzero()[0]
+        pixels = regions if taken is None else regions[~taken]
+        pixels = np.bincount(pixels.ravel(), minlength=len(count))[units]
+        groups = np.zeros(len(units), np.uint8)
+        if self.class_balanced and len(units):
+            classes = scored.classes[row, column].astype(np.int64)
+            votes = np.bincount(own * 256 + classes, minlength=len(count) * 256)
+            groups = votes.reshape(-1, 256)[units].argmax(axis=1).astype(np.uint8)
+        means = (total[units] / count[units]).astype(np.float16)
+        return Candidates(units.astype(np.uint32), means, pixels.astype(np.uint32), groups)
+
+    def mask(self, units: np.ndarray, image: PoolImage, limit: int | None = None) -> np.ndarray:
+        """See the base class; regions are never asked in part, so there is no limit."""
+        return np.isin(self.regions(image), units) & image.free
+
+
+@SELECTORS.register_module()
+class GridSelector(RegionSelector):
+    """Squares of ``size`` x ``size`` native pixels, cut at the image's right and lower edge."""
+
+    def regions(self, image: PoolImage) -> np.ndarray:
+        """See the base class."""
+        height, width = image.size
+        per_row = -(-width // self.size)
+        row = np.arange(height, dtype=np.int32) // self.size * per_row
+        return row[:, None] + np.arange(width, dtype=np.int32) // self.size
+
+
+@SELECTORS.register_module()
+class SuperpixelSelector(RegionSelector):
+    """Superpixels of the native image: SLIC (Achanta et al. 2012), which draws nothing at random.
+
+    Args:
+        size: See :class:`RegionSelector`.
+        compactness: Weight of nearness against colour.
+        class_balanced: See :class:`RegionSelector`.
+    """
+
+    def __init__(
+        self, size: int = 32, compactness: float = 10.0, class_balanced: bool = False
+    ) -> None:
+        super().__init__(size, class_balanced)
+        if compactness <= 0:
+            raise ValueError(f'SuperpixelSelector.compactness={compactness} must be above 0')
+        self.compactness = compactness
+
+    def prepare(self, image: PoolImage) -> np.ndarray:
+        """The regions: seconds for a large image."""
+        return self.regions(image)
+
+    def regions(self, image: PoolImage) -> np.ndarray:
+        """See the base class."""
+        from skimage.segmentation import slic  # half a second that other selectors need not wait
+
+        with Image.open(image.path) as file:
+            pixels = np.asarray(file.convert('RGB'))
+        number = max(1, round(pixels.shape[0] * pixels.shape[1] / self.size**2))
+        found = slic(pixels, number, compactness=self.compactness, start_label=0)
+        return found.astype(np.int32)

@@ -1,0 +1,231 @@
+"""Training with rounds of active learning in between."""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from mmengine.dataset import pseudo_collate
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
+from mmengine.runner import IterBasedTrainLoop
+from mmseg.registry import LOOPS
+
+from ...active_learning import RoundStore, build_campaign, on_main_process
+from ...active_learning.files import remove_leftovers
+from ...active_learning.round_log import RoundLog
+from ..hooks.mean_teacher_hook import unwrap
+from .stages import InitialState, boundary_checkpoint, check_run, stage_boundaries
+
+
+@LOOPS.register_module()
+class ActiveLearningLoop(IterBasedTrainLoop):
+    """``IterBasedTrainLoop`` that asks for labels between stages of the training.
+
+    Stage 0 trains on the labelled images of :class:`~mmseg_tsf.datasets.SemiDataset`; after it,
+    and after each stage but the last, a round is held: checkpoint, validation, query, answer.
+    Rounds are written to ``<work_dir>/rounds`` (see ``RoundStore``) and what came of them to
+    ``<work_dir>/active_learning.jsonl``. A killed run, resumed, asks for nothing twice and ends
+    as it would have.
+
+    Args:
+        runner: The runner.
+        dataloader: Of ``SemiDataset``, whose unlabelled images are the pool.
+        max_iters: Iterations in all.
+        rounds: How many queries.
+        query: Config of a query strategy.
+        budget: Options of ``Budget``.
+        oracle: Config of an oracle.
+        selector: Config of a selector; single pixels by default.
+        first_query: Config of the strategy of round 0 (``SeedQuery``); ``query`` by default.
+        stages: Iterations of the ``rounds + 1`` stages; equal shares of ``max_iters`` by default.
+        start: ``'continue'`` with the weights at hand, or ``'fresh'`` from the initial ones in
+            every stage, with learning rates and ramps begun anew (stages must be equally long,
+            and ``param_scheduler`` as long as one of them).
+        pool: Options of the pass over the pool, see ``build_pool``.
+        **kwargs: See mmengine's ``IterBasedTrainLoop``.
+
+    Raises:
+        ValueError: An option does not fit; names it.
+    """
+
+    def __init__(
+        self,
+        runner,
+        dataloader,
+        max_iters: int,
+        rounds: int,
+        query: dict,
+        budget: dict,
+        oracle: dict,
+        selector: dict | None = None,
+        first_query: dict | None = None,
+        stages: Sequence[int] | None = None,
+        start: str = 'continue',
+        pool: dict | None = None,
+        **kwargs,
+    ) -> None:
+        self.boundaries = stage_boundaries(max_iters, rounds, stages, start)
+        super().__init__(runner, dataloader, max_iters=max_iters, **kwargs)
+        self.dataloader_iterator = None  # see _restart_loader
+        self.start = start
+        check_run(self)
+        self.store = RoundStore(Path(runner.work_dir, 'rounds'))
+        self.log = RoundLog(Path(runner.work_dir, 'active_learning.jsonl'))
+        self.campaign = build_campaign(
+            self.store,
+            runner.cfg,
+            self.dataloader.dataset,
+            rounds=rounds,
+            budget=budget,
+            query=query,
+            first_query=first_query,
+            selector=selector or dict(type='PixelSelector'),
+            oracle=oracle,
+            pool=pool or {},
+            seed=runner.seed or 0,
+            work_dir=Path(runner.work_dir),
+        )
+        self.campaign.check(unwrap(runner))
+        self._indices: dict[str, int] = {}
+        self._exhausted = False
+        self._validated: tuple[int, dict] = (-1, {})
+        self._stage_began = time.perf_counter()
+
+    @property
+    def stage(self) -> tuple[int, int]:
+        """First and last iteration of the stage that schedules run over; all where it goes on."""
+        if self.start == 'continue':
+            return 0, self._max_iters
+        borders = [0, *self.boundaries, self._max_iters]
+        number = bisect.bisect_right(self.boundaries, self._iter)
+        return borders[number], borders[number + 1]
+
+    def run(self):
+        """Launches training; returns early where people have to answer first."""
+        with contextlib.ExitStack() as stack:
+            on_main_process(lambda: stack.enter_context(self.store.lock()))
+            on_main_process(lambda: remove_leftovers(Path(self.runner.work_dir)))
+            self._take_up()
+            self.runner.call_hook('before_train')
+            self.runner.call_hook('before_train_epoch')
+            self._restart_loader()
+            while self._iter < self._max_iters and not self.stop_training:
+                if not self._hold_round_if_due():
+                    break
+                self.runner.model.train()
+                self.run_iter(next(self.dataloader_iterator))
+                self._decide_current_val_interval()
+                if self._is_time_to_validate():
+                    self._validate()
+            if self._iter == self._max_iters:
+                self._record(len(self.store.answered()), 'finished', {}, self.campaign.spent())
+            self.runner.call_hook('after_train_epoch')
+            self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _take_up(self) -> None:
+        """Begins the campaign or goes on with it, with the labels of the iteration at hand."""
+        held = bisect.bisect_left(self.boundaries, self._iter)
+        if held and not (self.store.root / 'campaign.json').exists():
+            raise ValueError(
+                f'the checkpoint is at iteration {self._iter}, behind {held} round(s), but '
+                f'{self.store.root} is missing: restore it, or start anew with another --work-dir'
+            )
+        self.campaign.open()
+        self.initial = InitialState(Path(self.runner.work_dir, 'initial.pth'))
+        if self.start == 'fresh':
+            on_main_process(lambda: self.initial.keep(self.runner))
+        answered = [number for number in self.store.answered() if number < held]
+        self._exhausted = len(answered) < held
+        if answered:
+            self._use_labels(answered[-1])
+
+    def _use_labels(self, number: int) -> None:
+        folder = on_main_process(lambda: self.store.label_folder(number))
+        self.dataloader.dataset.set_manual_labels(str(folder))
+
+    def _restart_loader(self) -> None:
+        """Starts the workers on the next iteration's samples, with the labels of now."""
+        self.dataloader._iterator = None  # persistent workers hold the labels of before
+        self.dataloader.sampler.skip(self._iter * self.dataloader.batch_size)
+        self.dataloader_iterator = iter(self.dataloader)
+
+    def _is_time_to_validate(self) -> bool:
+        return (
+            self.runner.val_loop is not None
+            and self._iter >= self.val_begin
+            and (self._iter % self.val_interval == 0 or self._iter == self._max_iters)
+        )
+
+    def _validate(self) -> dict:
+        """Metrics of the networks as they are now; looks at the images once per iteration."""
+        if self._validated[0] != self._iter and self.runner.val_loop is not None:
+            self._validated = self._iter, self.runner.val_loop.run() or {}
+        return self._validated[1] if self._validated[0] == self._iter else {}
+
+    def _hold_round_if_due(self) -> bool:
+        """False where training can not go on."""
+        due = self._iter in self.boundaries and not self._exhausted
+        return not due or self._hold_round(self.boundaries.index(self._iter))
+
+    def _hold_round(self, number: int) -> bool:
+        """Holds a round; False where training can not go on after it."""
+        seconds = dict(train=time.perf_counter() - self._stage_began)
+        boundary_checkpoint(self.runner, self)
+        began = time.perf_counter()
+        self._validate()
+        seconds['validate'] = time.perf_counter() - began
+        before = self.campaign.spent(number)
+        outcome = self.campaign.hold(number, unwrap(self.runner), self._predict)
+        seconds.update(outcome.seconds)
+        self._record(number, outcome.state, seconds, before, outcome.plar)
+        self._stage_began = time.perf_counter()
+        if outcome.state == 'pending':
+            print_log(f'Active learning, round {number}: {outcome.message}', 'current')
+            return False
+        if outcome.state == 'exhausted':
+            self._exhausted = True
+            text = f'Active learning: nothing is left to ask or to spend in round {number}'
+            print_log(text, 'current')
+            return self.start == 'continue'
+        self._use_labels(number)
+        if self.start == 'fresh':
+            self.initial.restore(self.runner)
+        self._restart_loader()
+        for hook in self.runner.hooks:
+            if hasattr(hook, 'after_labels_change'):
+                hook.after_labels_change(self.runner)
+        return True
+
+    def _predict(self, image_id: str) -> np.ndarray:
+        """``(H, W)`` class ids of a pool image at its own resolution, for annotators."""
+        model, was_training = unwrap(self.runner), self.runner.model.training
+        model.eval()
+        try:
+            pool = self.campaign.pool
+            self._indices = self._indices or {pool.image_id(i): i for i in range(len(pool))}
+            data = pool.load(self._indices[image_id])
+            found = model.test_step(pseudo_collate([data]))[0]
+        finally:
+            model.train(was_training)
+        return found.pred_sem_seg.data.squeeze(0).cpu().numpy().astype(np.uint8)
+
+    def _record(
+        self, number: int, state: str, seconds: dict, spent: dict, plar: dict | None = None
+    ) -> None:
+        """One line of the log: what had been spent when the metrics were taken, what followed."""
+        if not is_main_process():
+            return
+        unit, facts = self.campaign.budget.unit, self.campaign.facts
+        line = dict(round=number, state=state, iter=self._iter, spent=spent, unit=unit)
+        if unit in facts['available']:
+            line['share'] = spent[unit] / facts['available'][unit]
+        metrics = self._validated[1] if self._validated[0] == self._iter else {}
+        line.update(metrics={k: float(v) for k, v in metrics.items()}, plar=plar or {})
+        line['seconds'] = {name: round(value, 3) for name, value in seconds.items()}
+        self.log.write(line)

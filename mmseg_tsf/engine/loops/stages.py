@@ -1,0 +1,114 @@
+"""Where stages begin, and what is needed to begin one anew."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+
+import torch
+from mmengine.dist import barrier
+from mmengine.runner import Runner
+
+from ..hooks.mean_teacher_hook import unwrap
+
+
+def stage_boundaries(
+    max_iters: int, rounds: int, stages: Sequence[int] | None, start: str
+) -> list[int]:
+    """Iterations after which a round is held.
+
+    Raises:
+        ValueError: Names the option that does not fit.
+    """
+    if start not in ('continue', 'fresh'):
+        raise ValueError(f"train_cfg.start is 'continue' or 'fresh', not {start!r}")
+    if rounds < 1:
+        raise ValueError(f'train_cfg.rounds={rounds} must be at least 1')
+    if stages is None:
+        return [max_iters * (r + 1) // (rounds + 1) for r in range(rounds)]
+    if len(stages) != rounds + 1 or sum(stages) != max_iters:
+        raise ValueError(
+            f'train_cfg.stages={list(stages)} must be {rounds + 1} numbers (one more than rounds) '
+            f'that add up to max_iters={max_iters}'
+        )
+    if min(stages[1:]) < 1 or stages[0] < 0:
+        raise ValueError(f'train_cfg.stages={list(stages)}: only the first stage may be empty')
+    if start == 'fresh' and len(set(stages)) > 1:
+        raise ValueError("train_cfg.stages must be equally long where start='fresh'")
+    return list(accumulate(stages))[:-1]
+
+
+def check_run(loop) -> None:
+    """Refuses data and methods with which rounds would bring nothing.
+
+    Raises:
+        ValueError: Names what is missing and the mend.
+    """
+    dataset, sampler = loop.dataloader.dataset, loop.dataloader.sampler
+    if getattr(dataset, 'unlabelled', None) is None:
+        raise ValueError('ActiveLearningLoop needs SemiDataset.unlabelled: give it the pool')
+    if not hasattr(sampler, 'skip'):
+        raise ValueError(
+            "ActiveLearningLoop needs train_dataloader.sampler=dict(type='SemiInfiniteSampler'), "
+            'so that a resumed run goes on where it stopped'
+        )
+    model = unwrap(loop.runner)
+    if not getattr(model, 'has_teacher', False) and not dataset.supervise_manual:
+        raise ValueError(
+            f'{type(model).__name__} has no teacher whose labels the bought ones could replace: '
+            'set SemiDataset.supervise_manual=True, or they are never used'
+        )
+
+
+def boundary_checkpoint(runner: Runner, loop) -> None:
+    """Writes the checkpoint from which a killed round is resumed, where there is none yet."""
+    path = Path(runner.work_dir, f'iter_{runner.iter}.pth')
+    if not path.exists():
+        # save_checkpoint counts from inside of an iteration, where the counter is one behind
+        loop._iter -= 1
+        try:
+            runner.save_checkpoint(runner.work_dir, path.name, by_epoch=False)
+        finally:
+            loop._iter += 1
+    Path(runner.work_dir, 'last_checkpoint').write_text(str(path))
+    barrier()
+
+
+class InitialState:
+    """Weights, optimiser and schedules as they were before the first iteration.
+
+    Args:
+        path: File that keeps them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def keep(self, runner: Runner) -> None:
+        """Writes the file at the start of a run.
+
+        Raises:
+            ValueError: The run is resumed and the file is missing.
+        """
+        if runner.iter and not self.path.exists():
+            raise ValueError(f'{self.path} is missing, and start=fresh begins stages from it')
+        if runner.iter:
+            return
+        state = dict(
+            model=unwrap(runner).state_dict(),
+            optimizer=runner.optim_wrapper.state_dict(),
+            schedulers=[scheduler.state_dict() for scheduler in runner.param_schedulers],
+        )
+        temporary = self.path.with_suffix('.tmp')
+        torch.save(state, temporary)
+        os.replace(temporary, self.path)
+
+    def restore(self, runner: Runner) -> None:
+        """Puts everything back to the start."""
+        state = torch.load(self.path, map_location='cpu', weights_only=True)
+        unwrap(runner).load_state_dict(state['model'])
+        runner.optim_wrapper.load_state_dict(state['optimizer'])
+        for scheduler, own in zip(runner.param_schedulers, state['schedulers'], strict=True):
+            scheduler.load_state_dict(own)

@@ -1,0 +1,284 @@
+"""People who answer by files: what they get, and what is made of what they give."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_runs import CLASSES, part_cfg
+
+from mmseg_tsf.active_learning import ORACLES, RoundStore, StoreError
+from mmseg_tsf.active_learning.oracles import Pending, folder
+from mmseg_tsf.active_learning.oracles.request_folder import INNER, OUTER, outline
+
+SIZE = (40, 48)
+
+
+@pytest.fixture
+def masks():
+    masks = {f'frame_{i}': np.zeros(SIZE, bool) for i in (5, 6, 7, 8)}
+    for i, mask in enumerate(masks.values()):
+        mask[4 : 6 + i, 10:20] = True
+    return masks
+
+
+@pytest.fixture
+def part(masks, tmp_path):
+    items = ((image_id, mask, {}) for image_id, mask in masks.items())
+    return RoundStore(tmp_path / 'rounds').write_request(0, items, {})
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / 'annotation/round_000'
+
+
+@pytest.fixture
+def log(monkeypatch):
+    lines = []
+    monkeypatch.setattr(folder, 'print_log', lambda text, _: lines.append(text))
+    return lines
+
+
+@pytest.fixture
+def oracle(data_root, tmp_path):
+    return bind(data_root, tmp_path)
+
+
+def bind(data_root, work_dir, **options):
+    oracle = ORACLES.build(dict(type='FolderOracle', **options))
+    oracle.bind(part_cfg(data_root, 'unlabelled.txt'), work_dir, len(CLASSES))
+    return oracle
+
+
+def predict(image_id):
+    return np.full(SIZE, int(image_id[-1]) % 4, np.uint8)
+
+
+def never(image_id):
+    raise AssertionError('predicted again')
+
+
+def read(path):
+    return np.asarray(Image.open(path))
+
+
+def give(root, image_id, labels, **options):
+    Image.fromarray(labels).save(root / f'answers/{image_id}.png', **options)
+
+
+def give_all(root, masks):
+    for i, (image_id, mask) in enumerate(masks.items()):
+        give(root, image_id, np.where(mask, i, 255).astype(np.uint8))
+
+
+def test_people_find_everything_they_need(oracle, part, masks, root, data_root):
+    found = oracle.answer(0, part, predict)
+    assert isinstance(found, Pending)
+    assert f'4 of 4 answers are missing in {root}/answers' in found.message
+    assert '(frame_5.png, frame_6.png, frame_7.png, ...)' in found.message
+    assert 'README.txt says, then start again with --resume' in found.message
+    for image_id, mask in masks.items():
+        assert np.array_equal(
+            read(root / f'images/{image_id}.png'), read(data_root / f'img/{image_id}.png')
+        )
+        assert np.array_equal(read(root / f'requests/{image_id}.png'), mask * 255)
+        expected = np.where(mask, predict(image_id), 255)
+        assert np.array_equal(read(root / f'prelabels/{image_id}.png'), expected)
+        drawn = read(root / f'outlines/{image_id}.png')
+        assert np.array_equal(drawn[mask], read(data_root / f'img/{image_id}.png')[mask])
+        assert drawn[3, 10].tolist() == list(INNER[::-1])
+        assert drawn[2, 10].tolist() == list(OUTER[::-1])
+    assert list((root / 'answers').iterdir()) == []
+    readme = (root / 'README.txt').read_text()
+    assert readme.startswith('Round 0: labels are wanted for 140 pixels in 4 images.')
+    assert all(f'{i:5d}  {name}\n' in readme for i, name in enumerate(CLASSES))
+    manifest = json.loads((root / 'manifest.json').read_text())
+    assert manifest['classes'] == {str(i): name for i, name in enumerate(CLASSES)}
+    assert manifest['images']['frame_5'] == dict(size=list(SIZE))
+
+
+def test_outlines_stay_off_what_is_asked_and_show_on_any_size():
+    image = np.full((1200, 1600, 3), 90, np.uint8)
+    asked = np.zeros((1200, 1600), bool)
+    asked[600, 800] = True
+    drawn = outline(image, asked)
+    assert drawn[600, 800].tolist() == [90] * 3
+    colours = [tuple(drawn[600, 800 + d].tolist()) for d in range(1, 8)]
+    assert colours == [INNER] * 3 + [OUTER] * 3 + [(90, 90, 90)]
+
+
+def test_it_is_asked_once(oracle, part, root, tmp_path):
+    oracle.answer(0, part, predict)
+    written = (root / 'README.txt').stat().st_mtime_ns
+    assert isinstance(oracle.answer(0, part, never), Pending)
+    assert (root / 'README.txt').stat().st_mtime_ns == written
+    assert [p.name for p in root.parent.iterdir()] == ['round_000']
+
+
+def test_answers_come_back_as_they_were_given(oracle, part, masks, root):
+    oracle.answer(0, part, predict)
+    give_all(root, masks)
+    answers = list(oracle.answer(0, part, never))
+    assert [image_id for image_id, _, _ in answers] == list(masks)
+    for i, (image_id, labels, notes) in enumerate(answers):
+        assert labels.dtype == np.uint8
+        assert np.array_equal(labels, np.where(masks[image_id], i, 255))
+        assert notes == dict(dropped=0, unsaid=0)
+
+
+def test_what_is_outside_is_dropped_and_reported_and_what_is_void_is_noted(
+    oracle, part, masks, root, log
+):
+    oracle.answer(0, part, predict)
+    give_all(root, masks)
+    labels = np.full(SIZE, 3, np.uint8)
+    labels[20:] = 99  # no class at all, but not asked either
+    labels[4, 10:13] = 255
+    give(root, 'frame_5', labels)
+    _, found, notes = next(iter(oracle.answer(0, part, never)))
+    expected = np.where(masks['frame_5'], 3, 255)
+    expected[4, 10:13] = 255
+    assert np.array_equal(found, expected)
+    assert notes == dict(dropped=40 * 48 - 20, unsaid=3)
+    assert log == [f'{root}/answers/frame_5.png: 1900 labels outside of the request are not used']
+
+
+def test_a_palette_is_read_by_its_indices(oracle, part, masks, root):
+    oracle.answer(0, part, predict)
+    give_all(root, masks)
+    image = Image.fromarray(np.full(SIZE, 2, np.uint8))
+    image.putpalette(list(range(255, -1, -1)) * 3)
+    image.save(root / 'answers/frame_5.png')
+    _, labels, _ = next(iter(oracle.answer(0, part, never)))
+    assert set(labels[masks['frame_5']].tolist()) == {2}
+
+
+def spoil_size(root):
+    give(root, 'frame_6', np.zeros((20, 48), np.uint8))
+
+
+def spoil_ids(root):
+    give(root, 'frame_6', np.full(SIZE, 4, np.uint8))
+
+
+def spoil_channels(root):
+    give(root, 'frame_6', np.zeros((*SIZE, 3), np.uint8))
+
+
+def spoil_depth(root):
+    give(root, 'frame_6', np.ones(SIZE, bool))
+
+
+def spoil_file(root):
+    path = root / 'answers/frame_6.png'
+    path.write_bytes(path.read_bytes()[:50])
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'text'),
+    [
+        (spoil_size, 'is 48x20 pixels, its image 48x40: write it in the size'),
+        (spoil_ids, r'has the class ids \[4\] where labels were asked, but there are 4 classes'),
+        (spoil_channels, r'has shape .* must be one channel of class ids'),
+        (spoil_depth, 'has 1 bit a pixel'),
+        (spoil_file, 'is no complete PNG: write it again'),
+    ],
+)
+def test_a_wrong_answer_is_named_early_and_can_be_mended(
+    oracle, part, masks, root, tmp_path, spoil, text
+):
+    store = RoundStore(tmp_path / 'rounds')
+    oracle.answer(0, part, predict)
+    give_all(root, masks)
+    spoil(root)
+    with pytest.raises(ValueError, match=r'answers/frame_6\.png ' + text):
+        store.write_answer(0, oracle.answer(0, part, never), {})
+    assert store.state(0) == 'asked'
+    (root / 'answers/frame_5.png').unlink()  # told before all are there, too
+    with pytest.raises(ValueError, match=r'answers/frame_6\.png ' + text):
+        oracle.answer(0, part, never)
+    give_all(root, masks)
+    store.write_answer(0, oracle.answer(0, part, never), {})
+    assert np.array_equal(store.manual('frame_6'), np.where(masks['frame_6'], 1, 255))
+
+
+def test_all_are_waited_for_and_strays_are_named(oracle, part, masks, root):
+    oracle.answer(0, part, predict)
+    give_all(root, masks)
+    (root / 'answers/frame_7.png').rename(root / 'answers/frame_7 (1).png')
+    (root / 'answers/.hidden').write_bytes(b'')
+    found = oracle.answer(0, part, never)
+    assert '1 of 4 answers are missing' in found.message
+    assert '(frame_7.png); do what' in found.message
+    assert found.message.endswith('nothing was asked of frame_7 (1).png: wrong name?')
+
+
+def test_partial_answers_are_taken_and_the_rest_is_named_and_not_charged(
+    data_root, tmp_path, part, masks, root, log
+):
+    oracle = bind(data_root, tmp_path, accept_partial=True)
+    assert isinstance(oracle.answer(0, part, predict), Pending)  # nothing is there at all
+    give_all(root, masks)
+    (root / 'answers/frame_5.png').unlink()
+    (root / 'answers/frame_8.png').unlink()
+    store = RoundStore(tmp_path / 'rounds')
+    store.write_answer(0, oracle.answer(0, part, never), {})
+    assert list(store.answer(0).images) == ['frame_6', 'frame_7']
+    assert store.asked('frame_5') is None
+    assert log == ['Round 0: 2 of 4 images are not answered (frame_5, frame_8)']
+
+
+def test_a_folder_of_another_request_is_refused(oracle, part, masks, root, tmp_path):
+    oracle.answer(0, part, predict)
+    other = RoundStore(tmp_path / 'other')
+    other = other.write_request(0, [('frame_5', masks['frame_5'], {})], {})
+    with pytest.raises(StoreError, match='round_000 was not written for this request: move it'):
+        oracle.answer(0, other, predict)
+    (root / 'manifest.json').unlink()
+    with pytest.raises(StoreError, match='was not written for this request'):
+        oracle.answer(0, part, predict)
+
+
+def test_a_killed_writer_leaves_no_half_folder(oracle, part, root):
+    def killed(image_id):
+        if image_id == 'frame_7':
+            raise KeyboardInterrupt
+        return predict(image_id)
+
+    with pytest.raises(KeyboardInterrupt):
+        oracle.answer(0, part, killed)
+    assert not root.exists()
+    left = root.with_name('.round_000.' + 'a' * 32)  # as SIGKILL would
+    left.mkdir(parents=True)
+    assert isinstance(oracle.answer(0, part, predict), Pending)
+    assert not left.exists()
+
+
+def test_images_are_copied_where_there_are_no_links(oracle, part, root, monkeypatch, data_root):
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, 'symlink', refuse)
+    oracle.answer(0, part, predict)
+    assert not (root / 'images/frame_5.png').is_symlink()
+    assert np.array_equal(read(root / 'images/frame_5.png'), read(data_root / 'img/frame_5.png'))
+
+
+def test_images_in_folders_and_another_place_for_the_rounds(data_root, tmp_path):
+    for kind in ('img', 'ann'):
+        (tmp_path / kind / 'city').mkdir(parents=True)
+        content = (data_root / kind / 'frame_5.png').read_bytes()
+        (tmp_path / kind / 'city/frame_5.png').write_bytes(content)
+    (tmp_path / 'list.txt').write_text('city/frame_5\n')
+    oracle = ORACLES.build(dict(type='FolderOracle', folder=str(tmp_path / 'desk')))
+    oracle.bind(part_cfg(tmp_path, 'list.txt'), tmp_path, len(CLASSES))
+    items = [('city/frame_5', np.ones(SIZE, bool), {})]
+    part = RoundStore(tmp_path / 'rounds').write_request(0, items, {})
+    oracle.answer(0, part, predict)
+    root = tmp_path / 'desk/round_000'
+    assert (root / 'outlines/city/frame_5.png').is_file()
+    give(root, 'city/frame_5', np.full(SIZE, 1, np.uint8))
+    ((image_id, labels, _),) = oracle.answer(0, part, never)
+    assert image_id == 'city/frame_5' and (labels == 1).all()

@@ -1,0 +1,196 @@
+"""Rounds between the stages of a training: labels arrive, a killed run ends as it would have."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from helpers import REFINED, model_cfg
+from tiny_runs import make_runner, tiny_runner_cfg, validation_cfg
+
+from mmseg_tsf.active_learning import RoundStore, StoreError, verify
+
+INITIAL = 5 * 40 * 48  # pixels of the labelled images, which count in full
+
+
+def al_cfg(method, root, work_dir, max_iters=6, dataset=None, model=None, **loop):
+    """A tiny run with two rounds; validation data lend the pool their pipeline."""
+    defaults = dict(
+        rounds=2,
+        query=dict(type='EntropyQuery'),
+        budget=dict(total=INITIAL + 301),
+        oracle=dict(type='GroundTruthOracle'),
+    )
+    cfg = tiny_runner_cfg(method, root, work_dir, max_iters, model=model, **validation_cfg(root))
+    cfg.train_cfg = dict(
+        type='ActiveLearningLoop', max_iters=max_iters, val_interval=1000, **{**defaults, **loop}
+    )
+    dataset = dataset or {}
+    if method == 'supervised':
+        dataset = dict(supervise_manual=True, pool_only=True, **dataset)
+    cfg.train_dataloader.dataset.update(dataset)
+    return cfg
+
+
+def lines(work_dir):
+    return [json.loads(x) for x in (work_dir / 'active_learning.jsonl').read_text().splitlines()]
+
+
+def state_of(runner):
+    return {k: v.clone() for k, v in runner.model.state_dict().items()}
+
+
+def assert_same_runs(first, second, work_dirs):
+    one, two = state_of(first), state_of(second)
+    assert one.keys() == two.keys()
+    for key, value in one.items():
+        assert torch.equal(value, two[key]), key
+    stores = [RoundStore(work_dir / 'rounds') for work_dir in work_dirs]
+    assert stores[0].answered() == stores[1].answered() == [0, 1]
+    for number in (0, 1):
+        for part in ('request', 'answer'):
+            files = [getattr(store, part)(number).info['files'] for store in stores]
+            assert files[0] == files[1]
+
+
+@pytest.mark.parametrize('method', ['supervised', 'mt', 'tsf'])
+def test_rounds_are_held_and_their_labels_are_trained_on(method, data_root, tmp_path):
+    runner = make_runner(al_cfg(method, data_root, tmp_path))
+    runner.train()
+    store = RoundStore(tmp_path / 'rounds')
+    assert store.answered() == [0, 1] and verify(store) == []
+    log = lines(tmp_path)
+    assert [(line['round'], line['iter'], line['state']) for line in log] == [
+        (0, 2, 'answered'),
+        (1, 4, 'answered'),
+        (2, 6, 'finished'),
+    ]
+    assert [line['spent']['pixels'] - INITIAL for line in log] == [0, 151, 301]
+    assert log[2]['share'] == (INITIAL + 301) / (12 * 40 * 48)
+    name = runner.model.network_names[0]
+    assert all(0 <= line['metrics'][f'{name}/mIoU'] <= 100 for line in log)
+    dataset = runner.train_loop.dataloader.dataset
+    manual = (dataset.unlabelled[i]['gt_seg_map'] for i in range(len(dataset.unlabelled)))
+    assert sum(int((labels != 255).sum()) for labels in manual) > 0
+
+
+def test_manual_labels_are_the_truth_inside_the_request_and_nothing_outside(data_root, tmp_path):
+    from PIL import Image
+
+    make_runner(al_cfg('supervised', data_root, tmp_path)).train()
+    store = RoundStore(tmp_path / 'rounds')
+    image_id = next(iter(store.request(1).images))
+    truth = np.array(Image.open(data_root / 'ann' / f'{image_id}.png'))
+    asked, labels = store.asked(image_id), store.manual(image_id)
+    assert np.array_equal(labels[asked], truth[asked]) and (labels[~asked] == 255).all()
+
+
+@pytest.mark.parametrize('start', ['continue', 'fresh'])
+@pytest.mark.parametrize('stop_at', [2, 3, 4])
+def test_killed_and_resumed_equals_uninterrupted(start, stop_at, data_root, tmp_path, monkeypatch):
+    model = model_cfg('tsf', **REFINED)
+    options = dict(model=model, start=start, query=dict(type='PLARQuery'))
+    options['first_query'] = dict(type='SeedQuery', threshold=0.99)
+    checkpoint = dict(type='CheckpointHook', by_epoch=False, interval=1)
+    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
+    first = make_runner(al_cfg('tsf', data_root, whole, **options))
+    first.train()
+    cfg = al_cfg('tsf', data_root, killed, **options)
+    cfg.default_hooks.checkpoint = checkpoint
+    second = make_runner(cfg)
+    run_iter = type(second.train_loop).run_iter
+
+    def until(loop, batch):
+        if loop._iter == stop_at:
+            raise KeyboardInterrupt
+        run_iter(loop, batch)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(type(second.train_loop), 'run_iter', until)
+        second.train()
+    cfg = al_cfg('tsf', data_root, killed, **options)
+    cfg.resume = True
+    third = make_runner(cfg)
+    third.train()
+    assert_same_runs(first, third, (whole, killed))
+
+
+def test_fresh_starts_from_the_initial_weights_and_rates(data_root, tmp_path):
+    runner = make_runner(al_cfg('supervised', data_root, tmp_path, start='fresh'))
+    seen = []
+    loop = runner.train_loop
+    run_iter = loop.run_iter
+
+    def noted(batch):
+        parameter = next(runner.model.student.parameters()).detach().clone()
+        rate = runner.optim_wrapper.get_lr()['lr'][0]
+        seen.append((loop.stage, rate, parameter))
+        run_iter(batch)
+
+    loop.run_iter = noted
+    runner.train()
+    assert [stage for stage, _, _ in seen] == [(0, 2)] * 2 + [(2, 4)] * 2 + [(4, 6)] * 2
+    for number in (2, 4):
+        assert seen[number][1] == seen[0][1] != seen[1][1]
+        assert torch.equal(seen[number][2], seen[0][2])
+        assert not torch.equal(seen[number - 1][2], seen[0][2])
+
+
+def test_people_are_waited_for_and_taken_up_on_resume(data_root, tmp_path):
+    options = dict(rounds=1, oracle=dict(type='FolderOracle'))
+    runner = make_runner(al_cfg('mt', data_root, tmp_path, **options))
+    runner.train()
+    assert runner.iter == 3 and lines(tmp_path)[-1]['state'] == 'pending'
+    store = RoundStore(tmp_path / 'rounds')
+    folder = tmp_path / 'annotation' / 'round_000' / 'answers'
+    for image_id in store.request(0).images:
+        (folder / f'{image_id}.png').write_bytes(
+            (data_root / 'ann' / f'{image_id}.png').read_bytes()
+        )
+    cfg = al_cfg('mt', data_root, tmp_path, **options)
+    cfg.resume = True
+    runner = make_runner(cfg)
+    runner.train()
+    assert runner.iter == 6
+    assert [line['state'] for line in lines(tmp_path)] == ['answered', 'finished']
+    assert verify(RoundStore(tmp_path / 'rounds')) == []
+
+
+def test_an_empty_budget_ends_the_rounds_and_not_the_training(data_root, tmp_path):
+    budget = dict(total=INITIAL + 9, per_round=9)
+    runner = make_runner(al_cfg('mt', data_root, tmp_path, budget=budget))
+    runner.train()
+    assert runner.iter == 6 and RoundStore(tmp_path / 'rounds').answered() == [0]
+    assert [line['state'] for line in lines(tmp_path)] == ['answered', 'exhausted', 'finished']
+
+
+def test_what_labels_were_bought_for_can_not_change(data_root, tmp_path):
+    make_runner(al_cfg('mt', data_root, tmp_path)).train()
+    with pytest.raises(ValueError, match='budget.total .* are paid already'):
+        make_runner(al_cfg('mt', data_root, tmp_path, budget=dict(total=INITIAL + 300))).train()
+    (data_root / 'fewer.txt').write_text('frame_5\nframe_6\n')
+    cfg = al_cfg('mt', data_root, tmp_path)
+    cfg.train_dataloader.dataset.unlabelled.ann_file = str(data_root / 'fewer.txt')
+    with pytest.raises(StoreError, match='pool was .*7 images.* and is .*2 images.* now'):
+        make_runner(cfg).train()
+
+
+@pytest.mark.parametrize(
+    'options, sentence',
+    [
+        (dict(start='anew'), "'continue' or 'fresh'"),
+        (dict(rounds=0), 'rounds=0 must be at least 1'),
+        (dict(stages=[2, 2]), 'must be 3 numbers'),
+        (dict(stages=[1, 2, 3], start='fresh'), 'equally long'),
+        (dict(budget=dict(total=2.0)), 'budget.total=2.0 must be a share'),
+        (dict(budget=dict(total=0.5, unit='hours')), 'budget.unit must be one of'),
+        (dict(budget=dict(total=0.5, unit='clicks')), 'there is no total'),
+        (dict(query=dict(type='PLARQuery')), 'has none'),
+    ],
+)
+def test_bad_options_are_said_before_training(options, sentence, data_root, tmp_path):
+    with pytest.raises(ValueError, match=sentence):
+        make_runner(al_cfg('mt', data_root, tmp_path, **options)).train()
+    assert not (tmp_path / 'active_learning.jsonl').exists()

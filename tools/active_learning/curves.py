@@ -1,0 +1,250 @@
+"""Draws the score of runs of active learning against what they spent, over seeds.
+
+    python tools/active_learning/curves.py work_dirs/al-* -o docs/curves --full work_dirs/full
+
+Runs of one config and unchanged settings are seeds of one curve: mean and sample deviation by
+round. Written are curves.png, curves.json and curves.md: the last score, the area under the budget
+curve (AUBC, divided by the range of spend), and with ``--full`` the share of the fully supervised
+score and the spend at which a share of it is reached. Scores are mIoU in percent, as validated
+before each query, of the network that predicts by default.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from glob import glob
+from pathlib import Path
+from statistics import fmean
+
+from matplotlib.figure import Figure
+from mmengine.config import Config
+
+from mmseg_tsf.active_learning.round_log import RoundLog
+from mmseg_tsf.evaluation.label_efficiency import summarise_curves
+from mmseg_tsf.utils import run_tool
+
+SETTINGS = (
+    'model',
+    'train_dataloader',
+    'train_cfg',
+    'optim_wrapper',
+    'param_scheduler',
+    'custom_hooks',
+)
+# Okabe and Ito's colours, which colour-blind people can tell apart; markers for print
+COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+MARKERS = 'osD^vPX*'
+
+
+def read_run(folder: Path) -> dict:
+    """One run: its config, its points and on what axis they lie.
+
+    Raises:
+        FileNotFoundError: The folder holds no run of active learning.
+        ValueError: It was never validated before a query.
+    """
+    info = read_info(folder)
+    lines = RoundLog(folder / 'active_learning.jsonl').read()
+    if not lines:
+        raise FileNotFoundError(f'{folder}/active_learning.jsonl is missing: no round was held')
+    key = f'{info["networks"][0]}/mIoU'
+    unit, shares = lines[-1].get('unit', 'pixels'), 'share' in lines[-1]
+    # of what was measured twice at one spend, the later counts
+    points = {
+        100 * line['share'] if shares else line['spent'][unit]: line['metrics'][key]
+        for line in sorted(lines, key=lambda line: line['iter'])
+        if key in line.get('metrics', {})
+    }
+    if not points:
+        raise ValueError(f'{folder} has no {key} in active_learning.jsonl: train with val_cfg')
+    return dict(
+        folder=str(folder),
+        config=info['config'],
+        settings=hash_settings(folder, info['config']),
+        seed=info['seed'],
+        commit=info['commit'],
+        axis=f'% of all {unit}' if shares else unit,
+        points=sorted(points.items()),
+    )
+
+
+def read_info(folder: Path) -> dict:
+    """``run_info.json`` of a run.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    path = folder / 'run_info.json'
+    if not path.is_file():
+        raise FileNotFoundError(f'{folder} is no folder of a run: give what --work-dir named')
+    return json.loads(path.read_text())
+
+
+def hash_settings(folder: Path, config: str) -> str | None:
+    """Of what a run was trained with, command-line overrides included; not of its seed."""
+    path = folder / Path(config).name
+    if not path.is_file():
+        return None
+    cfg = Config.fromfile(path, import_custom_modules=False)
+    text = json.dumps([cfg.get(name) for name in SETTINGS], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def read_full(values: list[str]) -> float | None:
+    """Fully supervised mIoU: a number, or the mean of the last validations of runs.
+
+    Raises:
+        ValueError: A run is unfinished, or was not validated at its end.
+    """
+    scores = []
+    for value in values:
+        try:
+            scores.append(float(value))
+        except ValueError:
+            scores.append(last_validation(Path(value)))
+    return fmean(scores) if scores else None
+
+
+def last_validation(folder: Path) -> float:
+    """MIoU at the last iteration of a finished run."""
+    info = read_info(folder)
+    key, end = f'{info["networks"][0]}/mIoU', info['max_iters']
+    for path in sorted(glob(f'{folder}/*/vis_data/scalars.json'), reverse=True):
+        for line in Path(path).read_text().splitlines():
+            entry = json.loads(line)
+            if key in entry and entry['step'] == end:
+                return entry[key]
+    raise ValueError(f'{folder} has no {key} at iteration {end}: let it finish, with validation')
+
+
+def make_groups(runs: list[dict], full: float | None, share: float) -> list[dict]:
+    """Seeds of one config together, with their figures.
+
+    Raises:
+        ValueError: The runs spend in different units, or a seed is there twice.
+    """
+    axes = sorted({run['axis'] for run in runs})
+    if len(axes) > 1:
+        raise ValueError(f'the runs spend in {" and in ".join(axes)}: draw them apart')
+    found: dict[tuple, list[dict]] = {}
+    for run in runs:
+        found.setdefault((run['config'], run['settings']), []).append(run)
+    configs = [config for config, _ in found]
+    groups = []
+    for (config, settings), members in found.items():
+        seeds = [run['seed'] for run in members]
+        if len(set(seeds)) < len(seeds):
+            folders = ', '.join(run['folder'] for run in members)
+            raise ValueError(f'{folders} repeat a seed of {config}: give each seed once')
+        name = Path(config).stem
+        if configs.count(config) > 1:  # one config, several settings: tell them apart
+            name = f'{name} [{settings}]'
+        curves = [run['points'] for run in members]
+        groups.append(dict(name=name, runs=members, **summarise_curves(curves, full, share)))
+    return groups
+
+
+def draw(groups: list[dict], full: float | None, share: float, path: Path) -> None:
+    """Writes the picture: means as lines, deviations as bars."""
+    figure = Figure(figsize=(7, 4.5), layout='constrained')
+    axes = figure.subplots()
+    for i, group in enumerate(groups):
+        curve = group['curve']
+        axes.errorbar(
+            [point['spend'] for point in curve],
+            [point['mean'] for point in curve],
+            yerr=[point['sd'] or 0 for point in curve],
+            label=f'{group["name"]} (n={len(group["runs"])})',
+            color=COLOURS[i % len(COLOURS)],
+            marker=MARKERS[i % len(MARKERS)],
+            linestyle='-' if i < len(COLOURS) else '--',
+            capsize=3,
+        )
+    if full is not None:
+        axes.axhline(full, color='0.3', linestyle='-', linewidth=1, label='fully supervised')
+        label = f'{100 * share:g} % of it'
+        axes.axhline(share * full, color='0.3', linestyle=':', linewidth=1, label=label)
+    axes.set_xlabel(f'spent ({groups[0]["runs"][0]["axis"]})')
+    axes.set_ylabel('mIoU (%)')
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize='small')
+    figure.savefig(path, dpi=150)
+
+
+def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
+    """The figures as Markdown."""
+    axis = groups[0]['runs'][0]['axis']
+    head = ['config', 'seeds', f'spent ({axis})', 'last mIoU', 'AUBC']
+    if full is not None:
+        head += ['% of full', f'spent for {100 * share:g} %']
+    rows = []
+    for group in groups:
+        first, last = group['curve'][0]['spend'], group['curve'][-1]['spend']
+        seeds = ', '.join(str(run['seed']) for run in group['runs'])
+        row = [group['name'], seeds, f'{first:.4g} – {last:.4g}']
+        row += [_text(group['final']), _text(group['aubc'])]
+        if full is not None:
+            row += [_text(group['share_of_full'], 100), _reached(group)]
+        rows.append(row)
+    note = f'Fully supervised: {full:.2f}. ' if full is not None else ''
+    parts = [
+        '# Label efficiency',
+        '',
+        f'{note}mIoU in percent before each query, mean ± sample deviation over seeds. AUBC is the '
+        'area under a curve divided by its own range of spend: compare it between equal ranges.',
+        '',
+        *_table(head, rows),
+    ]
+    for group in groups:
+        cells = [[f'{p["spend"]:.4g}', _text(p), str(p['n'])] for p in group['curve']]
+        parts += ['', f'## {group["name"]}', '', *_table([f'spent ({axis})', 'mIoU', 'n'], cells)]
+    return '\n'.join(parts) + '\n'
+
+
+def _text(value: dict, factor: float = 1) -> str:
+    sd = '' if value['sd'] is None else f' ± {factor * value["sd"]:.2f}'
+    return f'{factor * value["mean"]:.2f}{sd}'
+
+
+def _reached(group: dict) -> str:
+    if group['spend_to_reach']:
+        return _text(group['spend_to_reach'])
+    return f'reached by {group["reached"]} of {len(group["runs"])}'
+
+
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    return [f'| {" | ".join(line)} |' for line in (head, ['---'] * len(head), *rows)]
+
+
+def main(argv: list[str] | None = None) -> list[dict]:
+    """Entry point."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('runs', nargs='+', type=Path, metavar='RUN', help='run folders')
+    parser.add_argument('-o', '--out', type=Path, default=Path('.'), help='folder')
+    parser.add_argument(
+        '--full',
+        action='append',
+        default=[],
+        metavar='RUN_OR_NUMBER',
+        help='fully supervised run or its mIoU in percent; once for each seed',
+    )
+    parser.add_argument('--share', type=float, default=0.95, help='of it that is to be reached')
+    args = parser.parse_args(argv)
+    full = read_full(args.full)
+    groups = make_groups([read_run(folder) for folder in args.runs], full, args.share)
+    args.out.mkdir(parents=True, exist_ok=True)
+    draw(groups, full, args.share, args.out / 'curves.png')
+    result = dict(full=full, share=args.share, groups=groups)
+    (args.out / 'curves.json').write_text(json.dumps(result, indent=2) + '\n')
+    text = to_markdown(groups, full, args.share)
+    (args.out / 'curves.md').write_text(text)
+    print(text)
+    return groups
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,62 @@
+"""Rebuilds the bought labels as they were after any round, from the rounds alone.
+
+    python tools/active_learning/replay.py work_dirs/<run> --round 3 -o labels_3
+
+Writes a PNG of class ids (255 = no label) for every image that had an answer by then. Nothing in
+the run's folder is changed, unless ``-o`` names a place in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmseg_tsf.active_learning import RoundStore
+from mmseg_tsf.active_learning.masks import encode_labels
+from mmseg_tsf.utils import run_tool
+
+
+def replay(store: RoundStore, number: int, out: Path) -> int:
+    """Writes the labels after a round; returns how many images have some.
+
+    Args:
+        store: The rounds.
+        number: Of the round.
+        out: Folder; made, or empty.
+
+    Raises:
+        ValueError: There is no such answer.
+        FileExistsError: The folder holds something.
+        StoreError: The rounds are damaged.
+    """
+    answered = store.answered()
+    if number not in answered:
+        last = f'the last one is round {answered[-1]}' if answered else 'there is none yet'
+        raise ValueError(f'{store.root} has no answer of round {number}: {last}')
+    if out.exists() and any(out.iterdir()):
+        raise FileExistsError(f'{out} is not empty: give another folder with -o')
+    images = 0
+    for image_id, labels in store.fold(number):
+        path = out / f'{image_id}.png'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_labels(labels))
+        images += 1
+    return images
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('work_dir', type=Path, help='folder of the run')
+    parser.add_argument('--round', type=int, required=True, help='counted from 0')
+    parser.add_argument('-o', '--out', type=Path, help='folder; replayed_round_<round> by default')
+    args = parser.parse_args(argv)
+    out = args.out or Path(f'replayed_round_{args.round:03d}')
+    images = replay(RoundStore(args.work_dir / 'rounds'), args.round, out)
+    print(f'{out}: the labels of {images} images after round {args.round}')
+
+
+if __name__ == '__main__':
+    run_tool(main)

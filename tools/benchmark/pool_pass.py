@@ -1,0 +1,211 @@
+"""Times the pass over a pool against bare prediction, and measures the memory of the selection.
+
+1. On generated photographs of a driving camera's size, three things take turns in one process:
+
+   * ``query``: the whole query (load, score, select) by each strategy;
+   * ``predict``: the network's own ``predict`` on the same images from an equal loader, which
+     ends in class maps as large as the images;
+   * ``forward``: the same without upsampling and class maps, the least that any pass needs.
+
+2. Selections from simulated pools of 100, 10,000 and 1,000,000 images of random scores, each in a
+   fresh process: seconds, and peak of the resident memory.
+
+The ratio is time of ``predict`` by time of ``query``: above 1 the query is faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os.path as osp
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS, MODELS
+from PIL import Image
+from torch.utils.data import DataLoader
+
+import mmseg_tsf  # noqa: F401  (registers everything before the model is built)
+from mmseg_tsf.active_learning.pool import Pool, PoolImage
+from mmseg_tsf.active_learning.pool_reader import PoolReader, batches_of_one_size
+from mmseg_tsf.active_learning.query_strategies import EntropyQuery, PLARQuery, SeedQuery
+from mmseg_tsf.active_learning.selection import choose, select
+from mmseg_tsf.active_learning.selectors import PixelSelector, ScoredImage, cell_centres
+from mmseg_tsf.models.segmentors import SemiSegmentor
+from mmseg_tsf.utils import run_tool
+
+STRATEGIES = dict(entropy=EntropyQuery(), plar=PLARQuery(), seed=SeedQuery())
+NETWORK = osp.join(
+    osp.dirname(osp.abspath(__file__)),
+    '../../configs/_base_/models/deeplabv3plus_mobilenet-v2-d16.py',
+)
+SIMULATED = (8, 8)  # grid of a simulated image
+
+
+def make_pool(folder: str, number: int, size: tuple[int, int]) -> Pool:
+    """Writes photographs of coarse colours with noise."""
+    rng = np.random.default_rng(0)
+    for i in range(number):
+        coarse = Image.fromarray(rng.integers(0, 256, (9, 12, 3), np.uint8))
+        pixels = np.asarray(coarse.resize(size[::-1], Image.Resampling.BILINEAR), np.int16)
+        pixels = pixels + rng.integers(-12, 13, pixels.shape)
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(f'{folder}/{i:04d}.jpg')
+    cfg = dict(
+        type='BaseSegDataset',
+        data_prefix=dict(img_path=folder),
+        img_suffix='.jpg',
+        pipeline=[dict(type='LoadImageFromFile'), dict(type='PackSegInputs')],
+    )
+    return Pool(DATASETS.build(cfg))
+
+
+def make_model(classes: int, device: str) -> SemiSegmentor:
+    """DeepLabV3+ on MobileNetV2 with error head and refiner, untrained."""
+    segmentor = Config.fromfile(NETWORK).model.segmentor
+    segmentor.decode_head.num_classes = classes
+    torch.manual_seed(0)
+    model = MODELS.build(
+        dict(
+            type='MeanTeacher',
+            weight=1.0,
+            segmentor=segmentor,
+            error_head=dict(type='ErrorMaskDecoder'),
+            refiner=dict(type='PseudoLabelAutoRefinement'),
+        )
+    )
+    return model.to(device).eval()
+
+
+@torch.no_grad()
+def run_network(model: SemiSegmentor, pool: Pool, mode: str, batch_size: int, workers: int):
+    """The network alone on all images: ``mode`` is 'predict' or 'tensor'."""
+    loader = DataLoader(
+        PoolReader(pool, PixelSelector(), 0),
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=max(2, batch_size) if workers else None,
+        collate_fn=lambda item: item,
+    )
+    for items in batches_of_one_size(loader, batch_size):
+        batch = dict(inputs=[i.inputs for i in items], data_samples=[i.sample for i in items])
+        data = model.data_preprocessor(batch, False)
+        model(**data, mode=mode)
+    if next(model.parameters()).is_cuda:
+        torch.cuda.synchronize()
+
+
+def throughput(args: argparse.Namespace) -> dict:
+    """Seconds per image of everything that takes turns, medians, and the ratios."""
+    model = make_model(args.classes, args.device)
+    options = dict(batch_size=args.batch_size, num_workers=args.num_workers)
+    with tempfile.TemporaryDirectory() as folder:
+        pool = make_pool(folder, args.images, tuple(args.size))
+        budget = max(1, round(args.share * args.images * args.size[0] * args.size[1]))
+        loader = (args.batch_size, args.num_workers)
+        runs: dict[str, Callable] = dict(
+            predict=lambda: run_network(model, pool, 'predict', *loader),
+            forward=lambda: run_network(model, pool, 'tensor', *loader),
+        )
+        for name, strategy in STRATEGIES.items():
+            runs[name] = lambda strategy=strategy: select(
+                model, pool, strategy, PixelSelector(), budget, **options
+            )
+        times: dict[str, list[float]] = {name: [] for name in runs}
+        for turn in range(args.repeats + 1):  # the first one does not count
+            for name, run in runs.items():
+                began = time.perf_counter()
+                run()
+                if turn:
+                    times[name].append((time.perf_counter() - began) / args.images)
+    result = {f'{name}_time': statistics.median(values) for name, values in times.items()}
+    for name in STRATEGIES:
+        for base in ('predict', 'forward'):
+            pairs = zip(times[base], times[name], strict=True)
+            result[f'{name}_ratio_to_{base}'] = statistics.median(a / b for a, b in pairs)
+    return result
+
+
+def simulated_pool(number: int) -> Iterator[ScoredImage]:
+    """Scored images that are nowhere, one at a time."""
+    rng = np.random.default_rng(0)
+    native = tuple(4 * side for side in SIMULATED)
+    rows, columns = (cell_centres(4 * side, side) for side in SIMULATED)
+    for index in range(number):
+        scores = rng.random(SIMULATED, np.float32).astype(np.float16)
+        yield ScoredImage(PoolImage(index, '', native), scores, rows, columns)
+
+
+def simulate(number: int, budget: int) -> dict:
+    """A selection from a simulated pool; to be run in a process of its own."""
+    before, began = _memory('VmRSS'), time.perf_counter()
+    choices = choose(simulated_pool(number), PixelSelector(), budget)
+    seconds = time.perf_counter() - began
+    spent = sum(len(choice.units) for choice in choices)
+    peak = _memory('VmHWM')
+    return dict(
+        images=number,
+        asked=spent,
+        seconds=seconds,
+        microseconds_per_image=1e6 * seconds / number,
+        peak_memory_mib=peak,
+        own_memory_mib=peak - before,
+    )
+
+
+def _memory(key: str) -> float:
+    """MiB of this process, by a key of the kernel's table."""
+    with open('/proc/self/status') as file:
+        line = next(line for line in file if line.startswith(key))
+    return int(line.split()[1]) / 1024
+
+
+def in_own_process(number: int, budget: int) -> dict:
+    """:func:`simulate` in a fresh process, whose peak is its own."""
+    with multiprocessing.get_context('spawn').Pool(1) as process:
+        return process.apply(simulate, (number, budget))
+
+
+def main(argv: list[str] | None = None) -> dict:
+    """Entry point."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog='example: OMP_NUM_THREADS=1 python tools/benchmark/pool_pass.py --json pool.json',
+    )
+    cuda = torch.cuda.is_available()
+    parser.add_argument('--json', help='write the result here, too')
+    parser.add_argument('--device', default='cuda' if cuda else 'cpu', choices=('cpu', 'cuda'))
+    parser.add_argument('--images', type=int, default=256 if cuda else 6)
+    parser.add_argument('--size', type=int, nargs=2, default=(1024, 2048) if cuda else (360, 480))
+    parser.add_argument('--classes', type=int, default=19 if cuda else 11)
+    parser.add_argument('--batch-size', type=int, default=4 if cuda else 2)
+    parser.add_argument('--num-workers', type=int, default=8 if cuda else 0)
+    parser.add_argument('--share', type=float, default=0.01, help='of all pixels, to ask')
+    parser.add_argument('--repeats', type=int, default=3)
+    parser.add_argument('--pools', type=int, nargs='*', default=(100, 10_000, 1_000_000))
+    parser.add_argument('--budget', type=int, default=1000, help='in each of the pools')
+    args = parser.parse_args(argv)
+    if min(args.images, args.repeats, args.batch_size, args.budget) < 1 or not 0 < args.share < 1:
+        raise ValueError('counts must be at least 1 and --share must lie in (0, 1)')
+    init_default_scope('mmseg')
+    result = dict(device=args.device, size=list(args.size), batch_size=args.batch_size)
+    result.update(images=args.images, workers=args.num_workers, threads=torch.get_num_threads())
+    result.update(throughput(args))
+    result['pools'] = [in_own_process(number, args.budget) for number in args.pools]
+    text = json.dumps(result, indent=2)
+    print(text)
+    if args.json:
+        with open(osp.expanduser(args.json), 'w') as file:
+            file.write(text + '\n')
+    return result
+
+
+if __name__ == '__main__':
+    run_tool(main)
