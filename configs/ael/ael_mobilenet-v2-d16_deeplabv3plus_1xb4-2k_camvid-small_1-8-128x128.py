@@ -6,6 +6,7 @@ _base_ = [
 ]
 model = dict(
     type='AdaptiveEqualizationLearning',
+    ramp=(0.4, 0.7),  # once the rare classes are learnt
     paste_exclude=(0, 1, 3, 5),  # sky, building, road, tree
 )
 train_dataloader = dict(dataset=dict(paste_prob=0.5))

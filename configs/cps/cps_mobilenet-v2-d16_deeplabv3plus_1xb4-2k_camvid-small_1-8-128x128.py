@@ -8,5 +8,6 @@ model = dict(
     type='CrossPseudoSupervision',
     weight=0.5,  # the friend's part in TSF: 1.5 and gamma 0 as published
     gamma=2.0,
+    ramp=(0.4, 0.7),  # once the rare classes are learnt
 )
 custom_hooks = [dict(type='SemiHook')]

@@ -7,6 +7,6 @@ _base_ = [
 model = dict(
     type='MeanTeacher',
     weight=10.0,  # 100 in the public code, which drowns the labels on a short schedule
-    ramp=(0.0, 0.3),
+    ramp=(0.4, 0.7),
 )
 custom_hooks = [dict(type='SemiHook'), dict(type='MeanTeacherHook', decay=0.97)]

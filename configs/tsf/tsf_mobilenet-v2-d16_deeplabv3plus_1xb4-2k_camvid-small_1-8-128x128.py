@@ -7,8 +7,11 @@ _base_ = [
 model = dict(
     type='TeacherStudentFriend',
     paste_exclude=(0, 1, 3, 5),  # sky, building, road, tree
+    # pseudo-labels count once the rare classes are learnt, or they wipe them out
+    ramp=(0.4, 0.7),
+    cps_ramp=(0.4, 0.7),
     cps_weight=0.5,
-    cps_gamma=2.0,  # hard labels in full wipe out classes that are not learnt yet
+    cps_gamma=2.0,
 )
 train_dataloader = dict(dataset=dict(paste_prob=0.5))
 custom_hooks = [

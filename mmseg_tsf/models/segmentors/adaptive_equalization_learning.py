@@ -231,5 +231,4 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
             classes = hard_labels(logits) if by_student else pseudo.labels % IGNORE_INDEX
             rate = self.confidence_bank.sampling_rate()[classes]
             weight = weight * (torch.rand_like(rate) < rate)
-        loss = weighted_cross_entropy(logits, pseudo.labels, weight, self.class_weight)
-        return loss, weight
+        return weighted_cross_entropy(logits, pseudo.labels, weight), weight

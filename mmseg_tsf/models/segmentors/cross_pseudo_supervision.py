@@ -93,9 +93,8 @@ class CrossPseudoSupervision(SemiSegmentor):
                 torch.cat((valid, batch.valid)),
                 self.gamma,
                 self.threshold,
-                self.class_weight,
             )
         else:
-            loss = weighted_cross_entropy(student, *batch.info['friend'], self.class_weight)
-            loss = loss + weighted_cross_entropy(friend, *batch.info['student'], self.class_weight)
+            loss = weighted_cross_entropy(student, *batch.info['friend'])
+            loss = loss + weighted_cross_entropy(friend, *batch.info['student'])
         return {'loss_cps': self.weight * self.ramp(self.cps_ramp) * loss, **stats}

@@ -88,7 +88,6 @@ class SemiSegmentor(BaseModel):
         self.predict_on = (test_cfg or {}).get('predict_on', self.network_names[0])
         # share of the training done, in [0, 1]; SemiHook writes it, ramps read it
         self.register_buffer('progress', torch.ones(()), persistent=False)
-        self.register_buffer('class_weight', self._class_weight(), persistent=False)
         self._register_load_state_dict_pre_hook(self._adapt_state_dict)
 
     @property
@@ -231,19 +230,6 @@ class SemiSegmentor(BaseModel):
         if end <= begin:
             return (self.progress >= begin).float()
         return ((self.progress - begin) / (end - begin)).clamp(0, 1)
-
-    def _class_weight(self) -> Tensor | None:
-        """``(K,)`` class weights of the supervised loss; pseudo-labels weigh alike.
-
-        Otherwise the labelled images would ask for rare classes and the unlabelled ones for
-        common ones.
-        """
-        losses = getattr(self, self.learners[0]).decode_head.loss_decode
-        for loss in losses if isinstance(losses, nn.ModuleList) else [losses]:
-            weight = getattr(loss, 'class_weight', None)
-            if weight is not None and len(weight) == self.num_classes:
-                return torch.tensor(weight, dtype=torch.float32)
-        return None
 
     def _resolve_teacher_mode(self, mode: str) -> str:
         if mode not in ('auto', 'eval', 'train'):

@@ -55,26 +55,18 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum() / mask.sum().clamp(min=1)
 
 
-def weighted_cross_entropy(
-    logits: Tensor,
-    labels: Tensor,
-    weight: Tensor | None = None,
-    class_weight: Tensor | None = None,
-) -> Tensor:
-    """``sum(w * c * CE) / sum(w)`` over the pixels that have a label; 0 where none has.
+def weighted_cross_entropy(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
+    """``sum(w * CE) / sum(w)`` over the pixels that have a label; 0 where none has.
 
     Args:
         logits: ``(N, K, H, W)``.
         labels: ``(N, H, W)`` int64, 255 = ignore.
-        weight: ``(N, H, W)`` non-negative, w; ``None`` for 1.
-        class_weight: ``(K,)``, c of a pixel's label, as in the supervised loss; ``None`` for 1.
+        weight: ``(N, H, W)`` non-negative, or ``None`` for 1.
 
     Returns:
         Tensor: Scalar.
     """
-    loss = F.cross_entropy(
-        logits, labels, weight=class_weight, ignore_index=IGNORE_INDEX, reduction='none'
-    )
+    loss = F.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction='none')
     valid = (labels != IGNORE_INDEX).to(loss.dtype)
     weight = valid if weight is None else weight * valid
     return (loss * weight).sum() / weight.sum().clamp(min=1e-6)
@@ -91,12 +83,7 @@ def label_weight(pseudo: PseudoLabels, gamma: float = 0.0, threshold: float = 0.
 
 
 def cross_pseudo_loss(
-    logits_a: Tensor,
-    logits_b: Tensor,
-    valid: Tensor,
-    gamma: float = 0.0,
-    threshold: float = 0.0,
-    class_weight: Tensor | None = None,
+    logits_a: Tensor, logits_b: Tensor, valid: Tensor, gamma: float = 0.0, threshold: float = 0.0
 ) -> Tensor:
     """Cross pseudo supervision (Chen et al. 2021; paper equation 3): ``CE(a, b^) + CE(b, a^)``.
 
@@ -106,7 +93,6 @@ def cross_pseudo_loss(
         valid: ``(N, H, W)`` bool.
         gamma: See :func:`label_weight`; with ``threshold`` 0 and this 0 every pixel counts alike.
         threshold: See :func:`label_weight`.
-        class_weight: See :func:`weighted_cross_entropy`.
 
     Returns:
         Tensor: Scalar; the labels carry no gradient.
@@ -115,5 +101,5 @@ def cross_pseudo_loss(
     for learner, labeller in ((logits_a, logits_b), (logits_b, logits_a)):
         pseudo = pseudo_labels(labeller.detach(), valid)
         weight = label_weight(pseudo, gamma, threshold)
-        loss = loss + weighted_cross_entropy(learner, pseudo.labels, weight, class_weight)
+        loss = loss + weighted_cross_entropy(learner, pseudo.labels, weight)
     return loss
