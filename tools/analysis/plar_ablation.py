@@ -27,6 +27,7 @@ from mmseg_tsf.evaluation.hidden_masks import (
     taps_of,
     view_images,
 )
+from mmseg_tsf.models.refinement import PAPER
 from mmseg_tsf.models.segmentors import LabelRefinement
 from mmseg_tsf.models.segmentors.label_refinement import paste_corrections
 from mmseg_tsf.models.utils import pseudo_labels
@@ -34,15 +35,17 @@ from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
 from mmseg_tsf.utils import run_tool
 
 SETTINGS = {
-    'paper': dict(),
-    'vote, manual': dict(reference='manual'),
-    'vote, by count': dict(reference='by_count'),
-    'gaussian': dict(rule='gaussian'),
-    'gaussian, manual': dict(rule='gaussian', reference='manual'),
+    'kriging': dict(rule='kriging'),
+    'paper': PAPER,
+    'paper, pooled': dict(PAPER, covariance='pooled', min_pixels=2),
+    'vote, manual': dict(rule='vote'),
+    'vote, by count': dict(rule='vote', reference='by_count'),
+    'vote, own covariance': dict(rule='vote', covariance='class'),
+    'gaussian': dict(rule='gaussian', reference='reliable+manual'),
+    'gaussian, manual': dict(rule='gaussian'),
     'gaussian, by count': dict(rule='gaussian', reference='by_count'),
-    'fused': dict(rule='fused'),
-    'fused, manual': dict(rule='fused', reference='manual'),
-    'fused, by count': dict(rule='fused', reference='by_count'),
+    'gaussian, own covariance': dict(rule='gaussian', covariance='class'),
+    'fused, manual': dict(rule='fused'),
 }
 
 
@@ -85,7 +88,7 @@ class Ablation:
         self.taps = taps_of(model)
         self.flagger = getattr(model, 'refinement', None) or self._refinement()
         self.refiners = {
-            name: self._refinement(**SETTINGS[name], **args.options).refiner
+            name: self._refinement(**{**SETTINGS[name], **args.options}).refiner
             for name in args.settings
         }
         self.quality: dict[tuple, PseudoLabelQuality] = {}
@@ -146,10 +149,10 @@ def main(argv: list[str] | None = None) -> list[dict]:
     for i in range(num):
         ablation.measure(i, *load_image(model, dataset, i * len(dataset) // num))
     rows = ablation.table()
-    print(f'{"layout":8} {"share":>6} {"setting":20} {"before":>7} {"after":>7} {"gain":>6} mIoU')
+    print(f'{"layout":8} {"share":>6} {"setting":24} {"before":>7} {"after":>7} {"gain":>6} mIoU')
     for row in rows:
         print(
-            f'{row["layout"]:8} {row["share"]:6.3f} {row["setting"]:20} '
+            f'{row["layout"]:8} {row["share"]:6.3f} {row["setting"]:24} '
             f'{row["before.accuracy.inside"]:7.2f} {row["after.accuracy.inside"]:7.2f} '
             f'{row["gain"]:+6.2f} {row["before.mIoU"]:.2f} -> {row["after.mIoU"]:.2f}'
         )

@@ -141,7 +141,7 @@ def outcome(work_dir: Path) -> dict:
             for n in store.answered()
         ],
         problems=verify(store),
-        spent=json.loads((work_dir / 'active_learning.jsonl').read_text().splitlines()[-1])[
+        spent=json.loads(log[-1])['spent'],
             'spent'
         ],
     )

@@ -1,9 +1,10 @@
 """Times PLAR against the matrix products that it can not do without, and against scikit-learn.
 
-Three things take turns in one process, with the same threads, on features drawn around the means
-of classes:
+These take turns in one process, with the same threads, on features drawn around the means of
+classes:
 
-* the whole refinement (``PseudoLabelAutoRefinement``, the paper's vote);
+* the whole refinement (``PseudoLabelAutoRefinement``) by the paper's vote;
+* the same by the default rule, with every twentieth flagged pixel labelled by hand;
 * plain ``torch.mm`` with its floating-point operations: the scatter matrix of every class and
   the whitening of every flagged pixel for every class, on both maps;
 * on a CPU, the same distances by scikit-learn's ``LedoitWolf`` and scipy's ``cdist``.
@@ -42,6 +43,12 @@ class Case(NamedTuple):
     def labels(self) -> Tensor:
         """``(1, h, w)`` labels of the reference pixels, 255 elsewhere."""
         return self.probs.argmax(dim=1).masked_fill(self.mask, 255)
+
+    @property
+    def manual(self) -> Tensor:
+        """``(1, h, w)`` a label at every twentieth flagged pixel, 255 elsewhere."""
+        rank = self.mask.flatten().cumsum(0).view_as(self.mask)
+        return self.probs.argmax(dim=1).masked_fill(~self.mask | (rank % 20 != 0), 255)
 
 
 def make_case(
@@ -124,10 +131,10 @@ def take_turns(
     return times
 
 
-def make_refiner(case: Case) -> PseudoLabelAutoRefinement:
-    """The paper's rule for a case."""
+def make_refiner(case: Case, **options) -> PseudoLabelAutoRefinement:
+    """A refiner that fits a case, with some options."""
     channels = [features.shape[1] for features in case.maps]
-    refiner = PseudoLabelAutoRefinement(case.probs.shape[1], channels, **PAPER)
+    refiner = PseudoLabelAutoRefinement(case.probs.shape[1], channels, **options)
     return refiner.to(case.mask.device)
 
 
@@ -144,10 +151,10 @@ def scaling(
         rows[name] = []
         for number, share in settings:
             case = make_case(size, number, channels, share, device)
-            refiner = make_refiner(case)
+            refiner = make_refiner(case, **PAPER)
             run = lambda: refiner(case.maps, case.probs, case.mask)  # noqa: B023, E731
             seconds = statistics.median(take_turns(dict(plar=run), repeats, device)['plar'])
-            flops = plain_products(case, refiner.min_pixels)[1]
+            flops = plain_products(case, PAPER['min_pixels'])[1]
             rows[name].append(
                 dict(
                     classes=number, flagged=int(case.mask.sum()), seconds=seconds, gflop=flops / 1e9
@@ -178,14 +185,15 @@ def benchmark(
         dict: See the printed keys; times in seconds, medians.
     """
     case = make_case(size, classes, channels, flagged, device)
-    refiner = make_refiner(case)
-    products, flops = plain_products(case, refiner.min_pixels)
+    refiner, default, manual = make_refiner(case, **PAPER), make_refiner(case), case.manual
+    products, flops = plain_products(case, PAPER['min_pixels'])
     runs = dict(
         plar=lambda: refiner(case.maps, case.probs, case.mask),
+        default=lambda: default(case.maps, case.probs, case.mask, manual),
         gemm=products,
     )
     if device.type == 'cpu':
-        runs['reference'] = lambda: reference(case, refiner.min_pixels)
+        runs['reference'] = lambda: reference(case, PAPER['min_pixels'])
     times = take_turns(runs, repeats, device)
     median = {name: statistics.median(values) for name, values in times.items()}
     result = dict(device=str(device), grid=list(size), classes=classes, channels=channels)
@@ -193,8 +201,10 @@ def benchmark(
     result.update(threads=torch.get_num_threads())
     result.update({f'{name}_time': value for name, value in median.items()})
     result['ratio_to_gemm'] = ratio(times['plar'], times['gemm'])
+    result['default_ratio_to_gemm'] = ratio(times['default'], times['gemm'])
     if device.type == 'cpu':
         result['speedup'] = ratio(times['reference'], times['plar'])
+        result['default_speedup'] = ratio(times['reference'], times['default'])
     else:
         result.update(peak_memory(case, refiner))
     result['scaling'] = scaling(size, classes, channels, device, max(1, repeats // 2))

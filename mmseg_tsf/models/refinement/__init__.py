@@ -3,7 +3,9 @@
 from .class_memory import ClassMemory
 from .class_statistics import ClassStatistics, class_statistics
 from .distances import euclidean_distances, hybrid_distances, mahalanobis_distances
-from .plar import PAPER, PseudoLabelAutoRefinement
+from .kriging import Kriging, krige
+from .options import PAPER
+from .plar import PseudoLabelAutoRefinement
 from .references import labels_to_grid, nearest, reference_labels
 from .result import Refinement
 from .weight_module import WeightModule, weight_loss
@@ -12,12 +14,14 @@ __all__ = [
     'PAPER',
     'ClassMemory',
     'ClassStatistics',
+    'Kriging',
     'PseudoLabelAutoRefinement',
     'Refinement',
     'WeightModule',
     'class_statistics',
     'euclidean_distances',
     'hybrid_distances',
+    'krige',
     'labels_to_grid',
     'mahalanobis_distances',
     'nearest',

@@ -6,7 +6,8 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
-from .class_statistics import ClassStatistics, block_moments, cholesky, shrink_, sort_by_label
+from .class_statistics import ClassStatistics, block_moments, sort_by_label
+from .shrinkage import cholesky, shrink_
 
 
 class ClassMemory(nn.Module):
@@ -86,8 +87,16 @@ class ClassMemory(nn.Module):
         variance = shrunk.diagonal(dim1=-2, dim2=-1).mean(dim=1)
         variance = (variance * known).sum() / known.sum().clamp(min=1)
         shrinkage = 'oas' if shrinkage == 'ledoit_wolf' else shrinkage
-        shrink_(shrunk, self.count, shrinkage, variance.expand(len(shrunk)))
+        count, shared = self.count, statistics.factor.shape[1] == 1
+        if shared:
+            weight = count * known
+            count = weight.sum(dim=0, keepdim=True)
+            shrunk = torch.tensordot(weight / count.clamp(min=1), shrunk, 1).unsqueeze(0)
+        shrink_(shrunk, count, shrinkage, variance.expand(len(shrunk)))
         missing = known & ~statistics.valid  # (N, K)
         mean = torch.where(missing[..., None], self.mean, statistics.mean)
-        factor = torch.where(missing[..., None, None], cholesky(shrunk), statistics.factor)
+        replaced = missing
+        if shared:  # the covariance of an image's own pixels serves the remembered classes, too
+            replaced = (missing.any(dim=1) & ~statistics.valid.any(dim=1)).unsqueeze(1)
+        factor = torch.where(replaced[..., None, None], cholesky(shrunk), statistics.factor)
         return ClassStatistics(mean, factor, statistics.count, statistics.valid | missing)

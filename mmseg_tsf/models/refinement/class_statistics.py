@@ -1,7 +1,7 @@
 """Mean and shrunk covariance of every class of every image, from the pixels that are labelled.
 
-A class has often fewer pixels than the features have channels, so its covariance is shrunk
-towards a scaled identity by a closed form (Ledoit and Wolf 2004, or OAS, Chen et al. 2010).
+A class has often fewer pixels than the features have channels: its covariance is shrunk, and may
+be shared by all classes of the image, so that two pixels are enough to describe a class.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-SHRINKAGES = ('ledoit_wolf', 'oas')
-FLOOR = 1e-5
-"""Least weight of the identity, as a share of the variance of the image plus that of the class."""
-TINY = 1e-12
+from .shrinkage import SHRINKAGES, cholesky, shrink_
+
+COVARIANCES = ('class', 'pooled')
 
 
 @dataclass
@@ -25,7 +24,8 @@ class ClassStatistics:
 
     Attributes:
         mean: ``(N, K, C)`` float32.
-        factor: ``(N, K, C, C)`` float32, lower Cholesky factor of the shrunk covariance.
+        factor: ``(N, K, C, C)`` float32, lower Cholesky factor of the shrunk covariance;
+            ``(N, 1, C, C)`` where the classes of an image share it.
         count: ``(N, K)`` float32, reference pixels of the class.
         valid: ``(N, K)`` bool, whether the class is a candidate.
         candidates: Per image, the classes where ``valid`` is set, on the host; read from
@@ -45,16 +45,18 @@ class ClassStatistics:
 
     @property
     def log_det(self) -> Tensor:
-        """``(N, K)`` logarithm of the determinant of the shrunk covariance."""
+        """``(N, K)``, or ``(N, 1)``: logarithm of the determinant of the shrunk covariance."""
         return 2 * self.factor.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
 
 
-def check_statistics_options(min_pixels: int, shrinkage: str | float) -> None:
+def check_statistics_options(min_pixels: int, shrinkage: str | float, covariance: str) -> None:
     """Refuses options of :func:`class_statistics`.
 
     Raises:
-        ValueError: ``min_pixels`` below 2, or an unknown shrinkage.
+        ValueError: ``min_pixels`` below 2, an unknown shrinkage or covariance.
     """
+    if covariance not in COVARIANCES:
+        raise ValueError(f'covariance must be one of {", ".join(COVARIANCES)}, not {covariance!r}')
     if min_pixels < 2:
         raise ValueError(
             f'min_pixels must be at least 2 (one pixel has no spread), not {min_pixels}'
@@ -77,6 +79,7 @@ def class_statistics(
     num_classes: int,
     min_pixels: int = 8,
     shrinkage: str | float = 'ledoit_wolf',
+    covariance: str = 'class',
 ) -> ClassStatistics:
     """Mean and shrunk covariance per image and class, in float32 whatever autocast says.
 
@@ -92,11 +95,13 @@ def class_statistics(
         num_classes: K.
         min_pixels: Classes with fewer pixels are no candidates.
         shrinkage: ``'ledoit_wolf'``, ``'oas'`` or ``s`` itself.
+        covariance: ``'class'``: each class has its own; ``'pooled'``: the candidates of an image
+            share that of all their pixels around the classes' means.
 
     Raises:
-        ValueError: ``min_pixels`` below 2, or an unknown shrinkage.
+        ValueError: ``min_pixels`` below 2, an unknown shrinkage or covariance.
     """
-    check_statistics_options(min_pixels, shrinkage)
+    check_statistics_options(min_pixels, shrinkage, covariance)
     num_images, channels = features.shape[:2]
     with torch.autocast(features.device.type, enabled=False):
         order, count = sort_by_label(labels, num_classes)
@@ -106,8 +111,8 @@ def class_statistics(
         index = torch.tensor(pairs, dtype=torch.int64).view(-1, 2).to(features.device)
         index = index.unbind(dim=1)
         mean = features.new_zeros((num_images, num_classes, channels), dtype=torch.float32)
-        eye = torch.eye(channels, device=features.device)
-        factor = eye.repeat(num_images, num_classes, 1, 1)
+        factors = num_classes if covariance == 'class' else 1
+        factor = torch.eye(channels, device=features.device).repeat(num_images, factors, 1, 1)
         valid = torch.zeros_like(count, dtype=torch.bool)
         if pairs:
             moments = [
@@ -117,10 +122,36 @@ def class_statistics(
             ]
             means, covariances, quartic = map(torch.cat, zip(*moments, strict=True))
             mean[index], valid[index] = means, True
+            number = count[index]
             variance = total_variance(mean, covariances, count * valid, index)
-            shrink_(covariances, count[index], shrinkage, variance, quartic)
+            if covariance == 'pooled':
+                lengths = [len(own) for own in candidates if own]
+                covariances, number, quartic = pool(covariances, number, quartic, lengths)
+                rows = [i for i, own in enumerate(candidates) if own]
+                index = torch.tensor(rows).to(features.device), torch.zeros_like(number).long()
+            shrink_(covariances, number, shrinkage, variance[index[0]], quartic)
             factor[index] = cholesky(covariances)
     return ClassStatistics(mean, factor, count, valid, candidates)
+
+
+def pool(
+    covariances: Tensor, number: Tensor, quartic: Tensor, lengths: list[int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One covariance for all candidates of an image, the mean weighted by their pixels.
+
+    Args:
+        covariances: ``(V, C, C)`` of the candidates of all images, image by image.
+        number: ``(V,)`` pixels of each.
+        quartic: ``(V,)`` as :func:`block_moments` returns it.
+        lengths: Candidates per image, of the I images that have some.
+
+    Returns:
+        tuple[Tensor, Tensor, Tensor]: ``(I, C, C)``, ``(I,)`` and ``(I,)``.
+    """
+    parts = zip(covariances.split(lengths), number.split(lengths), strict=True)
+    pooled = [torch.tensordot(n, own, 1) / n.sum() for own, n in parts]
+    sums = [torch.stack([t.sum() for t in v.split(lengths)]) for v in (number, quartic)]
+    return torch.stack(pooled), *sums
 
 
 def sort_by_label(labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
@@ -182,84 +213,10 @@ def total_variance(
         index: Image and class of each of the V candidates.
 
     Returns:
-        Tensor: ``(V,)``, each candidate's image's.
+        Tensor: ``(N,)``.
     """
     share = (count / count.sum(dim=1, keepdim=True).clamp(min=1)).unsqueeze(2)  # (N, K, 1)
     between = (share * (mean - (share * mean).sum(dim=1, keepdim=True)).square()).mean(dim=2)
     within = torch.zeros_like(count)
     within[index] = covariances.diagonal(dim1=-2, dim2=-1).mean(dim=1)
-    total = (between + share.squeeze(2) * within).sum(dim=1)
-    return total[index[0]]
-
-
-def shrink_(
-    covariances: Tensor,
-    count: Tensor,
-    shrinkage: str | float,
-    variance: Tensor,
-    quartic: Tensor | None = None,
-) -> None:
-    """Shrinks covariances towards the identity, in place.
-
-    Args:
-        covariances: ``(V, C, C)``.
-        count: ``(V,)`` pixels behind each.
-        shrinkage: As in :func:`class_statistics`.
-        variance: ``(V,)`` what the floor is relative to, beside the covariance's own.
-        quartic: ``(V,)`` as :func:`block_moments` returns it, for Ledoit-Wolf.
-    """
-    channels = covariances.shape[-1]
-    diagonal = covariances.diagonal(dim1=-2, dim2=-1)  # a view
-    scale = diagonal.double().mean(dim=1)
-    if isinstance(shrinkage, str):
-        square = torch.linalg.vector_norm(covariances, dim=(1, 2), dtype=torch.float64).square()
-        shrink = ledoit_wolf if shrinkage == 'ledoit_wolf' else oas
-        share = shrink(square, scale, count.double(), channels, quartic)
-    else:
-        share = torch.full_like(scale, shrinkage)
-    covariances *= (1 - share).float().view(-1, 1, 1)
-    identity = torch.maximum(share * scale, FLOOR * (scale + variance) + TINY)
-    diagonal += identity.float().unsqueeze(1)
-
-
-def ledoit_wolf(
-    square: Tensor, scale: Tensor, count: Tensor, channels: int, quartic: Tensor
-) -> Tensor:
-    """Ledoit and Wolf's shrinkage, as ``sklearn.covariance.ledoit_wolf_shrinkage`` has it.
-
-    Args:
-        square: ``(V,)`` squared Frobenius norm of the empirical covariance.
-        scale: ``(V,)`` its mean diagonal.
-        count: ``(V,)`` pixels.
-        channels: C.
-        quartic: ``(V,)`` sum of the fourth powers of the centred pixels' norms: what the sum over
-            all entries of ``(X^2)^T X^2`` is, without that product.
-
-    Returns:
-        Tensor: ``(V,)`` in [0, 1].
-    """
-    beta = (quartic / count - square) / (channels * count)
-    delta = square / channels - scale.square()
-    return (beta / delta.clamp(min=torch.finfo(delta.dtype).tiny)).clamp(0, 1)
-
-
-def oas(
-    square: Tensor, scale: Tensor, count: Tensor, channels: int, quartic: Tensor | None = None
-) -> Tensor:
-    """Oracle approximating shrinkage, as ``sklearn.covariance.oas`` has it (arguments as above)."""
-    alpha = square / channels**2
-    excess = (count + 1) * (alpha - scale.square() / channels)
-    share = (alpha + scale.square()) / excess.clamp(min=torch.finfo(excess.dtype).tiny)
-    return share.clamp(max=1)
-
-
-def cholesky(covariances: Tensor) -> Tensor:
-    """Lower factors ``(V, C, C)`` in float32.
-
-    Factored in float64, which few pixels need. Where the sums, rounded to float32, have no
-    positive definite matrix left even so (a class of two values, say, which is not shrunk at
-    all), the variances alone are kept. Nothing is read back: the host would have to wait.
-    """
-    factor, info = torch.linalg.cholesky_ex(covariances.double())
-    variances_alone = covariances.diagonal(dim1=-2, dim2=-1).sqrt().diag_embed()
-    return torch.where((info > 0).view(-1, 1, 1), variances_alone, factor.float())
+    return (between + share.squeeze(2) * within).sum(dim=1)

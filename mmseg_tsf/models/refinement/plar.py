@@ -5,44 +5,54 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..utils.pixel_losses import IGNORE_INDEX, hard_labels
 from .class_memory import ClassMemory
-from .class_statistics import ClassStatistics, check_statistics_options, class_statistics
+from .class_statistics import ClassStatistics, class_statistics
 from .distances import PixelIndex
-from .references import REFERENCES, labels_to_grid, nearest, reference_labels
+from .kriging import Kriging, krige
+from .options import check_options
+from .references import labels_to_grid, nearest, reference_labels, resize, thinned
 from .result import Refinement, assemble
-from .rules import RULES, Decision, best_two, class_prior, gather_evidence, gaussian, vote
+from .rules import Decision, best_two, class_prior, gather_evidence, gaussian, vote
 from .weight_module import WeightModule, weight_loss
-
-PAPER = dict(rule='vote', reference='reliable+manual', shrinkage='ledoit_wolf')
-"""The paper's own rule, by the names of the options."""
 
 
 @MODELS.register_module()
 class PseudoLabelAutoRefinement(nn.Module):
     """Corrects the pixels that the error mask flags by the features of the image's own classes.
 
+    The defaults are what the measurements of ``tools/analysis/plar_ablation.py`` choose; the
+    paper's own rule is ``PAPER``. By default, images that nobody has labelled anything in stay as
+    they are: nothing is gained there.
+
     Args:
         num_classes: K.
         channels: Channels of the two feature maps.
-        min_pixels: Classes with fewer reference pixels in an image are no candidates there.
-        shrinkage: Of the covariances: ``'ledoit_wolf'``, ``'oas'`` or a share in (0, 1].
-        rule: ``'vote'`` (the paper's), ``'gaussian'`` or ``'fused'``, see ``rules.py``.
+        rule: ``'kriging'``, see ``kriging.py``, or what compares a pixel with the Gaussians of
+            its image's classes: ``'vote'`` (the paper's), ``'gaussian'`` or ``'fused'``, see
+            ``rules.py``. The options from ``reference`` to ``temperature`` are for these, and,
+            with any rule, for the loss of the weight module.
+        kriging: Options of :class:`Kriging`.
         reference: Which pixels describe a class: ``'manual'``, ``'reliable+manual'`` (the
             paper's) or ``'by_count'``, see ``references.py``.
         enough_manual: With ``'by_count'``, manual pixels from which on a class is described by
             them alone.
+        min_pixels: Classes with fewer reference pixels in an image are no candidates there.
+        covariance: ``'pooled'`` over the classes of an image, or one of each ``'class'`` (the
+            paper's).
+        shrinkage: Of the covariances: ``'ledoit_wolf'``, ``'oas'`` or a share in (0, 1].
         temperature: Divides the Gaussian log-likelihoods, see ``rules.py``.
         min_margin: Below this gap of the posterior a pixel stays unresolved, in [0, 1); not for
             the vote, which has no posterior.
         reject_above: Hybrid Mahalanobis distance (per root of a channel: about 1 for a class's
-            own pixels) from the nearest class above which a pixel stays unresolved.
+            own pixels) from the nearest class above which a pixel stays unresolved; not for
+            kriging, which has its ``min_similarity``.
         memory: Options of :class:`ClassMemory`, which stands in for classes that an image lacks
-            and is fed by :meth:`update_memory`; ``None`` for no memory.
+            and is fed by :meth:`update_memory`; ``None`` for no memory. Not for kriging, which
+            asks for no Gaussians.
         hidden: Width of the weight module.
 
     Raises:
@@ -53,24 +63,37 @@ class PseudoLabelAutoRefinement(nn.Module):
         self,
         num_classes: int,
         channels: Sequence[int],
-        min_pixels: int = 8,
+        rule: str = 'kriging',
+        kriging: dict | None = None,
+        reference: str = 'manual',
+        enough_manual: int = 2,
+        min_pixels: int = 2,
+        covariance: str = 'pooled',
         shrinkage: str | float = 'ledoit_wolf',
-        rule: str = 'vote',
-        reference: str = 'reliable+manual',
-        enough_manual: int = 32,
-        temperature: float = 16.0,
+        temperature: float = 4.0,
         min_margin: float = 0.0,
         reject_above: float | None = None,
         memory: dict | None = None,
         hidden: int = 64,
     ) -> None:
         super().__init__()
-        check_statistics_options(min_pixels, shrinkage)
-        _check_options(channels, rule, reference, enough_manual, temperature, min_margin)
-        _check_ranges(reject_above, memory)
-        self.num_classes = num_classes
-        self.min_pixels, self.shrinkage = min_pixels, shrinkage
-        self.rule, self.reference, self.enough_manual = rule, reference, enough_manual
+        self.statistics_options = dict(
+            min_pixels=min_pixels, shrinkage=shrinkage, covariance=covariance
+        )
+        check_options(
+            channels,
+            rule,
+            reference,
+            enough_manual,
+            temperature,
+            min_margin,
+            reject_above,
+            memory,
+            **self.statistics_options,
+        )
+        self.kriging = Kriging(**(kriging or {}))
+        self.num_classes, self.rule = num_classes, rule
+        self.reference, self.enough_manual = reference, enough_manual
         self.temperature, self.min_margin = temperature, min_margin
         self.reject_above = reject_above
         self.weight_module = WeightModule(channels, hidden)
@@ -111,12 +134,19 @@ class PseudoLabelAutoRefinement(nn.Module):
                 outside = ~nearest(valid, size)
                 pseudo, manual = (t.masked_fill(outside, IGNORE_INDEX) for t in (pseudo, manual))
                 flagged = flagged & ~outside
-            statistics = self._statistics(maps, pseudo.masked_fill(flagged, IGNORE_INDEX), manual)
+            reliable = pseudo.masked_fill(flagged, IGNORE_INDEX)
             flagged = flagged & (manual == IGNORE_INDEX)
             pixels = PixelIndex.of(flagged)
-            undecidable = statistics[0].valid.sum(dim=1) < 2
-            weights = self.weight_module(features)[pixels.image]
-            decision = self._decide(maps, statistics, pixels, weights, probs, undecidable)
+            weights = self.weight_module(features)
+            if self.rule == 'kriging':
+                inside = pseudo != IGNORE_INDEX
+                decision = krige(maps, probs, manual, inside, pixels, weights, self.kriging)
+                undecidable = (manual == IGNORE_INDEX).flatten(1).all(dim=1)
+            else:
+                statistics = self._statistics(maps, reliable, manual)
+                undecidable = statistics[0].valid.sum(dim=1) < 2
+                decision = self._compare(maps, statistics, pixels, weights[pixels.image], probs)
+            self._limit(decision, pixels, probs, undecidable)
             labels = torch.where(manual != IGNORE_INDEX, manual, pseudo)
             return assemble(labels, flagged, pixels, decision, undecidable)
 
@@ -127,41 +157,46 @@ class PseudoLabelAutoRefinement(nn.Module):
         labels = reference_labels(
             reliable, manual, self.reference, self.num_classes, self.enough_manual
         )
-        options = (self.num_classes, self.min_pixels, self.shrinkage)
-        statistics = [class_statistics(features, labels, *options) for features in maps]
+        options = self.statistics_options
+        statistics = [class_statistics(f, labels, self.num_classes, **options) for f in maps]
         if self.memories is not None:
             statistics = [
-                memory.supply(own, self.min_pixels, self.shrinkage)
+                memory.supply(own, options['min_pixels'], options['shrinkage'])
                 for memory, own in zip(self.memories, statistics, strict=True)
             ]
         return statistics
 
-    def _decide(
+    def _compare(
         self,
         maps: list[Tensor],
         statistics: list[ClassStatistics],
         pixels: PixelIndex,
         weights: Tensor,
         probs: Tensor,
-        undecidable: Tensor,
     ) -> Decision:
-        """The rule, and what keeps it from deciding; ``weights`` is ``(M, 2)``."""
-        own_probs = probs.flatten(2)[pixels.image, :, pixels.position]  # (M, K)
+        """The rules that compare M pixels with the classes; ``weights`` is ``(M, 2)``."""
         evidence = gather_evidence(maps, statistics, pixels, euclidean=self.rule == 'vote')
         if self.rule == 'vote':
             decision, distances = vote(evidence, weights)
         else:
-            prior = class_prior(statistics[0])[pixels.image]
-            fused = own_probs if self.rule == 'fused' else None
+            prior, fused = class_prior(statistics[0])[pixels.image], None
+            if self.rule == 'fused':
+                fused = probs.flatten(2)[pixels.image, :, pixels.position]  # (M, K)
             decision, distances = gaussian(evidence, weights, prior, self.temperature, fused)
-            decision.decided &= decision.margin >= self.min_margin
         if self.reject_above is not None:
             decision.decided &= distances.amin(dim=1) <= self.reject_above
+        return decision
+
+    def _limit(
+        self, decision: Decision, pixels: PixelIndex, probs: Tensor, undecidable: Tensor
+    ) -> None:
+        """Takes back what is too close, and what is said of images that can not be decided."""
+        if self.min_margin:
+            decision.decided &= decision.margin >= self.min_margin
         left = undecidable[pixels.image]
         decision.decided &= ~left
-        best, second = best_two(own_probs)
+        best, second = best_two(probs.flatten(2)[pixels.image, :, pixels.position])
         decision.margin = torch.where(left, best - second, decision.margin)
-        return decision
 
     def loss(
         self,
@@ -215,45 +250,3 @@ class PseudoLabelAutoRefinement(nn.Module):
         labels = nearest(labels, size)
         for memory, own in zip(self.memories, features, strict=True):
             memory.update(resize(own, size), labels)
-
-
-def resize(features: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear, ``(N, C, H, W)`` to ``(N, C, h, w)``; as it is where the size fits."""
-    if tuple(features.shape[2:]) == size:
-        return features
-    return F.interpolate(features.float(), size, mode='bilinear', align_corners=False)
-
-
-def thinned(mask: Tensor, max_pixels: int) -> Tensor:
-    """About ``max_pixels`` of the set pixels of ``mask`` (bool), evenly spread, without chance."""
-    rank = mask.flatten().cumsum(0)
-    stride = rank[-1:].div(max_pixels, rounding_mode='floor').clamp(min=1)
-    return mask & (rank % stride == 0).view_as(mask)
-
-
-def _check_options(channels, rule, reference, enough_manual, temperature, min_margin) -> None:
-    """Refuses options; see the class."""
-    if len(channels) != 2:
-        raise ValueError(
-            f'PLAR reads two feature maps, channels={tuple(channels)} has {len(channels)}'
-        )
-    for name, value, known in (('rule', rule, RULES), ('reference', reference, REFERENCES)):
-        if value not in known:
-            raise ValueError(f'{name} must be one of {", ".join(known)}, not {value!r}')
-    if enough_manual < 1:
-        raise ValueError(f'enough_manual must be at least 1, not {enough_manual}')
-    if temperature <= 0:
-        raise ValueError(f'temperature must be above 0, not {temperature}')
-    if not 0 <= min_margin < 1:
-        raise ValueError(f'min_margin must be in [0, 1), not {min_margin}')
-    if min_margin and rule == 'vote':
-        raise ValueError('min_margin is a gap of posteriors, which rule=vote does not have')
-
-
-def _check_ranges(reject_above, memory) -> None:
-    """Refuses options; see the class."""
-    if reject_above is not None and reject_above <= 0:
-        raise ValueError(f'reject_above must be above 0 (or None), not {reject_above}')
-    momentum = (memory or {}).get('momentum', 0.0)
-    if not 0 <= momentum < 1:
-        raise ValueError(f'memory must have a momentum in [0, 1), not {momentum}')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..utils.pixel_losses import IGNORE_INDEX
@@ -83,3 +84,17 @@ def reference_labels(
         own = reliable.flatten(1).clamp(max=num_classes)
         reliable = reliable.masked_fill(enough.gather(1, own).view_as(reliable), IGNORE_INDEX)
     return torch.where(manual != IGNORE_INDEX, manual, reliable)
+
+
+def resize(features: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear, ``(N, C, H, W)`` to ``(N, C, h, w)``; as it is where the size fits."""
+    if tuple(features.shape[2:]) == size:
+        return features
+    return F.interpolate(features.float(), size, mode='bilinear', align_corners=False)
+
+
+def thinned(mask: Tensor, max_pixels: int) -> Tensor:
+    """About ``max_pixels`` of the set pixels of ``mask`` (bool), evenly spread, without chance."""
+    rank = mask.flatten().cumsum(0)
+    stride = rank[-1:].div(max_pixels, rounding_mode='floor').clamp(min=1)
+    return mask & (rank % stride == 0).view_as(mask)

@@ -25,8 +25,9 @@ class Refinement:
             and are for the annotator.
         margin: ``(N, h, w)`` float32 in [0, 1]: how far the best class of a flagged pixel is
             ahead of the second (among the unresolved, ask the smallest first); 0 elsewhere.
-        undecidable: ``(N,)`` bool, images with fewer than two candidate classes. They are left
-            as they were; their margin is that of the network's probabilities.
+        undecidable: ``(N,)`` bool, images with fewer than two candidate classes (by kriging:
+            without a manual label). They are left as they were; their margin is that of the
+            network's probabilities.
     """
 
     labels: Tensor

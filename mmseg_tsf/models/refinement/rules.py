@@ -10,7 +10,7 @@ from torch import Tensor
 from .class_statistics import ClassStatistics
 from .distances import PixelIndex, hybrid_distances, pixel_distances
 
-RULES = ('vote', 'gaussian', 'fused')
+RULES = ('kriging', 'vote', 'gaussian', 'fused')
 
 
 @dataclass

@@ -36,6 +36,41 @@ def build(**options) -> PseudoLabelAutoRefinement:
     return MODELS.build({**cfg, **options})
 
 
+def some_manual(truth, share: float, seed: int = 0):
+    """The truth at a random share of the pixels, 255 elsewhere."""
+    chosen = torch.rand(truth.shape, generator=torch.Generator().manual_seed(seed)) < share
+    return truth.masked_fill(~chosen, 255)
+
+
+def test_the_paper_preset_is_complete():
+    refiner = build(**PAPER)
+    assert refiner.rule == 'vote' and refiner.reference == 'reliable+manual'
+    assert refiner.statistics_options == dict(
+        min_pixels=8, shrinkage='ledoit_wolf', covariance='class'
+    )
+    assert refiner.min_margin == 0 and refiner.reject_above is None and refiner.memories is None
+
+
+@pytest.mark.parametrize('rule', ['kriging', 'vote', 'gaussian', 'fused'])
+def test_what_nobody_has_labelled_stays_as_it_is(rule):
+    maps, probs, mask, _ = scene()
+    found = build(rule=rule)(maps, probs, mask)
+    assert found.undecidable.all()
+    assert torch.equal(found.labels, probs.argmax(dim=1))
+    assert torch.equal(found.unresolved, mask)
+    assert not (found.corrected | found.changed).any()
+
+
+@pytest.mark.parametrize('rule', ['kriging', 'vote', 'gaussian', 'fused'])
+def test_a_few_manual_pixels_correct_an_image(rule):
+    maps, probs, mask, truth = scene(noise=0.1)
+    manual = some_manual(truth, 0.2).masked_fill(~mask, 255)
+    left = mask & (manual == 255)
+    assert (probs.argmax(dim=1) != truth)[left].all()
+    found = build(rule=rule)(maps, probs, mask, manual)
+    assert (found.labels == truth)[left].float().mean() > 0.9
+
+
 def test_the_vote_equals_its_plain_form():
     maps, probs, mask, _ = scene(noise=2.0)  # noisy enough for the voters to disagree
     refiner = build(**PAPER)
@@ -65,19 +100,24 @@ def test_the_vote_equals_its_plain_form():
 @pytest.mark.parametrize('rule', ['vote', 'gaussian', 'fused'])
 def test_every_rule_corrects_what_the_features_show(rule):
     maps, probs, mask, truth = scene()
-    found = build(rule=rule, temperature=1.0)(maps, probs, mask)
+    refiner = build(rule=rule, reference='reliable+manual', temperature=1.0)
+    found = refiner(maps, probs, mask)
     assert (found.labels == truth)[mask].float().mean() > 0.97
     assert not found.undecidable.any()
     assert not found.labels.requires_grad
 
 
 def test_a_batch_equals_its_images_one_by_one():
-    maps, probs, mask, _ = scene(num=3, noise=1.0)
-    for rule in ('vote', 'fused'):
+    maps, probs, mask, truth = scene(num=3, noise=1.0)
+    manual = some_manual(truth, 0.05)
+    manual[1] = 255  # nobody has labelled the second image
+    for rule in ('kriging', 'vote', 'fused'):
         refiner = build(rule=rule)
-        batch = refiner(maps, probs, mask)
+        batch = refiner(maps, probs, mask, manual)
+        assert batch.undecidable.tolist() == [False, True, False]
         for i in range(3):
-            one = refiner([m[i : i + 1] for m in maps], probs[i : i + 1], mask[i : i + 1])
+            own = slice(i, i + 1)
+            one = refiner([m[own] for m in maps], probs[own], mask[own], manual[own])
             for name, value in vars(one).items():
                 torch.testing.assert_close(getattr(batch, name)[i : i + 1], value, msg=name)
 
@@ -101,11 +141,11 @@ def test_manual_pixels_alone_can_be_the_reference():
     left = mask & (manual == 255)
     accuracy = {}
     for reference in ('manual', 'reliable+manual', 'by_count'):
-        found = build(reference=reference, enough_manual=8)(maps, probs, mask, manual)
+        refiner = build(rule='vote', reference=reference, enough_manual=8, covariance='class')
+        found = refiner(maps, probs, mask, manual)
         accuracy[reference] = (found.labels == truth)[left].float().mean().item()
     assert accuracy['manual'] == accuracy['by_count'] > 0.95
     assert accuracy['reliable+manual'] < 0.5
-    assert build(reference='manual')(maps, probs, mask).undecidable.all()
 
 
 def test_a_map_on_a_coarser_grid_probs_and_masks_of_image_size():
@@ -128,7 +168,7 @@ def test_absent_classes_are_no_candidates():
     mask |= truth == 2  # no reliable pixel of class 2 is left
     probs = torch.eye(CLASSES)[truth].permute(0, 3, 1, 2)
     for rule in ('vote', 'gaussian', 'fused'):
-        found = build(rule=rule)(maps, probs, mask)
+        found = build(rule=rule, reference='reliable+manual')(maps, probs, mask)
         assert not (found.labels[found.corrected] == 2).any()
         assert found.corrected[truth == 2].any()
 
@@ -138,28 +178,32 @@ def test_an_image_of_one_candidate_is_left_as_it_is():
     mask[1] |= truth[1] != 0
     pseudo = probs.argmax(dim=1)
     for rule in ('vote', 'gaussian', 'fused'):
-        found = build(rule=rule)(maps, probs, mask)
+        found = build(rule=rule, reference='reliable+manual')(maps, probs, mask)
         assert found.undecidable.tolist() == [False, True]
         assert torch.equal(found.labels[1], pseudo[1])
         assert torch.equal(found.unresolved[1], mask[1])
         top = probs[1].topk(2, dim=0).values
         torch.testing.assert_close(found.margin[1], (top[0] - top[1]) * mask[1])
-    everything = build()(maps, probs, torch.ones_like(mask))
+    refiner = build(**PAPER)
+    everything = refiner(maps, probs, torch.ones_like(mask))
     assert everything.undecidable.all() and everything.margin.isfinite().all()
-    nothing = build()(maps, probs, torch.zeros_like(mask))
+    nothing = refiner(maps, probs, torch.zeros_like(mask))
     assert torch.equal(nothing.labels, pseudo) and not nothing.margin.any()
 
 
-def test_padding_is_neither_flagged_nor_a_reference():
-    maps, probs, mask, _ = scene(num=1, noise=1.0)
+@pytest.mark.parametrize('rule', ['kriging', 'vote'])
+def test_padding_is_neither_flagged_nor_a_reference(rule):
+    maps, probs, mask, truth = scene(num=1, noise=1.0)
+    manual = some_manual(truth, 0.3).masked_fill(~mask, 255)
     valid = torch.ones_like(mask)
     valid[:, :, 16:] = False
-    refiner = build()
+    refiner = build(rule=rule, reference='reliable+manual')
     with torch.no_grad():  # weights that do not depend on the image: its mean sees the padding
         refiner.weight_module.layers[-1].bias.fill_(0.3)
-    found = refiner(maps, probs, mask, valid=valid)
+    found = refiner(maps, probs, mask, manual, valid)
     cropped = [m[..., :16] for m in maps]
-    expected = refiner(cropped, probs[..., :16], mask[..., :16])
+    expected = refiner(cropped, probs[..., :16], mask[..., :16], manual[..., :16])
+    assert expected.changed.any()
     assert (found.labels[..., 16:] == 255).all()
     assert not (found.flagged | found.unresolved | found.changed)[..., 16:].any()
     assert torch.equal(found.labels[..., :16], expected.labels)
@@ -176,7 +220,7 @@ def test_the_determinant_takes_the_bias_for_wide_classes_back():
     narrow = mask & (truth == 0)
     statistics = class_statistics(maps[0], truth.masked_fill(mask, 255), CLASSES)
     nearest_class = mahalanobis_distances(maps[0], statistics, narrow).argmin(dim=1)
-    found = build(rule='gaussian')(maps, probs, mask)
+    found = build(**{**PAPER, 'rule': 'gaussian'})(maps, probs, mask)
     assert (nearest_class == 0).float().mean() < 0.2  # the wide class takes the others' pixels
     assert (found.labels == 0)[narrow].float().mean() > 0.95
     assert (found.labels == truth)[mask].float().mean() > 0.95
@@ -185,12 +229,15 @@ def test_the_determinant_takes_the_bias_for_wide_classes_back():
 def test_fused_weighs_the_network_and_min_margin_leaves_doubts_open():
     maps, probs, mask, _ = scene(noise=1.5)
     pseudo = probs.argmax(dim=1)
+    both = dict(reference='reliable+manual')
     changed = [
-        build(rule='fused', temperature=t)(maps, probs, mask).changed.sum() for t in (1, 2, 1e4)
+        build(rule='fused', temperature=t, **both)(maps, probs, mask).changed.sum()
+        for t in (1, 2, 1e4)
     ]
     assert changed[0] > changed[1] > changed[2] == 0  # in the end the network alone speaks
-    free = build(rule='gaussian', temperature=1.0)(maps, probs, mask)
-    bound = build(rule='gaussian', temperature=1.0, min_margin=0.5)(maps, probs, mask)
+    both.update(rule='gaussian', temperature=1.0)
+    free = build(**both)(maps, probs, mask)
+    bound = build(**both, min_margin=0.5)(maps, probs, mask)
     doubtful = mask & (free.margin < 0.5)
     assert free.corrected[mask].all() and doubtful.any()
     assert torch.equal(bound.unresolved, doubtful)
@@ -203,7 +250,7 @@ def test_pixels_far_from_every_class_are_asked_not_guessed(rule):
     where = tuple(mask.nonzero()[5].tolist())
     for features in maps:
         features[where[0], :, where[1], where[2]] = 30.0
-    found = build(rule=rule, reject_above=4.0)(maps, probs, mask)
+    found = build(rule=rule, reference='reliable+manual', reject_above=4.0)(maps, probs, mask)
     assert found.unresolved[where]
     assert found.labels[where] == probs.argmax(dim=1)[where]
     others = mask.clone()
@@ -211,10 +258,13 @@ def test_pixels_far_from_every_class_are_asked_not_guessed(rule):
     assert found.corrected[others].float().mean() > 0.9
 
 
-def test_the_memory_supplies_a_class_that_the_image_lacks():
+@pytest.mark.parametrize('covariance', ['class', 'pooled'])
+def test_the_memory_supplies_a_class_that_the_image_lacks(covariance):
     maps, probs, mask, truth = scene()
     mask |= truth == 2
-    refiner = build(rule='gaussian', memory=dict(momentum=0.5))
+    mask[1] = True  # the second image has no reference at all
+    options = dict(reference='reliable+manual', covariance=covariance)
+    refiner = build(rule='gaussian', memory=dict(momentum=0.5), **options)
     before = refiner(maps, probs, mask)
     assert not (before.labels[before.corrected] == 2).any()  # nothing has been remembered yet
     for _ in range(2):
@@ -227,7 +277,7 @@ def test_the_memory_supplies_a_class_that_the_image_lacks():
 
 def test_the_memory_is_a_running_gaussian():
     generator = torch.Generator().manual_seed(0)
-    refiner = build(memory=dict(momentum=0.75))
+    refiner = build(rule='gaussian', memory=dict(momentum=0.75))
     sights = []
     for step in range(2):
         features = [step + torch.randn(2, c, 6, 6, generator=generator) for c in (8, 12)]
@@ -248,16 +298,20 @@ def test_the_memory_is_a_running_gaussian():
     'options, sentence',
     [
         (dict(channels=(8,)), 'PLAR reads two feature maps, .* has 1'),
-        (dict(rule='mean'), "rule must be one of vote, gaussian, fused, not 'mean'"),
+        (dict(rule='mean'), "rule must be one of kriging, vote, .*, not 'mean'"),
         (dict(reference='all'), "reference must be one of manual.*, not 'all'"),
         (dict(shrinkage=2), r'shrinkage must be .* in \(0, 1\], not 2'),
         (dict(min_pixels=1), 'min_pixels must be at least 2'),
         (dict(enough_manual=0), 'enough_manual must be at least 1'),
         (dict(temperature=0), 'temperature must be above 0'),
         (dict(rule='fused', min_margin=1.0), r'min_margin must be in \[0, 1\)'),
-        (dict(min_margin=0.1), 'min_margin is a gap of posteriors, which rule=vote'),
-        (dict(reject_above=0), 'reject_above must be above 0'),
-        (dict(memory=dict(momentum=1.0)), r'momentum in \[0, 1\), not 1.0'),
+        (dict(covariance='own'), "covariance must be one of class, pooled, not 'own'"),
+        (dict(rule='vote', min_margin=0.1), 'min_margin is a gap of posteriors, which rule=vote'),
+        (dict(reject_above=4.0), 'reject_above is about Gaussians .* rule=kriging'),
+        (dict(memory={}), 'memory is about Gaussians .* rule=kriging'),
+        (dict(rule='vote', reject_above=0), 'reject_above must be above 0'),
+        (dict(kriging=dict(noise=0)), 'kriging.noise must be above 0, not 0'),
+        (dict(rule='vote', memory=dict(momentum=1.0)), r'momentum in \[0, 1\), not 1.0'),
     ],
 )
 def test_bad_options_are_refused_in_one_sentence(options, sentence):

@@ -157,7 +157,7 @@ def test_a_method_without_teacher_has_nothing_to_refine(method):
 
 
 def test_the_memory_learns_from_labelled_images():
-    refiner = dict(REFINED['refiner'], memory=dict(momentum=0.5))
+    refiner = dict(REFINED['refiner'], rule='gaussian', memory=dict(momentum=0.5))
     model = refined_model('mt', refiner=refiner)
     before = {k: v.clone() for k, v in model.refinement.refiner.memories.state_dict().items()}
     model.loss(*make_batch(model.required_branches))
