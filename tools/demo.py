@@ -1,7 +1,8 @@
-"""The demo: a generated street, a supervised baseline, and Teacher-Student-Friend beside it.
+"""The demo: a generated street, a supervised baseline, TSF, and TSF that asks for labels.
 
-Generates the data set, trains both methods with the same labelled images, prints the IoU of each
-class and writes side-by-side pictures. Everything lies under ``work_dirs/demo``.
+Generates the data set and trains all three from the same ten labelled images; the third also asks a
+simulated annotator for single pixels, in rounds. Prints the IoU of each class, writes side-by-side
+pictures and the curve of mIoU against labels. Everything lies under ``work_dirs/demo``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -21,11 +23,12 @@ from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.table import Table
 
+from mmseg_tsf.active_learning.round_log import RoundLog
 from mmseg_tsf.datasets.demo_street import CLASSES, PALETTE, generate
 from mmseg_tsf.utils import run_tool
 
 ROOT = Path('work_dirs/demo')
-METHODS = {'supervised': 'Supervised', 'tsf': 'TSF'}
+METHODS = {'supervised': 'Supervised', 'tsf': 'TSF', 'active_learning': 'TSF + AL'}
 NUM_LABELLED = 10
 NUM_PICTURES = 6
 
@@ -44,7 +47,7 @@ def find_config(method: str) -> Path:
     return found[0]
 
 
-def run_both(console: Console, what: str, commands: dict[str, list[str]]) -> None:
+def run_all(console: Console, what: str, commands: dict[str, list[str]]) -> None:
     """Runs one tool per method side by side, output in log files, progress on the screen.
 
     Raises:
@@ -81,19 +84,19 @@ def last_step(log: Path) -> str:
 
 
 def train_and_test(console: Console) -> dict[str, dict[str, float]]:
-    """Trains both methods and tests their last checkpoints; metrics by method."""
+    """Trains all methods and tests their last checkpoints; metrics by method."""
     configs = {method: str(find_config(method)) for method in METHODS}
     folders = {method: str(ROOT / method) for method in METHODS}
     commands = {
         method: ['tools/train.py', config, '--work-dir', folders[method]]
         for method, config in configs.items()
     }
-    run_both(console, 'training', commands)
+    run_all(console, 'training', commands)
     commands = {
         method: ['tools/test.py', config, last_checkpoint(method), '--work-dir', folders[method]]
         for method, config in configs.items()
     }
-    run_both(console, 'testing', commands)
+    run_all(console, 'testing', commands)
     return {
         method: json.loads((ROOT / method / 'test_metrics.json').read_text())['metrics']
         for method in METHODS
@@ -125,7 +128,7 @@ def paint(labels: np.ndarray) -> Image.Image:
 
 
 def write_pictures(folder: Path, scale: int = 3) -> Path:
-    """Writes one sheet: image, ground truth, supervised and TSF, one row per image.
+    """Writes one sheet: image, ground truth and every method, one row per image.
 
     Returns:
         Path: The sheet.
@@ -137,10 +140,10 @@ def write_pictures(folder: Path, scale: int = 3) -> Path:
     columns += [[paint(labels) for labels in predict(method, images)] for method in METHODS]
     width, height = (side * scale for side in columns[0][0].size)
     head, foot, gap = 24, 28, 6
-    size = (4 * (width + gap), head + NUM_PICTURES * (height + gap) + foot)
+    size = (len(columns) * (width + gap), head + NUM_PICTURES * (height + gap) + foot)
     sheet = Image.new('RGB', size, 'white')
     draw = ImageDraw.Draw(sheet)
-    for x, title in enumerate(('image', 'ground truth', 'supervised', 'TSF')):
+    for x, title in enumerate(('image', 'ground truth', *METHODS.values())):
         draw.text((x * (width + gap) + 4, 5), title, fill='black')
         for y, picture in enumerate(columns[x]):
             picture = picture.resize((width, height), Image.Resampling.NEAREST)
@@ -156,18 +159,30 @@ def write_pictures(folder: Path, scale: int = 3) -> Path:
 
 
 def print_table(console: Console, metrics: dict[str, dict[str, float]]) -> None:
-    """IoU per class of both methods, and what TSF gains."""
+    """IoU per class of every method, of the network that predicts by default."""
     table = Table(title='IoU on the validation streets, last checkpoint (%)')
-    for column in ('class', 'Supervised', 'TSF', 'gain'):
+    for column in ('class', *METHODS.values()):
         table.add_column(column, justify='left' if column == 'class' else 'right')
-    supervised, tsf = metrics['supervised'], metrics['tsf']
+    networks = {'supervised': 'student', 'tsf': 'teacher', 'active_learning': 'teacher'}
     for name in (*(f'IoU.{name}' for name in CLASSES), 'mIoU'):
-        first, second = supervised.get(f'student/{name}', 0.0), tsf.get(f'teacher/{name}', 0.0)
         if name == 'mIoU':
             table.add_section()
-        row = (name.removeprefix('IoU.'), f'{first:.1f}', f'{second:.1f}', f'{second - first:+.1f}')
-        table.add_row(*row)
+        values = [metrics[method].get(f'{networks[method]}/{name}', 0.0) for method in METHODS]
+        table.add_row(name.removeprefix('IoU.'), *(f'{value:.1f}' for value in values))
     console.print(table)
+
+
+def describe_labels(console: Console) -> None:
+    """What each round cost and brought, and the curve of it."""
+    folder = ROOT / 'active_learning'
+    for line in RoundLog(folder / 'active_learning.jsonl').read():
+        console.print(
+            f'TSF + AL, iteration {line["iter"]}: {line["metrics"]["teacher/mIoU"]:.1f} mIoU with '
+            f'{line["share"]:.2%} of all pixels labelled'
+        )
+    command = ['tools/active_learning/curves.py', str(folder), '-o', str(ROOT / 'curves')]
+    subprocess.run([sys.executable, *command], check=True, capture_output=True)
+    console.print(f'Curve: {ROOT / "curves" / "curves.png"}')
 
 
 def main() -> None:
@@ -179,7 +194,9 @@ def main() -> None:
     began = time.perf_counter()
     generate(ROOT / 'data', num_labelled=NUM_LABELLED)
     console.print(f'Demo street in {ROOT}/data: {time.perf_counter() - began:.0f} s')
+    shutil.rmtree(ROOT / 'active_learning', ignore_errors=True)  # rounds are never overwritten
     print_table(console, train_and_test(console))
+    describe_labels(console)
     console.print(f'Pictures: {write_pictures(ROOT / "pictures")}')
     console.print(f'In all {time.perf_counter() - began:.0f} s.')
 

@@ -142,8 +142,6 @@ def outcome(work_dir: Path) -> dict:
         ],
         problems=verify(store),
         spent=json.loads(log[-1])['spent'],
-            'spent'
-        ],
     )
 
 

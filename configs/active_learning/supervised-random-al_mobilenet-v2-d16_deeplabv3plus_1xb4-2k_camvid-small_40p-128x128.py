@@ -1,0 +1,34 @@
+# Whole images drawn at random up to 40 %, trained on anew in each round: a baseline of the paper.
+_base_ = (
+    '../supervised/supervised_mobilenet-v2-d16_deeplabv3plus_1xb4-2k_camvid-small_1-8-128x128.py'
+)
+split = 'configs/_base_/splits/camvid/0.15'
+train_dataloader = dict(
+    dataset=dict(
+        labelled=dict(ann_file=split + '/labelled.txt'),
+        unlabelled=dict(
+            _delete_=True,
+            type='CamVidDataset',
+            ann_file=split + '/unlabelled.txt',
+            data_prefix={{_base_.train_dataloader.dataset.labelled.data_prefix}},
+            pipeline={{_base_.train_pipeline}},
+        ),
+        supervise_manual=True,
+        pool_only=True,
+    )
+)
+stage = 2000
+param_scheduler = [dict(type='PolyLR', power=0.9, begin=0, end=stage, eta_min=1e-5, by_epoch=False)]
+train_cfg = dict(
+    _delete_=True,
+    type='ActiveLearningLoop',
+    max_iters=4 * stage,
+    val_interval=4 * stage,
+    rounds=3,
+    start='fresh',
+    query=dict(type='RandomQuery'),
+    selector=dict(type='ImageSelector'),
+    budget=dict(total=0.4, unit='images'),
+    oracle=dict(type='GroundTruthOracle'),
+    pool=dict(batch_size=4, num_workers=2),
+)
