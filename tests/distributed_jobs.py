@@ -10,7 +10,7 @@ import torch.distributed as dist
 from helpers import batch_for, build_model, freeze_norm, model_cfg
 from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import init_default_scope
-from tiny_runs import make_runner, tiny_runner_cfg
+from tiny_runs import active_learning_cfg, make_runner, tiny_runner_cfg
 
 from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.models.utils import ema_update
@@ -93,6 +93,23 @@ def whole_run(root: Path, work_dir: Path) -> dict:
     return dict(state=state, partners=partners.drawn)
 
 
+def learn_actively(root: Path, work_dir: Path) -> dict:
+    """Rounds of active learning on all ranks, killed on all of them in round 1 and resumed."""
+    results = {}
+    for resume in (False, True):
+        cfg = active_learning_cfg('tsf', root, work_dir, launcher='pytorch')
+        cfg.resume = resume
+        start_cpu_process_group(cfg)
+        runner = make_runner(cfg)
+        if not resume:
+            runner.train_loop._max_iters = 5  # as if killed there, behind the second round
+        runner.train()
+    folder = Path(runner.train_loop.dataloader.dataset.unlabelled.pipeline.transforms[1].folder)
+    results['labels'] = {p.name: p.read_bytes() for p in sorted(folder.rglob('*.png'))}
+    results['iter'] = runner.iter
+    return results
+
+
 def work(rank: int, root: str, out: str) -> None:
     """Everything that needs two ranks."""
     torch.set_num_threads(1)
@@ -102,6 +119,7 @@ def work(rank: int, root: str, out: str) -> None:
     results = {method: steps(method, rank, 2, **more) for method, more in SMOOTH.items()}
     results['banks'] = steps('tsf', rank, 2, **bank_options())
     results['run'] = whole_run(Path(root), Path(out) / 'run')
+    results['rounds'] = learn_actively(Path(root), Path(out) / 'rounds')
     torch.save(results, f'{out}/rank{rank}.pt')
     dist.barrier()
     dist.destroy_process_group()

@@ -156,6 +156,36 @@ def validation_cfg(root: Path, **loop) -> dict:
     )
 
 
+INITIAL = 5 * 40 * 48  # pixels of the labelled images, which count in full
+
+
+def active_learning_cfg(
+    method: str,
+    root: Path,
+    work_dir: Path,
+    max_iters: int = 6,
+    model: dict | None = None,
+    launcher: str = 'none',
+    **loop,
+) -> Config:
+    """A tiny run with two rounds; validation data lend the pool their pipeline."""
+    defaults = dict(
+        rounds=2,
+        query=dict(type='EntropyQuery'),
+        budget=dict(total=INITIAL + 301),
+        oracle=dict(type='GroundTruthOracle'),
+    )
+    cfg = tiny_runner_cfg(
+        method, root, work_dir, max_iters, model=model, launcher=launcher, **validation_cfg(root)
+    )
+    cfg.train_cfg = dict(
+        type='ActiveLearningLoop', max_iters=max_iters, val_interval=1000, **{**defaults, **loop}
+    )
+    if method == 'supervised':
+        cfg.train_dataloader.dataset.update(supervise_manual=True, pool_only=True)
+    return cfg
+
+
 def make_runner(cfg: Config) -> Runner:
     """A runner that does not spend a second on describing the machine."""
     with mock.patch('mmengine.runner.runner.collect_env', return_value={}):

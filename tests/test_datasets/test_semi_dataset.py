@@ -110,6 +110,47 @@ def test_manual_pixels_of_unlabelled_images_travel_with_the_crop(own_data_root):
             assert (distance.argmin(axis=0)[given] == labels[given]).all()
 
 
+def manual_folder(root, names):
+    folder = root / 'manual'
+    folder.mkdir()
+    for name in names:
+        manual = np.full((40, 48), 255, np.uint8)
+        manual[::2, ::2] = np.asarray(Image.open(root / 'ann' / f'{name}.png'))[::2, ::2]
+        Image.fromarray(manual).save(folder / f'{name}.png')
+    return str(folder)
+
+
+def test_partly_labelled_images_are_dealt_among_the_labelled(own_data_root):
+    dataset = build(own_data_root, seed=1, supervise_manual=True)
+    before = [dataset[7 + i]['data_samples']['labelled'].img_path for i in range(7)]
+    assert all(int(number_of(path)) < 5 for path in before)
+    dataset.set_manual_labels(manual_folder(own_data_root, ['frame_6', 'frame_9']))
+    samples = [dataset[7 * epoch + i]['data_samples'] for epoch in (1, 2) for i in range(7)]
+    seen = {number_of(s['labelled'].img_path): s['labelled'].gt_sem_seg.data for s in samples}
+    assert set(seen) == {'0', '1', '2', '3', '4', '6', '9'}
+    for name, labels in seen.items():
+        share = float((labels != 255).float().mean())
+        assert abs(share - (0.25 if name in '69' else 1)) < 0.06
+    dataset.set_manual_labels(None)
+    again = [dataset[7 + i]['data_samples']['labelled'].img_path for i in range(7)]
+    assert again == before
+
+
+def number_of(path):
+    return path.rsplit('frame_', 1)[1].split('.')[0]
+
+
+def test_a_pool_is_not_loaded_where_nobody_trains_on_it(own_data_root):
+    dataset = build(own_data_root, seed=1, supervise_manual=True, pool_only=True)
+    assert dataset.branches == ('labelled',)
+    assert set(dataset[7]['inputs']) == {'labelled'} and len(dataset) == 7
+
+
+def test_pool_options_need_a_pool(data_root):
+    with pytest.raises(ValueError, match='supervise_manual needs SemiDataset.unlabelled'):
+        build(data_root, unlabelled=None, supervise_manual=True)
+
+
 def test_manual_labels_must_fit(own_data_root):
     with pytest.raises(FileNotFoundError, match='manual_labels=.* is no folder'):
         build(own_data_root, manual_labels=str(own_data_root / 'nothing'))

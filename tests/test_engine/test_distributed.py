@@ -5,6 +5,7 @@ import pytest
 import torch
 from distributed_jobs import SMOOTH, bank_options, steps, work
 
+from mmseg_tsf.active_learning import RoundStore, verify
 from mmseg_tsf.models.mixing import draw_partners
 
 
@@ -60,3 +61,14 @@ def test_partners_of_all_ranks_are_one_draw(ranks):
     for step in (0, 1):  # both were drawn from the banks as they start
         together = ranks[0]['run']['partners'][step] + ranks[1]['run']['partners'][step]
         assert together == draw_partners(*start, 4, np.random.default_rng((3, step)))
+
+
+def test_rounds_of_two_ranks_are_asked_once_and_trained_on_by_both(ranks, tmp_path_factory):
+    first, second = (rank['rounds'] for rank in ranks)
+    assert first['iter'] == second['iter'] == 6
+    assert first['labels'] and first['labels'] == second['labels']
+    (folder,) = tmp_path_factory.getbasetemp().glob('ranks[0-9]/rounds')
+    store = RoundStore(folder / 'rounds')
+    assert store.answered() == [0, 1] and verify(store) == []
+    asked = sum(notes['pixels'] for n in (0, 1) for notes in store.request(n).images.values())
+    assert asked == 301

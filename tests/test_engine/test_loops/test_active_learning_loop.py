@@ -8,30 +8,9 @@ import numpy as np
 import pytest
 import torch
 from helpers import REFINED, model_cfg
-from tiny_runs import make_runner, tiny_runner_cfg, validation_cfg
+from tiny_runs import INITIAL, active_learning_cfg, make_runner
 
 from mmseg_tsf.active_learning import RoundStore, StoreError, verify
-
-INITIAL = 5 * 40 * 48  # pixels of the labelled images, which count in full
-
-
-def al_cfg(method, root, work_dir, max_iters=6, dataset=None, model=None, **loop):
-    """A tiny run with two rounds; validation data lend the pool their pipeline."""
-    defaults = dict(
-        rounds=2,
-        query=dict(type='EntropyQuery'),
-        budget=dict(total=INITIAL + 301),
-        oracle=dict(type='GroundTruthOracle'),
-    )
-    cfg = tiny_runner_cfg(method, root, work_dir, max_iters, model=model, **validation_cfg(root))
-    cfg.train_cfg = dict(
-        type='ActiveLearningLoop', max_iters=max_iters, val_interval=1000, **{**defaults, **loop}
-    )
-    dataset = dataset or {}
-    if method == 'supervised':
-        dataset = dict(supervise_manual=True, pool_only=True, **dataset)
-    cfg.train_dataloader.dataset.update(dataset)
-    return cfg
 
 
 def lines(work_dir):
@@ -57,7 +36,7 @@ def assert_same_runs(first, second, work_dirs):
 
 @pytest.mark.parametrize('method', ['supervised', 'mt', 'tsf'])
 def test_rounds_are_held_and_their_labels_are_trained_on(method, data_root, tmp_path):
-    runner = make_runner(al_cfg(method, data_root, tmp_path))
+    runner = make_runner(active_learning_cfg(method, data_root, tmp_path))
     runner.train()
     store = RoundStore(tmp_path / 'rounds')
     assert store.answered() == [0, 1] and verify(store) == []
@@ -79,7 +58,7 @@ def test_rounds_are_held_and_their_labels_are_trained_on(method, data_root, tmp_
 def test_manual_labels_are_the_truth_inside_the_request_and_nothing_outside(data_root, tmp_path):
     from PIL import Image
 
-    make_runner(al_cfg('supervised', data_root, tmp_path)).train()
+    make_runner(active_learning_cfg('supervised', data_root, tmp_path)).train()
     store = RoundStore(tmp_path / 'rounds')
     image_id = next(iter(store.request(1).images))
     truth = np.array(Image.open(data_root / 'ann' / f'{image_id}.png'))
@@ -95,9 +74,9 @@ def test_killed_and_resumed_equals_uninterrupted(start, stop_at, data_root, tmp_
     options['first_query'] = dict(type='SeedQuery', threshold=0.99)
     checkpoint = dict(type='CheckpointHook', by_epoch=False, interval=1)
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    first = make_runner(al_cfg('tsf', data_root, whole, **options))
+    first = make_runner(active_learning_cfg('tsf', data_root, whole, **options))
     first.train()
-    cfg = al_cfg('tsf', data_root, killed, **options)
+    cfg = active_learning_cfg('tsf', data_root, killed, **options)
     cfg.default_hooks.checkpoint = checkpoint
     second = make_runner(cfg)
     run_iter = type(second.train_loop).run_iter
@@ -110,7 +89,7 @@ def test_killed_and_resumed_equals_uninterrupted(start, stop_at, data_root, tmp_
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(type(second.train_loop), 'run_iter', until)
         second.train()
-    cfg = al_cfg('tsf', data_root, killed, **options)
+    cfg = active_learning_cfg('tsf', data_root, killed, **options)
     cfg.resume = True
     third = make_runner(cfg)
     third.train()
@@ -118,7 +97,7 @@ def test_killed_and_resumed_equals_uninterrupted(start, stop_at, data_root, tmp_
 
 
 def test_fresh_starts_from_the_initial_weights_and_rates(data_root, tmp_path):
-    runner = make_runner(al_cfg('supervised', data_root, tmp_path, start='fresh'))
+    runner = make_runner(active_learning_cfg('supervised', data_root, tmp_path, start='fresh'))
     seen = []
     loop = runner.train_loop
     run_iter = loop.run_iter
@@ -140,7 +119,7 @@ def test_fresh_starts_from_the_initial_weights_and_rates(data_root, tmp_path):
 
 def test_people_are_waited_for_and_taken_up_on_resume(data_root, tmp_path):
     options = dict(rounds=1, oracle=dict(type='FolderOracle'))
-    runner = make_runner(al_cfg('mt', data_root, tmp_path, **options))
+    runner = make_runner(active_learning_cfg('mt', data_root, tmp_path, **options))
     runner.train()
     assert runner.iter == 3 and lines(tmp_path)[-1]['state'] == 'pending'
     store = RoundStore(tmp_path / 'rounds')
@@ -149,7 +128,7 @@ def test_people_are_waited_for_and_taken_up_on_resume(data_root, tmp_path):
         (folder / f'{image_id}.png').write_bytes(
             (data_root / 'ann' / f'{image_id}.png').read_bytes()
         )
-    cfg = al_cfg('mt', data_root, tmp_path, **options)
+    cfg = active_learning_cfg('mt', data_root, tmp_path, **options)
     cfg.resume = True
     runner = make_runner(cfg)
     runner.train()
@@ -160,18 +139,20 @@ def test_people_are_waited_for_and_taken_up_on_resume(data_root, tmp_path):
 
 def test_an_empty_budget_ends_the_rounds_and_not_the_training(data_root, tmp_path):
     budget = dict(total=INITIAL + 9, per_round=9)
-    runner = make_runner(al_cfg('mt', data_root, tmp_path, budget=budget))
+    runner = make_runner(active_learning_cfg('mt', data_root, tmp_path, budget=budget))
     runner.train()
     assert runner.iter == 6 and RoundStore(tmp_path / 'rounds').answered() == [0]
     assert [line['state'] for line in lines(tmp_path)] == ['answered', 'exhausted', 'finished']
 
 
 def test_what_labels_were_bought_for_can_not_change(data_root, tmp_path):
-    make_runner(al_cfg('mt', data_root, tmp_path)).train()
+    make_runner(active_learning_cfg('mt', data_root, tmp_path)).train()
     with pytest.raises(ValueError, match='budget.total .* are paid already'):
-        make_runner(al_cfg('mt', data_root, tmp_path, budget=dict(total=INITIAL + 300))).train()
+        make_runner(
+            active_learning_cfg('mt', data_root, tmp_path, budget=dict(total=INITIAL + 300))
+        ).train()
     (data_root / 'fewer.txt').write_text('frame_5\nframe_6\n')
-    cfg = al_cfg('mt', data_root, tmp_path)
+    cfg = active_learning_cfg('mt', data_root, tmp_path)
     cfg.train_dataloader.dataset.unlabelled.ann_file = str(data_root / 'fewer.txt')
     with pytest.raises(StoreError, match='pool was .*7 images.* and is .*2 images.* now'):
         make_runner(cfg).train()
@@ -192,5 +173,5 @@ def test_what_labels_were_bought_for_can_not_change(data_root, tmp_path):
 )
 def test_bad_options_are_said_before_training(options, sentence, data_root, tmp_path):
     with pytest.raises(ValueError, match=sentence):
-        make_runner(al_cfg('mt', data_root, tmp_path, **options)).train()
+        make_runner(active_learning_cfg('mt', data_root, tmp_path, **options)).train()
     assert not (tmp_path / 'active_learning.jsonl').exists()
