@@ -11,7 +11,7 @@ import numpy as np
 from mmseg.registry import DATASETS
 
 from ..pool import Pool
-from ..round_store import Part
+from ..part import Part
 
 
 @dataclass

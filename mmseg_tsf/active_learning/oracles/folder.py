@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from ...models.utils.pixel_losses import IGNORE_INDEX
 from ..masks import decode
 from ..registry import ORACLES
-from ..round_store import Part
+from ..part import Part
 from .base import Oracle, Pending
 from .request_folder import ANSWERS, write_request_folder
 

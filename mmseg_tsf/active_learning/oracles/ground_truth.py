@@ -11,7 +11,7 @@ from mmseg.registry import TRANSFORMS
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
 from ..registry import ORACLES
-from ..round_store import Part
+from ..part import Part
 from .base import Oracle
 
 

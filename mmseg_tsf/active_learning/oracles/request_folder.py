@@ -15,7 +15,7 @@ import numpy as np
 from ...models.utils.pixel_losses import IGNORE_INDEX
 from ..files import MANIFEST, FolderWriter, StoreError, remove_leftovers, seal
 from ..masks import encode_labels
-from ..round_store import Part
+from ..part import Part
 
 ANSWERS = 'answers'
 INNER, OUTER = (0, 255, 255), (0, 0, 0)

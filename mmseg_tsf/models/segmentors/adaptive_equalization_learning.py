@@ -21,7 +21,6 @@ from ..mixing import (
     random_boxes,
 )
 from ..utils.pixel_losses import (
-    IGNORE_INDEX,
     PseudoLabels,
     hard_labels,
     label_weight,
@@ -51,11 +50,8 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
         adaptive_cutmix: Partner by class from the class bank, box around one of its components
             (needs ``AdaptivePartnerHook``); otherwise a random box of the batch's next image.
         adaptive_copy_paste: Paste classes of low confidence from the ``paste`` branch.
-        equalization_sampling: Keep a pixel with a chance that falls with the confidence of its
-            class.
-        sample_by: Whose prediction is that class: ``'student'`` (AEL's code) or ``'teacher'``.
-            By the student, a pixel that it calls a rare class and the teacher a common one is
-            always kept, and the reverse case seldom, which works against the rare class.
+        equalization_sampling: Keep a pixel with a chance that falls with the confidence of the
+            class that the student predicts.
         dynamic_reweighting: Weight a pixel by the teacher's confidence to the power ``gamma``.
         consistency_on_labelled: Apply the teacher-student loss to the labelled images too, as
             AEL's code does, at the price of a teacher pass on them.
@@ -76,7 +72,6 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
         adaptive_cutmix: bool = True,
         adaptive_copy_paste: bool = True,
         equalization_sampling: bool = True,
-        sample_by: str = 'student',
         dynamic_reweighting: bool = True,
         consistency_on_labelled: bool = False,
         gamma: float = 2.0,
@@ -93,9 +88,6 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
         self.adaptive_cutmix = adaptive_cutmix
         self.adaptive_copy_paste = adaptive_copy_paste
         self.equalization_sampling = equalization_sampling
-        if sample_by not in ('student', 'teacher'):
-            raise ValueError(f"sample_by is 'student' or 'teacher', not {sample_by!r}")
-        self.sample_by = sample_by
         self.dynamic_reweighting = dynamic_reweighting
         self.consistency_on_labelled = consistency_on_labelled
         self.gamma, self.threshold = gamma, threshold
@@ -227,8 +219,6 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
         gamma = self.gamma if self.dynamic_reweighting else 0.0
         weight = label_weight(pseudo, gamma, self.threshold)
         if self.equalization_sampling:
-            by_student = self.sample_by == 'student'
-            classes = hard_labels(logits) if by_student else pseudo.labels % IGNORE_INDEX
-            rate = self.confidence_bank.sampling_rate()[classes]
+            rate = self.confidence_bank.sampling_rate()[hard_labels(logits)]
             weight = weight * (torch.rand_like(rate) < rate)
         return weighted_cross_entropy(logits, pseudo.labels, weight), weight
