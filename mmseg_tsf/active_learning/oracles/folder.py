@@ -10,8 +10,8 @@ from mmengine.logging import print_log
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
 from ..masks import decode
-from ..registry import ORACLES
 from ..part import Part
+from ..registry import ORACLES
 from .base import Oracle, Pending
 from .request_folder import ANSWERS, write_request_folder
 

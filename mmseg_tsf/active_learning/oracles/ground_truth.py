@@ -10,8 +10,8 @@ import numpy as np
 from mmseg.registry import TRANSFORMS
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
-from ..registry import ORACLES
 from ..part import Part
+from ..registry import ORACLES
 from .base import Oracle
 
 
