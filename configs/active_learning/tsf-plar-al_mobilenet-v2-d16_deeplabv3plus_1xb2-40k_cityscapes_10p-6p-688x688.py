@@ -1,6 +1,7 @@
 # The paper's Cityscapes row: 10 % of the images, then 6 % of all pixels: 16 % in all.
 _base_ = '../tsf/tsf_mobilenet-v2-d16_deeplabv3plus_1xb2-40k_cityscapes_1-8-688x688.py'
 model = dict(
+    manual_weight=1.0,
     error_head=dict(type='ErrorMaskDecoder'),
     refiner=dict(type='PseudoLabelAutoRefinement'),
 )
@@ -9,7 +10,6 @@ train_dataloader = dict(
     dataset=dict(
         labelled=dict(ann_file=split + '/labelled.txt'),
         unlabelled=dict(ann_file=split + '/unlabelled.txt'),
-        supervise_manual=True,
     )
 )
 custom_hooks = [

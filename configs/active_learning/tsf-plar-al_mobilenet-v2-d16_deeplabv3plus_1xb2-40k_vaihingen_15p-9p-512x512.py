@@ -3,6 +3,7 @@
 #       --hold-out 111 --fractions 0.15 --out data/vaihingen/splits
 _base_ = '../tsf/tsf_mobilenet-v2-d16_deeplabv3plus_1xb2-40k_vaihingen_1-8-512x512.py'
 model = dict(
+    manual_weight=1.0,
     error_head=dict(type='ErrorMaskDecoder'),
     refiner=dict(type='PseudoLabelAutoRefinement'),
 )
@@ -11,7 +12,6 @@ train_dataloader = dict(
     dataset=dict(
         labelled=dict(ann_file=split + '/labelled.txt'),
         unlabelled=dict(ann_file=split + '/unlabelled.txt'),
-        supervise_manual=True,
     )
 )
 custom_hooks = [

@@ -1,11 +1,11 @@
 # 15 % of the images labelled in full, then 9 % of all pixels in three rounds: 24 % in all.
 _base_ = '../tsf/tsf-emd-plar_mobilenet-v2-d16_deeplabv3plus_1xb4-2k_camvid-small_1-8-128x128.py'
+model = dict(manual_weight=1.0)
 split = 'configs/_base_/splits/camvid/0.15'
 train_dataloader = dict(
     dataset=dict(
         labelled=dict(ann_file=split + '/labelled.txt'),
         unlabelled=dict(ann_file=split + '/unlabelled.txt'),
-        supervise_manual=True,
     )
 )
 train_cfg = dict(

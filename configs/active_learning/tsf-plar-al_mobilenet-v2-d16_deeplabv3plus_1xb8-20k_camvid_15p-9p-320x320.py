@@ -1,6 +1,7 @@
 # CamVid at full resolution: 15 % of the images, then 9 % of all pixels in three rounds.
 _base_ = '../tsf/tsf_mobilenet-v2-d16_deeplabv3plus_1xb8-20k_camvid_1-8-320x320.py'
 model = dict(
+    manual_weight=1.0,
     error_head=dict(type='ErrorMaskDecoder'),
     refiner=dict(type='PseudoLabelAutoRefinement'),
 )
@@ -9,7 +10,6 @@ train_dataloader = dict(
     dataset=dict(
         labelled=dict(ann_file=split + '/labelled.txt'),
         unlabelled=dict(ann_file=split + '/unlabelled.txt'),
-        supervise_manual=True,
     )
 )
 custom_hooks = [

@@ -2,10 +2,10 @@
 _base_ = '../tsf/tsf_r18-tiny-d8_deeplabv3plus_1xb4_demo-street-64x64.py'
 max_iters = 600
 model = dict(
+    manual_weight=1.0,
     error_head=dict(type='ErrorMaskDecoder', channels=32),
     refiner=dict(type='PseudoLabelAutoRefinement'),
 )
-train_dataloader = dict(dataset=dict(supervise_manual=True))
 custom_hooks = [
     dict(type='SemiHook'),
     dict(type='MeanTeacherHook', decay=0.97),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from ..registry import QUERY_STRATEGIES
@@ -12,11 +13,12 @@ from .base import NEVER, PoolOutputs, QueryStrategy
 class PLARQuery(QueryStrategy):
     """Flagged pixels that the refinement could not decide, the smallest margin first.
 
+    Where these are fewer than the budget allows, those follow that it decided on a thin margin.
     The labels that people have given in an image are references of its refinement.
 
     Args:
-        paper_order: The paper's rule: image after image in the order of the pool, until the
-            budget is spent. Otherwise the best of the whole pool come first.
+        paper_order: The paper's rule: undecided pixels alone, image after image in the order of
+            the pool, until the budget is spent. Otherwise the best of the whole pool come first.
     """
 
     needs = ('refinement',)
@@ -36,4 +38,8 @@ class PLARQuery(QueryStrategy):
 
     def score(self, outputs: PoolOutputs) -> Tensor:
         """See the base class."""
-        return (-outputs.margin).masked_fill(~outputs.unresolved, NEVER)
+        score = -outputs.margin
+        if self.in_pool_order:
+            return score.masked_fill(~outputs.unresolved, NEVER)
+        score = torch.where(outputs.unresolved, score, score - 1)  # margins lie in [0, 1]
+        return score.masked_fill(~outputs.flagged, NEVER)

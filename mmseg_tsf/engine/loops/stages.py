@@ -55,10 +55,12 @@ def check_run(loop) -> None:
             'so that a resumed run goes on where it stopped'
         )
     model = unwrap(loop.runner)
-    if not getattr(model, 'has_teacher', False) and not dataset.supervise_manual:
+    used = getattr(model, 'has_teacher', False) or getattr(model, 'manual_weight', 0)
+    if not used and not dataset.supervise_manual:
         raise ValueError(
             f'{type(model).__name__} has no teacher whose labels the bought ones could replace: '
-            'set SemiDataset.supervise_manual=True, or they are never used'
+            'set model.manual_weight=1.0 or, for a supervised method, '
+            'SemiDataset.supervise_manual=True, or they are never used'
         )
 
 

@@ -123,6 +123,7 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
         else:
             mixed, strong = BatchCutMix(images), inputs.get('strong', images)
         batch.unlabelled, batch.valid = mixed(strong), mixed(valid)
+        batch.manual = mixed(ground_truth(others))
         batch.pseudo = PseudoLabels(mixed(pseudo.labels), mixed(pseudo.confidence))
         return batch
 

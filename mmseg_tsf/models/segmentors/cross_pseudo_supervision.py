@@ -16,7 +16,7 @@ from ..utils.pixel_losses import (
     weighted_cross_entropy,
 )
 from .checks import check_ramp, check_share
-from .semi_base import SemiSegmentor
+from .semi_base import SemiSegmentor, ground_truth
 from .structures import NetworkOutput, SemiBatch
 from .unlabelled import valid_mask
 
@@ -64,10 +64,12 @@ class CrossPseudoSupervision(SemiSegmentor):
         valid = valid_mask(data_samples['unlabelled'], images)
         view = inputs.get('strong', images)
         batch = SemiBatch(inputs['labelled'], data_samples['labelled'], view, valid)
+        batch.manual = ground_truth(data_samples['unlabelled'])
         if self.cutmix is None:
             return batch
         mixed = BatchCutMix(images, **self.cutmix)
         batch.unlabelled, batch.valid = mixed(view), mixed(valid)
+        batch.manual = mixed(batch.manual)
         batch.info = {}
         for name in self.learners:
             pseudo = pseudo_labels(self.predict_logits(name, images), valid)

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..mixing import BatchCutMix
 from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels, hard_labels, masked_mean
 from .checks import check_ramp
+from .semi_base import ground_truth
 from .structures import NetworkOutput, SemiBatch
 from .teacher_base import TeacherSegmentor
 from .unlabelled import valid_mask
@@ -61,10 +62,12 @@ class MeanTeacher(TeacherSegmentor):
         pseudo, batch.stats = self.teacher_labels(view, data_samples['unlabelled'], valid)
         probs = as_refined(view.probs, pseudo.labels)
         batch.valid = valid & (pseudo.labels != IGNORE_INDEX)
+        batch.manual = ground_truth(data_samples['unlabelled'])
         if self.cutmix is not None:
             mixed = BatchCutMix(images, **self.cutmix)
             probs, batch.unlabelled, batch.valid = map(mixed, (probs, student_view, batch.valid))
             pseudo = PseudoLabels(mixed(pseudo.labels), mixed(pseudo.confidence))
+            batch.manual = mixed(batch.manual)
         batch.pseudo, batch.info = pseudo, dict(teacher=probs)
         return batch
 

@@ -12,6 +12,7 @@ from mmseg.utils import add_prefix
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..utils.pixel_losses import weighted_cross_entropy
 from .checks import adapt_state_dict, check_segmentor
 from .structures import NetworkOutput, SemiBatch
 
@@ -36,6 +37,8 @@ class SemiSegmentor(BaseModel):
             statistics do not fit averaged weights while the student moves fast.
         test_cfg: ``dict(predict_on=...)`` names the network that predicts; the teacher by
             default, the student where there is none.
+        manual_weight: Weight of the cross entropy on pixels that people have labelled in unlabelled
+            images; 0 for none (they still replace the teacher's labels).
         init_cfg: See mmengine.
         error_head: Refused here: only methods with a teacher have errors to decode.
         refiner: Likewise.
@@ -56,6 +59,7 @@ class SemiSegmentor(BaseModel):
         data_preprocessor: dict | None = None,
         teacher_mode: str = 'auto',
         test_cfg: dict | None = None,
+        manual_weight: float = 0.0,
         init_cfg: dict | None = None,
         error_head: None = None,
         refiner: None = None,
@@ -67,6 +71,11 @@ class SemiSegmentor(BaseModel):
                 f'{type(self).__name__} has no teacher whose labels an error_head or a refiner '
                 'could correct: leave them out, or take MeanTeacher, '
                 'AdaptiveEqualizationLearning or TeacherStudentFriend'
+            )
+        if manual_weight and type(self).prepare is SemiSegmentor.prepare:
+            raise ValueError(
+                f'{type(self).__name__} does not look at unlabelled images, so manual_weight has '
+                'no effect: set SemiDataset.supervise_manual=True instead'
             )
         segmentor = copy.deepcopy(segmentor)
         own = segmentor.pop('data_preprocessor', None)
@@ -83,6 +92,7 @@ class SemiSegmentor(BaseModel):
             setattr(self, name, MODELS.build(copy.deepcopy(segmentor)))
         self.teacher_mode = self._resolve_teacher_mode(teacher_mode)
         self.teacher_was_loaded = False
+        self.manual_weight = manual_weight
         if self.has_teacher:
             self.teacher.requires_grad_(False)
         self.predict_on = (test_cfg or {}).get('predict_on', self.network_names[0])
@@ -158,6 +168,8 @@ class SemiSegmentor(BaseModel):
         for name, output in outputs.items():
             losses.update(add_prefix(self.supervised_loss(name, output, batch), name))
         losses.update(self.unsupervised_loss(outputs, batch))
+        if self.manual_weight:
+            losses.update(self.manual_loss(outputs, batch))
         return losses
 
     def prepare(self, inputs: dict[str, Tensor], data_samples: dict[str, list]) -> SemiBatch:
@@ -219,6 +231,14 @@ class SemiSegmentor(BaseModel):
     ) -> dict[str, Tensor]:
         """Losses on unlabelled images; the base has none."""
         return {}
+
+    def manual_loss(self, outputs: dict[str, NetworkOutput], batch: SemiBatch) -> dict[str, Tensor]:
+        """Cross entropy of each learner on manual pixels, a mean over these; 0 without any."""
+        return {
+            f'{name}.loss_manual': self.manual_weight
+            * weighted_cross_entropy(output.unlabelled, batch.manual)
+            for name, output in outputs.items()
+        }
 
     def ramp(self, shares: tuple[float, float]) -> Tensor:
         """Weight ``()`` that is 0 up to one share of training, 1 from another, linear between.

@@ -49,6 +49,8 @@ class SemiBatch:
         unlabelled: ``(B', 3, H, W)`` unlabelled images as the learners see them, or ``None``.
         valid: ``(B', H, W)`` bool, False in the padding of the unlabelled images.
         pseudo: The teacher's labels of ``unlabelled``, mixed by the same mask.
+        manual: ``(B', H, W)`` int64 labels that people gave in ``unlabelled``, mixed alike, 255
+            elsewhere.
         info: Further tensors that a method carries from ``prepare`` to its losses.
         teacher: The teacher's view of ``labelled``, where a method asks for it.
         stats: Scalars to log.
@@ -59,6 +61,7 @@ class SemiBatch:
     unlabelled: Tensor | None = None
     valid: Tensor | None = None
     pseudo: PseudoLabels | None = None
+    manual: Tensor | None = None
     info: dict[str, Tensor] = field(default_factory=dict)
     teacher: TeacherView | None = None
     stats: dict[str, Tensor] = field(default_factory=dict)

@@ -61,9 +61,14 @@ def test_a_threshold_outside_0_and_1_is_refused(query, threshold):
 def test_plar_asks_unresolved_pixels_the_smallest_margin_first():
     margin = torch.tensor([[[0.3, 0.1, 0.0, 0.2]]])
     unresolved = torch.tensor([[[True, True, False, False]]])
-    outputs = outputs_of([[0.6, 0.4]] * 4, margin=margin, unresolved=unresolved)
-    expected = torch.tensor([-0.3, -0.1, -INF, -INF])
+    flagged = torch.tensor([[[True, True, True, False]]])
+    more = dict(margin=margin, unresolved=unresolved, flagged=flagged)
+    outputs = outputs_of([[0.6, 0.4]] * 4, **more)
+    expected = torch.tensor([-0.3, -0.1, -1.0, -INF])  # then what was decided on a thin margin
     torch.testing.assert_close(PLARQuery().score(outputs)[0, 0], expected)
+    expected[2] = -INF
+    found = PLARQuery(paper_order=True).score(outputs)[0, 0]
+    torch.testing.assert_close(found, expected)
 
 
 def test_plar_needs_a_refiner(data_root):

@@ -253,3 +253,29 @@ def test_a_single_sigmoid_channel_finds_components_of_both_classes(method):
     expected = torch.zeros_like(pasted)
     expected[:, :, 8:16, 4:24] = True
     assert torch.equal(pasted, expected)
+
+
+@pytest.mark.parametrize('method', ['mt', 'mt_cutmix', 'cps', 'cps_cutmix', 'ael', 'tsf'])
+def test_manual_pixels_count_in_a_loss_of_their_own(method):
+    model = build_model(method, manual_weight=2.0)
+    inputs, samples = batch_for(model)
+    assert float(sum(v for k, v in model.loss(inputs, samples).items() if 'manual' in k)) == 0.0
+    for branch in {'unlabelled', 'partner'} & set(samples):
+        for sample in samples[branch]:
+            sample.gt_sem_seg.data[:, ::2] = 1
+    batch = model.prepare(inputs, samples)
+    assert set(batch.manual.unique().tolist()) == {1, 255}
+    outputs = {name: model.forward_network(name, batch) for name in model.learners}
+    losses = model.manual_loss(outputs, batch)
+    assert set(losses) == {f'{name}.loss_manual' for name in model.learners}
+    for name, output in outputs.items():
+        chosen = output.unlabelled.movedim(1, -1)[batch.manual == 1]
+        expected = 2 * torch.nn.functional.cross_entropy(chosen, torch.ones(len(chosen)).long())
+        torch.testing.assert_close(losses[f'{name}.loss_manual'], expected)
+        own = gradients(model, losses[f'{name}.loss_manual'])
+        assert own.pop(name) > 0 and not any(own.values())
+
+
+def test_manual_weight_needs_unlabelled_images():
+    with pytest.raises(ValueError, match='supervise_manual=True instead'):
+        build_model('supervised', manual_weight=1.0)
