@@ -8,9 +8,10 @@ from itertools import accumulate
 from pathlib import Path
 
 import torch
-from mmengine.dist import barrier
+from mmengine.dist import barrier, is_main_process
 from mmengine.runner import Runner
 
+from ...active_learning.files import write_file
 from ..hooks.mean_teacher_hook import unwrap
 
 
@@ -65,16 +66,22 @@ def check_run(loop) -> None:
 
 
 def boundary_checkpoint(runner: Runner, loop) -> None:
-    """Writes the checkpoint from which a killed round is resumed, where there is none yet."""
-    path = Path(runner.work_dir, f'iter_{runner.iter}.pth')
-    if not path.exists():
-        # save_checkpoint counts from inside of an iteration, where the counter is one behind
-        loop._iter -= 1
-        try:
-            runner.save_checkpoint(runner.work_dir, path.name, by_epoch=False)
-        finally:
-            loop._iter += 1
-    Path(runner.work_dir, 'last_checkpoint').write_text(str(path))
+    """Writes the checkpoint from which a killed round is resumed, all or nothing.
+
+    One of this iteration is replaced even if it is there: a killed run may have left a part of it.
+    """
+    name = f'iter_{runner.iter}.pth'
+    temporary = f'.{name}.{"0" * 32}'  # a leftover by its name, see remove_leftovers
+    # save_checkpoint counts from inside of an iteration, where the counter is one behind
+    loop._iter -= 1
+    try:
+        runner.save_checkpoint(runner.work_dir, temporary, by_epoch=False)
+    finally:
+        loop._iter += 1
+    if is_main_process():
+        path = Path(runner.work_dir, name)
+        os.replace(path.with_name(temporary), path)
+        write_file(path.with_name('last_checkpoint'), str(path).encode())
     barrier()
 
 
