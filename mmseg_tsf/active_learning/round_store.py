@@ -75,9 +75,11 @@ class RoundStore:
             list[str]: Sentences on what else has changed.
 
         Raises:
-            StoreError: A fixed key has changed; names it, and both values.
+            StoreError: A fixed key has changed (names it, and both values), or the file is gone.
         """
         path = self.root / CAMPAIGN
+        if not path.exists() and self.numbers():
+            raise StoreError(f'{path} is missing beside its rounds: restore it from a copy')
         if not path.exists():
             sealed = dict(campaign, sha256=_digest(campaign))
             write_file(path, json.dumps(sealed, indent=1).encode())

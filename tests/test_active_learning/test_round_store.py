@@ -207,6 +207,14 @@ def test_a_changed_config_is_named_and_refused_where_labels_depend_on_it(tmp_pat
     assert store.campaign() == CAMPAIGN
 
 
+def test_rounds_without_their_campaign_are_refused(tmp_path):
+    store = make_store(tmp_path)
+    (tmp_path / 'campaign.json').unlink()
+    with pytest.raises(StoreError, match='campaign.json is missing beside its rounds'):
+        store.open(CAMPAIGN, ())
+    assert not (tmp_path / 'campaign.json').exists()
+
+
 def test_two_runs_do_not_share_a_store(tmp_path):
     store = make_store(tmp_path)
 
