@@ -7,10 +7,13 @@ import json
 import os.path as osp
 import resource
 import subprocess
+from pathlib import Path
 
 import torch
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.runner import Runner
+
+from ..active_learning.files import write_file
 
 FILE_NAME = 'run_info.json'
 
@@ -48,7 +51,10 @@ def start_record(runner: Runner) -> None:
 
     A resumed run keeps the first record and lists the commits it went on with.
     """
-    record, old = describe_run(runner), _read(runner)
+    record = describe_run(runner)
+    if not is_main_process():
+        return
+    old = _read(runner)
     if runner.iter and old:
         resumed = [*old.get('resumed_with_commit', []), record['commit']]
         record = dict(old, max_iters=record['max_iters'], resumed_with_commit=resumed)
@@ -57,9 +63,9 @@ def start_record(runner: Runner) -> None:
 
 def finish_record(runner: Runner) -> None:
     """Adds what is known at the end of training (main process only)."""
-    _write(
-        runner, dict(_read(runner), finished_iters=runner.iter, peak_memory_mib=peak_memory_mib())
-    )
+    if is_main_process():
+        end = dict(finished_iters=runner.iter, peak_memory_mib=peak_memory_mib())
+        _write(runner, dict(_read(runner), **end))
 
 
 def _read(runner: Runner) -> dict:
@@ -71,10 +77,8 @@ def _read(runner: Runner) -> dict:
 
 
 def _write(runner: Runner, record: dict) -> None:
-    if is_main_process():
-        with open(osp.join(runner.work_dir, FILE_NAME), 'w') as file:
-            json.dump(record, file, indent=2)
-            file.write('\n')
+    content = json.dumps(record, indent=2) + '\n'
+    write_file(Path(runner.work_dir, FILE_NAME), content.encode())
 
 
 def peak_memory_mib() -> float:
