@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 VENV_OPENMMLAB ?= .venv-openmmlab
+VENV_LABEL_STUDIO ?= .venv-label-studio
 # Test processes side by side.
 JOBS ?= 2
 
@@ -11,7 +12,7 @@ HAS_TORCH := import torch; assert tuple(map(int, torch.__version__.split('.')[:2
 PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -q -n $(JOBS) tests
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo data test test-openmmlab lint format clean distclean
+.PHONY: help venv demo data test test-openmmlab test-label-studio lint format clean distclean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -75,9 +76,18 @@ $(VENV_OPENMMLAB)/.complete: $(REQUIREMENTS) setup.py pyproject.toml
 	$(VENV_OPENMMLAB)/bin/python -m pip install --no-deps --no-build-isolation -e .
 	touch $@
 
+test-label-studio: venv $(VENV_LABEL_STUDIO)/.complete ## a round with a real Label Studio server, on this machine
+	LABEL_STUDIO=$(abspath $(VENV_LABEL_STUDIO))/bin/label-studio OMP_NUM_THREADS=1 \
+	  $(VENV)/bin/python -m pytest -q tests/test_label_studio_server.py
+
+$(VENV_LABEL_STUDIO)/.complete: requirements/label_studio_server.txt
+	test -x $(VENV_LABEL_STUDIO)/bin/python || $(PYTHON) -m venv $(VENV_LABEL_STUDIO)
+	$(VENV_LABEL_STUDIO)/bin/python -m pip install -r requirements/label_studio_server.txt
+	touch $@
+
 clean: ## remove builds, caches and the demo
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis work_dirs/demo data/demo_street
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environments, too
-	rm -rf $(VENV) $(VENV_OPENMMLAB)
+	rm -rf $(VENV) $(VENV_OPENMMLAB) $(VENV_LABEL_STUDIO)

@@ -45,6 +45,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmseg_tsf', 'mmseg_tsf.*']),
+    package_data={'mmseg_tsf.visualization': ['templates/*']},
     python_requires='>=3.10',
     # No mm* distribution here: two stacks provide the same modules, see the extras.
     install_requires=[*unpinned('runtime'), 'torch>=2.1'],
@@ -53,6 +54,11 @@ setup(
         'openmmlab': pinned('openmmlab'),
         'vis': unpinned('vis'),
         'tensorboard': unpinned('tensorboard'),
+        # What the tests compare the exchange formats with; label-studio-sdk needs numpy < 2.3 and a cv2
+        # of its own, so give it its own environment.
+        'cvat': ['cvat-sdk[masks]'],
+        'label-studio': ['label-studio-sdk'],
+        'coco': ['pycocotools'],
         'dev': unpinned('dev'),
     },
 )

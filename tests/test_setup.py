@@ -59,6 +59,9 @@ def test_stack_extras_are_pinned(metadata, extra, pins):
     [
         ('vis', {'matplotlib', 'rich', 'scikit-image', 'scikit-learn', 'jinja2'}),
         ('tensorboard', {'tensorboard'}),
+        ('cvat', {'cvat-sdk'}),
+        ('label-studio', {'label-studio-sdk'}),
+        ('coco', {'pycocotools'}),
         ('dev', {'pytest', 'pytest-xdist', 'ruff', 'hypothesis', 'setuptools'}),
     ],
 )

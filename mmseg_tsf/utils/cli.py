@@ -24,7 +24,7 @@ def run_tool(main: Callable[[], object]) -> None:
     try:
         main()
         leave_process_group()
-    except (FileExistsError, FileNotFoundError, TypeError, ValueError) as error:
+    except (ConnectionError, FileExistsError, FileNotFoundError, TypeError, ValueError) as error:
         first = error
         while first.__cause__ or (first.__context__ and not first.__suppress_context__):
             first = first.__cause__ or first.__context__

@@ -1,0 +1,27 @@
+"""Requests for annotation tools, and their exports as answers."""
+
+from . import coco, cvat, folder, label_studio
+from .answers import Answer, Summary, write_answers
+from .exported import Exported
+from .labels import LabelSet
+from .package import export_request
+from .regions import Plan, make_plan
+from .request import AskedImage, Request, read_request
+
+FORMATS = dict(folder=folder, cvat=cvat, label_studio=label_studio, coco=coco)
+"""Modules by name; each has ``write_package`` and ``read``."""
+
+__all__ = [
+    'FORMATS',
+    'Answer',
+    'AskedImage',
+    'Exported',
+    'LabelSet',
+    'Plan',
+    'Request',
+    'Summary',
+    'export_request',
+    'make_plan',
+    'read_request',
+    'write_answers',
+]

@@ -1,0 +1,82 @@
+"""The files of an annotation tool's export, however it is packed."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from pathlib import Path
+
+
+class Exported:
+    """A file, a folder or a zip archive that a tool has written.
+
+    Attributes:
+        path: Of it.
+        names: Of the files in it, with ``/`` between folders; a single file has its own name.
+
+    Raises:
+        FileNotFoundError: There is nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.is_dir():
+            files = (p for p in path.rglob('*') if p.is_file())
+            names = [p.relative_to(path).as_posix() for p in files]
+        elif zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = [name for name in archive.namelist() if not name.endswith('/')]
+        elif path.is_file():
+            names = [path.name]
+        else:
+            raise FileNotFoundError(f'{path} is missing: give the file or folder of the export')
+        self.names = sorted(name for name in names if not _is_litter(name))
+
+    def read(self, name: str) -> bytes:
+        """Content of one of the files.
+
+        Raises:
+            ValueError: The archive is damaged.
+        """
+        if self.path.is_dir():
+            return (self.path / name).read_bytes()
+        if self.path.name == name and not zipfile.is_zipfile(self.path):
+            return self.path.read_bytes()
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                return archive.read(name)
+        except (zipfile.BadZipFile, zlib.error, EOFError):
+            raise ValueError(f'{self.path} is damaged: export it again') from None
+
+    def only(self, suffix: str, what: str) -> str:
+        """Name of the one file with a suffix.
+
+        Raises:
+            ValueError: There is none, or there are several.
+        """
+        found = [name for name in self.names if name.lower().endswith(suffix)]
+        if len(found) != 1:
+            raise ValueError(
+                f'{self.path} holds {len(found)} files that end in {suffix}, and {what} has one: '
+                'give the export as the tool wrote it'
+            )
+        return found[0]
+
+    def json(self, what: str) -> object:
+        """What its one JSON file says.
+
+        Raises:
+            ValueError: There is no such file, or it is no JSON.
+        """
+        name = self.only('.json', what)
+        content = self.read(name)
+        try:
+            return json.loads(content)
+        except ValueError:
+            raise ValueError(f'{self.path}: {name} is no JSON: export it again') from None
+
+
+def _is_litter(name: str) -> bool:
+    """Whether it was left by a desktop and not written by a tool."""
+    return any(part.startswith('.') or part == '__MACOSX' for part in name.split('/'))

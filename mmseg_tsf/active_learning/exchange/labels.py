@@ -1,0 +1,88 @@
+"""Names and colours of the classes in an annotation tool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from ...models.utils.pixel_losses import IGNORE_INDEX
+
+ASKED = 'asked'
+"""Label of what outlines a request; says nothing of a class."""
+VOID = 'cannot be said'
+"""Label of what nobody can tell."""
+RESERVED = ('background', ASKED, VOID)
+"""Names that mean something else to a tool or to us; CVAT paints what has no label as the first."""
+ASKED_COLOUR, VOID_COLOUR = (255, 255, 0), (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """What people can choose from.
+
+    Attributes:
+        classes: Names, in the order of their ids.
+
+    Raises:
+        ValueError: Two classes have the same name.
+    """
+
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        twice = {name for name in self.classes if self.classes.count(name) > 1}
+        if twice:
+            raise ValueError(
+                f'the class name {min(twice)} occurs twice, and annotation tools tell classes by '
+                "their names: rename one in the data set's metainfo"
+            )
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names in the tool, in the order of class ids."""
+        return tuple(f'{name} (class)' if name in RESERVED else name for name in self.classes)
+
+    @cached_property
+    def colours(self) -> tuple[tuple[int, int, int], ...]:
+        """Red, green and blue of each class: all different, none black, none of the two others."""
+        return tuple(colour(index + 1) for index in range(len(self.classes)))
+
+    @cached_property
+    def palette(self) -> dict[str, tuple[int, int, int]]:
+        """Colours by name, in the tool's order: the classes, then :data:`VOID`."""
+        return {**dict(zip(self.names, self.colours, strict=True)), VOID: VOID_COLOUR}
+
+    def value(self, name: str, where: str) -> int | None:
+        """Class id of a label, 255 for :data:`VOID`, ``None`` for :data:`ASKED`.
+
+        Args:
+            name: In the tool, or of the class.
+            where: It was found, for the message.
+
+        Raises:
+            ValueError: It is no class.
+        """
+        if name in self.names:
+            return self.names.index(name)
+        if name in (ASKED, VOID):
+            return IGNORE_INDEX if name == VOID else None
+        if name in self.classes:
+            return self.classes.index(name)
+        raise ValueError(
+            f'{where} has the label {name!r}, which is no class ({", ".join(self.names)}): rename '
+            'it in the annotation tool and export again'
+        )
+
+
+def colour(index: int) -> tuple[int, int, int]:
+    """Red, green and blue of an index below 256, as Pascal VOC counts them; 0 is black."""
+    channels = [0, 0, 0]
+    for bit in range(8):
+        for channel in range(3):
+            channels[channel] |= (index >> (3 * bit + channel) & 1) << (7 - bit)
+    return tuple(channels)
+
+
+def as_hex(rgb: tuple[int, int, int]) -> str:
+    """``'#rrggbb'``."""
+    return '#{:02x}{:02x}{:02x}'.format(*rgb)

@@ -1,0 +1,118 @@
+"""Outlines that follow the edges of pixels, and their way back to a mask without loss.
+
+Points are ``(x, y)`` with the left upper corner of the image at (0, 0) and that of pixel
+``[row, column]`` at (column, row).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+STEPS = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])
+"""East, south, west, north."""
+
+
+def outlines(mask: np.ndarray) -> list[np.ndarray]:
+    """The rings around a mask: an outer one and one for each hole, of each component.
+
+    Components have 4 neighbours. The ring that begins highest comes first, so an outer ring comes
+    before its holes.
+
+    Args:
+        mask: ``(H, W)`` bool.
+
+    Returns:
+        ``(N, 2)`` int corners each, the first one not repeated; outer rings run clockwise.
+    """
+    edges = _edges(mask)
+    known, seen, rings = set(edges), set(), []
+    for start in edges:
+        if start not in seen:
+            ring = _follow(start, known)
+            seen.update(ring)
+            rings.append(_corners(np.array(ring)))
+    return rings
+
+
+def fill(rings: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
+    """Pixels whose centres lie inside an odd number of rings.
+
+    Args:
+        rings: ``(N, 2)`` points each, closed or not.
+        size: Height and width.
+
+    Returns:
+        ``(H, W)`` bool.
+    """
+    height, width = size
+    crossings = np.zeros((height, width + 1), np.int64)
+    for ring in rings:
+        rows, columns = _crossings(np.asarray(ring, float), height)
+        np.add.at(crossings, (rows, np.clip(columns, 0, width)), 1)
+    return (crossings.cumsum(1)[:, :-1] % 2).astype(bool)
+
+
+def cut_holes(rings: Sequence[np.ndarray]) -> np.ndarray:
+    """One ring from an outer one and its holes, which slits without any width join to it.
+
+    Args:
+        rings: ``(N, 2)`` corners each, the outer one first.
+
+    Returns:
+        ``(M, 2)`` corners; :func:`fill` makes the same mask of them.
+    """
+    whole = rings[0]
+    for hole in rings[1:]:
+        distances = np.abs(whole[:, None] - hole[None]).sum(-1)
+        i, j = np.unravel_index(distances.argmin(), distances.shape)
+        whole = np.concatenate([whole[: i + 1], hole[j:], hole[: j + 1], whole[i:]])
+    return whole
+
+
+def _edges(mask: np.ndarray) -> list[tuple[int, int, int]]:
+    """Sides of pixels at the border of a mask: where each begins, and its direction."""
+    padded = np.pad(mask, 1)
+    inner = padded[1:-1, 1:-1]
+    # north, east, south and west sides, run through with the mask to the right
+    outside = (padded[:-2, 1:-1], padded[1:-1, 2:], padded[2:, 1:-1], padded[1:-1, :-2])
+    edges = []
+    for direction, (other, shift) in enumerate(
+        zip(outside, ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True)
+    ):
+        rows, columns = np.nonzero(inner & ~other)
+        xs, ys = (columns + shift[0]).tolist(), (rows + shift[1]).tolist()
+        edges += [(x, y, direction) for x, y in zip(xs, ys, strict=True)]
+    return edges
+
+
+def _follow(start: tuple[int, int, int], known: set) -> list[tuple[int, int, int]]:
+    """The edges of one ring; where two pixels touch by a corner it stays at the same one."""
+    ring, edge = [], start
+    while not ring or edge != start:
+        ring.append(edge)
+        x, y, direction = edge
+        x, y = x + int(STEPS[direction][0]), y + int(STEPS[direction][1])
+        turns = ((x, y, (direction + turn) % 4) for turn in (1, 0, 3))
+        edge = next(turn for turn in turns if turn in known)
+    return ring
+
+
+def _corners(ring: np.ndarray) -> np.ndarray:
+    return ring[ring[:, 2] != np.roll(ring[:, 2], 1), :2]
+
+
+def _crossings(ring: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows whose middle a ring crosses, and the first column with its centre right of that."""
+    ends = np.stack([ring, np.roll(ring, -1, 0)], 1)
+    # from above to below, so that a slit is crossed at the same place in both directions
+    ends = np.take_along_axis(ends, ends[..., 1].argsort(1, kind='stable')[..., None], 1)
+    (x0, y0), (x1, y1) = ends[:, 0].T, ends[:, 1].T
+    first, last = (np.clip(np.ceil(y - 0.5), 0, height).astype(int) for y in (y0, y1))
+    counts = last - first
+    edge = np.repeat(np.arange(len(ring)), counts)
+    rows = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts) + first[edge]
+    slope = (x1 - x0)[edge] / (y1 - y0)[edge]
+    columns = np.ceil(x0[edge] + (rows + 0.5 - y0[edge]) * slope - 0.5)
+    return rows, columns.astype(int)

@@ -1,0 +1,96 @@
+"""Requests are found in a run or in the folder for people."""
+
+import numpy as np
+import pytest
+from exchange_runs import CLASSES, IDS, SIZE, asked_masks, bare_request, believed, make_run, truth
+
+from mmseg_tsf.active_learning import StoreError
+from mmseg_tsf.active_learning.exchange import read_request
+from mmseg_tsf.active_learning.masks import class_counts
+
+
+@pytest.fixture
+def work_dir(tmp_path):
+    make_run(tmp_path)
+    return tmp_path
+
+
+def test_a_run_and_its_folder_for_people_say_the_same(work_dir):
+    folder = work_dir / 'annotation/round_000'
+    for source in (work_dir, folder):
+        request = read_request(source)
+        assert (request.number, request.classes) == (0, CLASSES)
+        assert request.sizes == {image_id: SIZE for image_id in IDS}
+        assert request.answers == folder / 'answers'
+        for image, image_id in zip(request.images(), sorted(IDS), strict=True):
+            asked = asked_masks()[image_id]
+            assert image.image_id == image_id
+            assert np.array_equal(image.asked, asked)
+            assert np.array_equal(image.prelabels, np.where(asked, believed(image_id), 255))
+            assert image.file.resolve() == work_dir / f'pool/{image_id}.png'
+
+
+def test_without_a_folder_for_people_the_images_must_be_named(tmp_path):
+    make_run(tmp_path, people=False)
+    request = read_request(tmp_path, image_dir=tmp_path / 'pool')
+    images = list(request.images())
+    assert [image.image_id for image in images] == sorted(IDS)
+    assert images[0].prelabels is None and request.answers is None
+    assert np.array_equal(images[1].asked, asked_masks()['city/a'])
+    with pytest.raises(ValueError, match='holds no images: say where they are with --image-dir'):
+        next(read_request(tmp_path).images())
+    with pytest.raises(FileNotFoundError, match=r'pool/c\.jpg is missing: correct --image-dir'):
+        next(read_request(tmp_path, image_dir=tmp_path / 'pool', suffix='.jpg').images())
+
+
+def test_only_a_round_that_waits_is_taken(tmp_path):
+    store = make_run(tmp_path)
+    with pytest.raises(ValueError, match='round 1 does not wait for answers; round 0 does'):
+        read_request(tmp_path, 1)
+    notes = dict(classes=class_counts(truth('c'), 4))
+    store.write_answer(0, ((i, truth(i), notes) for i in IDS), {})
+    with pytest.raises(ValueError, match='no round waits for answers'):
+        read_request(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r'holds neither rounds/ nor requests/'):
+        read_request(tmp_path / 'pool')
+
+
+def test_what_was_altered_or_exchanged_is_refused(work_dir, tmp_path_factory):
+    path = work_dir / 'annotation/round_000/requests/c.png'
+    content = path.read_bytes()
+    path.write_bytes((work_dir / 'annotation/round_000/requests/city/a.png').read_bytes())
+    with pytest.raises(StoreError, match=r'requests/c\.png was altered'):
+        read_request(work_dir).asked('c')
+    path.write_bytes(content)
+    (work_dir / 'annotation/round_000/images/c.png').unlink()
+    with pytest.raises(FileNotFoundError, match=r'images/c\.\* is missing'):
+        next(read_request(work_dir).images())
+    other = tmp_path_factory.mktemp('other')
+    make_run(other, asked={image_id: np.ones(SIZE, bool) for image_id in IDS})
+    (work_dir / 'annotation/round_000').rename(work_dir / 'away')
+    (other / 'annotation/round_000').rename(work_dir / 'annotation/round_000')
+    with pytest.raises(ValueError, match='was not written for round 0'):
+        read_request(work_dir)
+
+
+@pytest.mark.parametrize(
+    ('name', 'image_id'),
+    [
+        ('city/a.png', 'city/a'),
+        ('city/b.left.jpg', 'city/b.left'),
+        ('city/b.left', 'city/b.left'),
+        ('images/city/a.png', 'city/a'),
+        ('images\\city\\a.png', 'city/a'),
+        ('a.png', None),
+        ('city/b.png', None),
+    ],
+)
+def test_names_of_tools_are_matched(waiting, name, image_id):
+    assert waiting.match(name) == image_id
+
+
+def test_the_longest_name_is_matched_first():
+    request = bare_request((2, 2), 'b')
+    request.sizes['a/b'] = (2, 2)
+    assert request.match('x/a/b.png') == 'a/b'
+    assert request.match('x/c/b.png') == 'b'

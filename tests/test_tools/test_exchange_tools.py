@@ -1,0 +1,254 @@
+"""Requests go to annotation tools and come back, as the documentation says it."""
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from xml.etree.ElementTree import Element, SubElement
+
+import numpy as np
+import pytest
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1] / 'test_active_learning/test_exchange'))
+
+from exchange_runs import (
+    CLASSES,
+    IDS,
+    LABELS,
+    SIZE,
+    asked_masks,
+    layers,
+    make_run,
+    segmentation_mask,
+    truth,
+)
+from tool_loader import ROOT, load_tool
+
+from mmseg_tsf.active_learning import ORACLES
+from mmseg_tsf.active_learning.exchange.coco import annotate, categories
+from mmseg_tsf.active_learning.exchange.cvat import add_mask, annotations
+from mmseg_tsf.active_learning.exchange.label_studio import brush
+from mmseg_tsf.utils import run_tool
+
+TOOLS = {
+    name: load_tool(f'active_learning/{name}.py') for name in ('export_requests', 'import_answers')
+}
+
+
+RUN = 'work_dirs/al'
+ANSWERS = Path(RUN, 'annotation/round_000/answers')
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """The rounds of a run that waits in ``work_dirs/al`` of the current folder."""
+    monkeypatch.chdir(tmp_path)
+    return make_run(tmp_path / RUN)
+
+
+def said(image_id):
+    """What people label: a little more than they were asked."""
+    asked = asked_masks()[image_id]
+    return truth(image_id), asked | np.roll(asked, 2, 1)
+
+
+def cvat_export(path, package):
+    segmentation_mask(path, {image_id: said(image_id) for image_id in IDS})
+
+
+def cvat_xml(path, package):
+    elements = []
+    for image_id in IDS:
+        size = dict(height=str(SIZE[0]), width=str(SIZE[1]))
+        elements.append(Element('image', name=f'{image_id}.png', **size))
+        for name, mask in layers(*said(image_id)):
+            add_mask(elements[-1], name, mask)
+    path.write_bytes(annotations(elements, LABELS))
+
+
+def label_studio_export(path, package):
+    tasks = json.loads((package / 'tasks.json').read_text())
+    for task in tasks:
+        result = [brush(name, mask) for name, mask in layers(*said(task['data']['image_id']))]
+        task['annotations'] = [dict(id=1, was_cancelled=False, result=result)]
+    path.write_text(json.dumps(tasks))
+
+
+def coco_export(path, package):
+    content = dict(images=[], categories=categories(LABELS), annotations=[])
+    for number, image_id in enumerate(IDS):
+        entry = dict(id=number, file_name=f'{image_id}.png', height=SIZE[0], width=SIZE[1])
+        content['images'].append(entry)
+        for name, mask in layers(*said(image_id)):
+            one = annotate(len(content['annotations']), number, name, mask, LABELS)
+            content['annotations'].append(one)
+    path.write_text(json.dumps(content))
+
+
+def masks_export(path, package):
+    for image_id in IDS:
+        file = package / f'masks/{image_id}.png'
+        file.parent.mkdir(exist_ok=True)
+        labels, known = said(image_id)
+        Image.fromarray(np.where(known, labels, 255).astype(np.uint8)).save(file)
+
+
+EXPORTS = dict(
+    cvat=cvat_export, label_studio=label_studio_export, coco=coco_export, folder=masks_export
+)
+
+
+def documented() -> list[list[str]]:
+    """Arguments of our two tools in the documentation, in order."""
+    text = (ROOT / 'docs/people_in_the_loop.md').read_text()
+    blocks = re.findall(r'```bash\n(.*?)```', text, re.DOTALL)
+    lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def oracle_of(work_dir):
+    oracle = ORACLES.build(dict(type='FolderOracle'))
+    dataset = dict(
+        type='BaseSegDataset',
+        metainfo=dict(classes=CLASSES, palette=[[i, 0, 0] for i in range(len(CLASSES))]),
+        img_suffix='.png',
+        data_prefix=dict(img_path=str(work_dir / 'pool')),
+    )
+    oracle.bind(dataset, work_dir, len(CLASSES))
+    return oracle
+
+
+def check_answers(store):
+    """FolderOracle takes the answers, and they are what people said of what was asked."""
+    found = list(oracle_of(Path(RUN)).answer(0, store.request(0), None))
+    assert [image_id for image_id, _, _ in found] == list(store.request(0).images)
+    for image_id, labels, notes in found:
+        expected = np.where(asked_masks()[image_id], truth(image_id), 255)
+        assert np.array_equal(labels, expected)
+        assert notes == dict(dropped=0, unsaid=0)
+
+
+def take(*arguments):
+    return TOOLS['import_answers'].main([RUN, *arguments])
+
+
+def hand_out(*arguments):
+    return TOOLS['export_requests'].main([RUN, *arguments])
+
+
+def test_every_documented_command_does_what_it_says(store):
+    packages, written = {}, []
+    for program, path, *arguments in documented():
+        assert program == 'python' and (ROOT / path).is_file()
+        name, kind = Path(path).stem, arguments[arguments.index('--format') + 1]
+        if name == 'export_requests':
+            packages[kind] = Path(arguments[arguments.index('-o') + 1])
+        else:
+            EXPORTS[kind](Path(arguments[1]), packages[kind])
+        result = TOOLS[name].main(arguments)
+        if name == 'import_answers':
+            written.append((kind, len(result.written), len(result.kept)))
+            assert not result.missing and not result.unsaid and result.dropped > 0
+    assert written == [('cvat', 3, 0), *((kind, 0, 3) for kind in EXPORTS if kind != 'cvat')]
+    check_answers(store)
+
+
+def test_an_xml_export_is_read_into_the_folder_of_the_round(store):
+    cvat_xml(Path('annotations.xml'), None)
+    folder = str(ANSWERS.parent)
+    TOOLS['import_answers'].main([folder, 'annotations.xml', '--format', 'cvat'])
+    check_answers(store)
+
+
+def test_part_of_the_answers_is_taken_and_the_rest_is_named(store, capsys):
+    labels, known = said('city/a')
+    known = known.copy()
+    known[:10] = False
+    segmentation_mask(Path('a.zip'), {'city/a': (labels, known), 'other': said('c')})
+    take('a.zip', '--format', 'cvat')
+    asked = asked_masks()['city/a']
+    dropped, unsaid = int((known & ~asked).sum()), int((asked & ~known).sum())
+    assert capsys.readouterr().out.splitlines() == [
+        f'{ANSWERS}: 1 answers written, 0 replaced, 0 were there already',
+        f'not asked, and dropped: {dropped} labelled pixels and 1 images or files',
+        f'{unsaid} asked pixels of 1 images have no label (city/a): they will be paid as "can not '
+        'be said", unless they are labelled and imported with --overwrite before the training goes '
+        'on',
+        '2 of 3 images are not answered (c, city/b.left)',
+    ]
+    found = oracle_of(Path(RUN)).answer(0, store.request(0), None)
+    assert '2 of 3 answers are missing' in found.message
+    segmentation_mask(Path('b.zip'), {image_id: said(image_id) for image_id in IDS})
+    with pytest.raises(ValueError, match=r'city/a\.png \(1 in all\) holds another answer'):
+        take('b.zip', '--format', 'cvat')
+    assert [p.name for p in ANSWERS.rglob('*.png')] == ['a.png']
+    assert len(take('b.zip', '--format', 'cvat', '--overwrite').replaced) == 1
+    check_answers(store)
+
+
+def test_shapes_that_are_not_read_are_named(store, capsys):
+    element = Element('image', name='c.png', height=str(SIZE[0]), width=str(SIZE[1]))
+    SubElement(element, 'box', label='car', xtl='1', ytl='1', xbr='9', ybr='9')
+    Path('a.xml').write_bytes(annotations([element], LABELS))
+    take('a.xml', '--format', 'cvat')
+    assert 'not read: 1 shapes of the kind box\n' in capsys.readouterr().out
+    assert not list(ANSWERS.rglob('*.png'))
+
+
+def test_what_is_handed_out_is_summed_up(store, capsys):
+    hand_out('--format', 'folder', '-o', 'package', '--join', '3', '--min-pixels', '4')
+    text = ' '.join(capsys.readouterr().out.split())
+    assert 'package: round 0, 3 images, 3 regions and 3 single pixels with 1,' in text
+    assert 'clicks; package/README.txt says how to go on' in text
+    assert '2 asked pixels lie in islands of fewer than 4 pixels and are not shown' in text
+
+
+def test_a_run_that_asks_nobody_needs_places(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_run(tmp_path / RUN, people=False)
+    images = ['--image-dir', f'{RUN}/pool', '--suffix', '.png']
+    hand_out('--format', 'label_studio', '-o', 'ls', '--image-url', 'http://host/', *images)
+    tasks = json.loads(Path('ls/tasks.json').read_text())
+    assert tasks[0]['data']['image'] == 'http://host/c.png'
+    label_studio_export(Path('a.json'), Path('ls'))
+    assert len(take('a.json', '--format', 'label_studio', '-o', 'answers').written) == 3
+    with pytest.raises(ValueError, match='waits for no files .* say with -o where'):
+        take('a.json', '--format', 'label_studio')
+
+
+@pytest.mark.parametrize(
+    ('name', 'arguments', 'message'),
+    [
+        ('export_requests', ['nowhere', '--format', 'coco', '-o', 'x'], 'holds neither rounds/'),
+        ('export_requests', [RUN, '--format', 'coco', '-o', RUN], 'exists already'),
+        ('export_requests', [RUN, '--format', 'coco', '-o', 'x', '--round', '4'], 'round 4 does'),
+        ('import_answers', [RUN, 'nothing.zip', '--format', 'cvat'], 'nothing.zip is missing'),
+        ('import_answers', [RUN, 'broken.json', '--format', 'coco'], 'is no JSON'),
+    ],
+)
+def test_mistakes_end_in_one_sentence(store, capsys, name, arguments, message):
+    Path('broken.json').write_text('{')
+    with pytest.raises(SystemExit) as stopped:
+        run_tool(lambda: TOOLS[name].main(arguments))
+    assert stopped.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith('error: ') and message in line
+
+
+@pytest.mark.parametrize(
+    'arguments', [['--min-pixels', '-1'], ['--join', 'far'], ['--image-url', 'http://host/']]
+)
+def test_wrong_options_are_refused(store, capsys, arguments):
+    with pytest.raises(SystemExit) as stopped:
+        hand_out('--format', 'coco', '-o', 'x', *arguments)
+    assert stopped.value.code == 2 and arguments[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', list(TOOLS))
+def test_help_shows_an_example(name, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        TOOLS[name].main(['--help'])
+    assert stopped.value.code == 0
+    assert f'    python tools/active_learning/{name}.py work_dirs/<run>' in capsys.readouterr().out
