@@ -54,8 +54,8 @@ setup(
         'openmmlab': pinned('openmmlab'),
         'vis': unpinned('vis'),
         'tensorboard': unpinned('tensorboard'),
-        # What the tests compare the exchange formats with; label-studio-sdk needs numpy < 2.3 and a cv2
-        # of its own, so give it its own environment.
+        # What the tests compare the exchange formats with; label-studio-sdk needs numpy < 2.3 and
+        # a cv2 of its own, so give it its own environment.
         'cvat': ['cvat-sdk[masks]'],
         'label-studio': ['label-studio-sdk'],
         'coco': ['pycocotools'],

@@ -1,4 +1,4 @@
-"""A round with a real Label Studio: made, uploaded, annotated by its interface, fetched, trained on.
+"""A round with a real Label Studio: uploaded, annotated by its interface, fetched, trained on.
 
 Outside of the default suite: `make test-label-studio` installs the server and says where it is.
 """

@@ -62,7 +62,7 @@ def test_stack_extras_are_pinned(metadata, extra, pins):
         ('cvat', {'cvat-sdk'}),
         ('label-studio', {'label-studio-sdk'}),
         ('coco', {'pycocotools'}),
-        ('dev', {'pytest', 'pytest-xdist', 'ruff', 'hypothesis', 'setuptools'}),
+        ('dev', {'pytest', 'pytest-xdist', 'ruff', 'hypothesis', 'selenium', 'setuptools'}),
     ],
 )
 def test_other_extras_force_no_version(metadata, extra, expected):

@@ -8,10 +8,12 @@ train_dataloader = dict(
         unlabelled=dict(ann_file=split + '/unlabelled.txt'),
     )
 )
-# The curve is of the test list: the val list continues the training sequences, and nothing is chosen.
+# The curve is of the test list (the val list continues training sequences); nothing is chosen by it.
 val_dataloader = dict(
     dataset=dict(
-        data_prefix=dict(img_path='data/camvid/img_dir/test', seg_map_path='data/camvid/ann_dir/test')
+        data_prefix=dict(
+            img_path='data/camvid/img_dir/test', seg_map_path='data/camvid/ann_dir/test'
+        )
     )
 )
 train_cfg = dict(

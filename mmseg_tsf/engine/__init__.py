@@ -1,6 +1,6 @@
 """Hooks, loops and optimisers for mmengine's runner."""
 
-from .hooks import AdaptivePartnerHook, MeanTeacherHook, PLARHook, SemiHook
+from .hooks import AdaptivePartnerHook, MeanTeacherHook, PLARHook, ReportHook, SemiHook
 from .loops import ActiveLearningLoop, SemiTestLoop, SemiValLoop
 from .optimizers import FusedAdamW
 
@@ -10,6 +10,7 @@ __all__ = [
     'FusedAdamW',
     'MeanTeacherHook',
     'PLARHook',
+    'ReportHook',
     'SemiHook',
     'SemiTestLoop',
     'SemiValLoop',

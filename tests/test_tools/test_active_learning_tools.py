@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from stores import IDS, asked, make_store, said, write_answer, write_request
 
+from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.active_learning.round_log import RoundLog
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +38,7 @@ def test_status_adds_up(run, capsys):
     RoundLog(run / 'active_learning.jsonl').write(
         dict(round=1, iter=4, state='answered', plar=dict(corrected=12))
     )
-    write_request(load_tool('status').RoundStore(run / 'rounds'), 2)
+    write_request(RoundStore(run / 'rounds'), 2)
     before = snapshot(run)
     load_tool('status').main([str(run), '--json'])
     status = json.loads(capsys.readouterr().out)
@@ -67,7 +68,7 @@ def test_status_as_text(run, capsys, monkeypatch):
 
 def test_what_is_waited_for(run):
     status = load_tool('status')
-    store = status.RoundStore(run / 'rounds')
+    store = RoundStore(run / 'rounds')
     log = RoundLog(run / 'active_learning.jsonl')
 
     def waits_for():

@@ -12,138 +12,17 @@ before each query, of the network that predicts by default.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-from glob import glob
 from pathlib import Path
-from statistics import fmean
 
 from matplotlib.figure import Figure
-from mmengine.config import Config
 
-from mmseg_tsf.active_learning.round_log import RoundLog
-from mmseg_tsf.evaluation.label_efficiency import summarise_curves
 from mmseg_tsf.utils import run_tool
+from mmseg_tsf.visualization.runs import make_groups, read_full, read_run
 
-SETTINGS = (
-    'model',
-    'train_dataloader',
-    'train_cfg',
-    'optim_wrapper',
-    'param_scheduler',
-    'custom_hooks',
-)
 # Okabe and Ito's colours, which colour-blind people can tell apart; markers for print
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 MARKERS = 'osD^vPX*'
-
-
-def read_run(folder: Path) -> dict:
-    """One run: its config, its points and on what axis they lie.
-
-    Raises:
-        FileNotFoundError: The folder holds no run of active learning.
-        ValueError: It was never validated before a query.
-    """
-    info = read_info(folder)
-    lines = RoundLog(folder / 'active_learning.jsonl').read()
-    if not lines:
-        raise FileNotFoundError(f'{folder}/active_learning.jsonl is missing: no round was held')
-    key = f'{info["networks"][0]}/mIoU'
-    unit, shares = lines[-1].get('unit', 'pixels'), 'share' in lines[-1]
-    # of what was measured twice at one spend, the later counts
-    points = {
-        100 * line['share'] if shares else line['spent'][unit]: line['metrics'][key]
-        for line in sorted(lines, key=lambda line: line['iter'])
-        if key in line.get('metrics', {})
-    }
-    if not points:
-        raise ValueError(f'{folder} has no {key} in active_learning.jsonl: train with val_cfg')
-    return dict(
-        folder=str(folder),
-        config=info['config'],
-        settings=hash_settings(folder, info['config']),
-        seed=info['seed'],
-        commit=info['commit'],
-        axis=f'% of all {unit}' if shares else unit,
-        points=sorted(points.items()),
-    )
-
-
-def read_info(folder: Path) -> dict:
-    """``run_info.json`` of a run.
-
-    Raises:
-        FileNotFoundError: There is none.
-    """
-    path = folder / 'run_info.json'
-    if not path.is_file():
-        raise FileNotFoundError(f'{folder} is no folder of a run: give what --work-dir named')
-    return json.loads(path.read_text())
-
-
-def hash_settings(folder: Path, config: str) -> str | None:
-    """Of what a run was trained with, command-line overrides included; not of its seed."""
-    path = folder / Path(config).name
-    if not path.is_file():
-        return None
-    cfg = Config.fromfile(path, import_custom_modules=False)
-    text = json.dumps([cfg.get(name) for name in SETTINGS], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:6]
-
-
-def read_full(values: list[str]) -> float | None:
-    """Fully supervised mIoU: a number, or the mean of the last validations of runs.
-
-    Raises:
-        ValueError: A run is unfinished, or was not validated at its end.
-    """
-    scores = []
-    for value in values:
-        try:
-            scores.append(float(value))
-        except ValueError:
-            scores.append(last_validation(Path(value)))
-    return fmean(scores) if scores else None
-
-
-def last_validation(folder: Path) -> float:
-    """MIoU at the last iteration of a finished run."""
-    info = read_info(folder)
-    key, end = f'{info["networks"][0]}/mIoU', info['max_iters']
-    for path in sorted(glob(f'{folder}/*/vis_data/scalars.json'), reverse=True):
-        for line in Path(path).read_text().splitlines():
-            entry = json.loads(line)
-            if key in entry and entry['step'] == end:
-                return entry[key]
-    raise ValueError(f'{folder} has no {key} at iteration {end}: let it finish, with validation')
-
-
-def make_groups(runs: list[dict], full: float | None, share: float) -> list[dict]:
-    """Seeds of one config together, with their figures.
-
-    Raises:
-        ValueError: The runs spend in different units, or a seed is there twice.
-    """
-    axes = sorted({run['axis'] for run in runs})
-    if len(axes) > 1:
-        raise ValueError(f'the runs spend in {" and in ".join(axes)}: draw them apart')
-    found: dict[tuple, list[dict]] = {}
-    for run in runs:
-        found.setdefault((run['config'], run['settings']), []).append(run)
-    configs = [config for config, _ in found]
-    groups = []
-    for (config, settings), members in found.items():
-        seeds = [run['seed'] for run in members]
-        if len(set(seeds)) < len(seeds):
-            folders = ', '.join(run['folder'] for run in members)
-            raise ValueError(f'{folders} repeat a seed of {config}: give each seed once')
-        name = Path(config).stem
-        if configs.count(config) > 1:  # one config, several settings: tell them apart
-            name = f'{name} [{settings}]'
-        curves = [run['points'] for run in members]
-        groups.append(dict(name=name, runs=members, **summarise_curves(curves, full, share)))
-    return groups
 
 
 def draw(groups: list[dict], full: float | None, share: float, path: Path) -> None:

@@ -1,0 +1,179 @@
+"""What the folder of a run says: its config, its logs, and its curve of score against spend."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from statistics import fmean
+
+from mmengine.config import Config
+
+from ..active_learning.round_log import RoundLog
+from ..evaluation.label_efficiency import summarise_curves
+
+SETTINGS = (
+    'model',
+    'train_dataloader',
+    'train_cfg',
+    'optim_wrapper',
+    'param_scheduler',
+    'custom_hooks',
+)
+PSEUDO_LABELS = re.compile(r'Pseudo-labels after iteration (\d+): (.*)')
+
+
+def read_info(folder: Path) -> dict:
+    """``run_info.json`` of a run.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    path = folder / 'run_info.json'
+    if not path.is_file():
+        raise FileNotFoundError(f'{folder} is no folder of a run: give what --work-dir named')
+    return json.loads(path.read_text())
+
+
+def read_config(folder: Path, config: str | None) -> Config | None:
+    """The dumped config of a run, overrides included; ``None`` where there is none.
+
+    Args:
+        folder: Of the run.
+        config: What its ``run_info.json`` names.
+    """
+    path = folder / Path(config or '').name
+    return Config.fromfile(path, import_custom_modules=False) if path.is_file() else None
+
+
+def read_run(folder: Path) -> dict:
+    """One run of active learning: its config, its points and on what axis they lie.
+
+    Raises:
+        FileNotFoundError: The folder holds no run of active learning.
+        ValueError: It was never validated before a query.
+    """
+    info = read_info(folder)
+    lines = RoundLog(folder / 'active_learning.jsonl').read()
+    if not lines:
+        raise FileNotFoundError(f'{folder}/active_learning.jsonl is missing: no round was held')
+    key = f'{info["networks"][0]}/mIoU'
+    unit, shares = lines[-1].get('unit', 'pixels'), 'share' in lines[-1]
+    # of what was measured twice at one spend, the later counts
+    points = {
+        100 * line['share'] if shares else line['spent'][unit]: line['metrics'][key]
+        for line in sorted(lines, key=lambda line: line['iter'])
+        if key in line.get('metrics', {})
+    }
+    if not points:
+        raise ValueError(f'{folder} has no {key} in active_learning.jsonl: train with val_cfg')
+    return dict(
+        folder=str(folder),
+        config=info['config'],
+        settings=hash_settings(folder, info['config']),
+        seed=info['seed'],
+        commit=info['commit'],
+        axis=f'% of all {unit}' if shares else unit,
+        points=sorted(points.items()),
+    )
+
+
+def hash_settings(folder: Path, config: str | None) -> str | None:
+    """Of what a run was trained with, command-line overrides included; not of its seed."""
+    cfg = read_config(folder, config)
+    if cfg is None:
+        return None
+    text = json.dumps([cfg.get(name) for name in SETTINGS], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def read_full(values: list[str]) -> float | None:
+    """Fully supervised mIoU: a number, or the mean of the last validations of runs.
+
+    Raises:
+        ValueError: A run is unfinished, or was not validated at its end.
+    """
+    scores = []
+    for value in values:
+        try:
+            scores.append(float(value))
+        except ValueError:
+            scores.append(last_validation(Path(value)))
+    return fmean(scores) if scores else None
+
+
+def last_validation(folder: Path) -> float:
+    """MIoU at the last iteration of a finished run.
+
+    Raises:
+        ValueError: It was not validated there.
+    """
+    info = read_info(folder)
+    key, end = f'{info["networks"][0]}/mIoU', info['max_iters']
+    for entry in reversed(read_scalars(folder)[1]):
+        if key in entry and entry['step'] == end:
+            return entry[key]
+    raise ValueError(f'{folder} has no {key} at iteration {end}: let it finish, with validation')
+
+
+def make_groups(runs: list[dict], full: float | None, share: float) -> list[dict]:
+    """Seeds of one config together, with their figures.
+
+    Raises:
+        ValueError: The runs spend in different units, or a seed is there twice.
+    """
+    axes = sorted({run['axis'] for run in runs})
+    if len(axes) > 1:
+        raise ValueError(f'the runs spend in {" and in ".join(axes)}: draw them apart')
+    found: dict[tuple, list[dict]] = {}
+    for run in runs:
+        found.setdefault((run['config'], run['settings']), []).append(run)
+    configs = [config for config, _ in found]
+    groups = []
+    for (config, settings), members in found.items():
+        seeds = [run['seed'] for run in members]
+        if len(set(seeds)) < len(seeds):
+            folders = ', '.join(run['folder'] for run in members)
+            raise ValueError(f'{folders} repeat a seed of {config}: give each seed once')
+        name = Path(config).stem
+        if configs.count(config) > 1:  # one config, several settings: tell them apart
+            name = f'{name} [{settings}]'
+        curves = [run['points'] for run in members]
+        groups.append(dict(name=name, runs=members, **summarise_curves(curves, full, share)))
+    return groups
+
+
+def read_test(folder: Path) -> dict[str, float]:
+    """Metrics that the tool for testing wrote; empty where there are none."""
+    path = folder / 'test_metrics.json'
+    return json.loads(path.read_text())['metrics'] if path.is_file() else {}
+
+
+def read_scalars(folder: Path) -> tuple[list[dict], list[dict]]:
+    """Training and validation entries of a run's logs, by step.
+
+    Of a step that ran twice, after a crash, the later entry counts; a line that a crash has cut
+    off is left out.
+    """
+    training, validation = {}, {}
+    for path in sorted(folder.glob('*/vis_data/scalars.json')):
+        for line in path.read_text().splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            (training if 'loss' in entry else validation)[entry['step']] = entry
+    return [training[step] for step in sorted(training)], [
+        validation[step] for step in sorted(validation)
+    ]
+
+
+def read_label_quality(folder: Path) -> list[dict]:
+    """What ``PLARHook`` measured against hidden ground truth: ``iter`` and figures in percent."""
+    found = {}
+    for path in sorted(folder.glob('*/*.log')):
+        for iteration, text in PSEUDO_LABELS.findall(path.read_text(errors='replace')):
+            figures = (part.rsplit(': ', 1) for part in text.split('  '))
+            found[int(iteration)] = {name: float(value) for name, value in figures}
+    return [dict(iter=iteration, **found[iteration]) for iteration in sorted(found)]

@@ -1,0 +1,58 @@
+"""Writes a page on a run that opens in any browser, without a network.
+
+    python tools/report.py work_dirs/<run>
+    python tools/report.py work_dirs/<run> -o report --compare work_dirs/<other> work_dirs/<full>
+
+Shown are what ran, mIoU against what was spent, IoU of each class by round, where the budget went,
+what the refinement decided, losses and speed, and images of every round with what was believed,
+asked and answered. Runs to compare with are drawn as curves (seeds of one config as one, with
+deviations) or, without rounds, as a level. With ReportHook in custom_hooks the page is there
+after every round, and shows what the network believed at each query.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmseg_tsf.utils import run_tool
+from mmseg_tsf.visualization import write_report
+from mmseg_tsf.visualization.page import GALLERY
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('work_dir', type=Path, help='folder of the run')
+    parser.add_argument('-o', '--out', type=Path, help='folder of the page (WORK_DIR/report)')
+    parser.add_argument('--compare', nargs='+', default=[], type=Path, metavar='RUN')
+    parser.add_argument(
+        '--gallery',
+        type=int,
+        default=GALLERY,
+        help='images shown of a round (%(default)s)',
+    )
+    parser.add_argument(
+        '--safe-palette', action='store_true', help="open it in colour-blind people's colours"
+    )
+    args = parser.parse_args(argv)
+    if args.gallery < 0:
+        parser.error(f'--gallery {args.gallery} must be at least 0')
+    return args
+
+
+def main(argv: list[str] | None = None) -> Path:
+    """Entry point."""
+    args = parse_args(argv)
+    palette = 'safe' if args.safe_palette else 'own'
+    path = write_report(args.work_dir, args.out, args.compare, args.gallery, palette)
+    files = [file for file in path.parent.rglob('*') if file.is_file()]
+    size = sum(file.stat().st_size for file in files) / 2**20
+    print(f'{path} ({len(files)} files, {size:.1f} MiB)')
+    return path
+
+
+if __name__ == '__main__':
+    run_tool(main)
