@@ -1,6 +1,6 @@
 # The whole system on the demo street: ten labelled images, then three rounds of single pixels.
 _base_ = '../tsf/tsf_r18-tiny-d8_deeplabv3plus_1xb4_demo-street-64x64.py'
-max_iters = 600
+max_iters = 1200
 model = dict(
     manual_weight=1.0,
     error_head=dict(type='ErrorMaskDecoder', channels=32),
@@ -11,6 +11,7 @@ custom_hooks = [
     dict(type='MeanTeacherHook', decay=0.97),
     dict(type='AdaptivePartnerHook'),
     dict(type='PLARHook', begin=0.25),
+    dict(type='ReportHook'),  # work_dir/report/index.html after every round
 ]
 train_cfg = dict(
     _delete_=True,

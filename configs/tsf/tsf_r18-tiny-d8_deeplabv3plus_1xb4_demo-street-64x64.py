@@ -8,11 +8,11 @@ model = dict(
     type='TeacherStudentFriend',
     segmentor=dict(data_preprocessor=dict(size=(64, 64))),
     paste_exclude=(0, 1, 2, 3, 4),  # sky, building, road, pavement, tree
-    # trained from scratch in minutes: the teacher is believed late, where it is sure, and keeps
-    # BN statistics of its own
-    ramp=(0.4, 0.8),
-    cps_ramp=(0.4, 0.8),
-    threshold=0.6,
+    # pseudo-labels count once the rare classes are learnt, or they wipe them out
+    ramp=(0.3, 0.6),
+    cps_ramp=(0.3, 0.6),
+    cps_weight=0.5,
+    cps_gamma=2.0,
 )
 train_dataloader = dict(dataset=dict(paste_prob=0.5))
 custom_hooks = [

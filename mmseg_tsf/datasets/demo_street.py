@@ -11,7 +11,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 from PIL import Image
 
-from .street_scene import CLASSES, VOID, render
+from .street_scene import CLASSES, VOID, draw_weather, render
 
 # Okabe and Ito's colours, which people with any colour vision tell apart, and greys.
 PALETTE = [
@@ -46,6 +46,7 @@ def generate(
     size: tuple[int, int] = (96, 128),
     seed: int = 0,
     num_labelled: int = 10,
+    labelled_weather: str | None = 'sunny',
 ) -> None:
     """Write the demo data set in MMSegmentation's layout.
 
@@ -59,19 +60,26 @@ def generate(
         size: Height and width in pixels.
         seed: Seed of the pictures and of the choice of the labelled ones.
         num_labelled: How many training pictures the labelled list names.
+        labelled_weather: They are drawn from the pictures of this weather as long as there are any:
+            who labels little labels what was recorded first. ``None``: from all.
+
+    Raises:
+        ValueError: There are no ``num_labelled`` training pictures.
     """
     if not 0 < num_labelled <= num_train:
         raise ValueError(f'num_labelled must be in 1..{num_train}, got {num_labelled}')
     root = Path(root)
-    names = {}
+    names, weather = {}, {}
     for subset, (split, count) in enumerate((('train', num_train), ('val', num_val))):
         names[split] = [f'{split}_{index:04d}' for index in range(count)]
         for index, name in enumerate(names[split]):
             rng = np.random.default_rng((seed, subset, index))
-            _write_pair(root, split, name, *render(rng, size))
-    order = np.random.default_rng((seed, 2)).permutation(num_train)
-    for split, chosen in (('labelled', order[:num_labelled]), ('unlabelled', order[num_labelled:])):
-        names[split] = [names['train'][index] for index in chosen]
+            weather[name] = draw_weather(rng)
+            _write_pair(root, split, name, *render(rng, size, weather[name]))
+    order = np.random.default_rng((seed, 2)).permutation(names['train']).tolist()
+    if labelled_weather is not None:
+        order.sort(key=lambda name: weather[name] != labelled_weather)
+    names['labelled'], names['unlabelled'] = order[:num_labelled], order[num_labelled:]
     for split, stems in names.items():
         _write_list(root / 'splits' / f'{split}.txt', stems)
 

@@ -9,7 +9,7 @@ from mmseg.registry import DATASETS
 from PIL import Image
 
 from mmseg_tsf.datasets.demo_street import PALETTE, DemoStreetDataset, generate
-from mmseg_tsf.datasets.street_scene import CLASSES, VOID, render
+from mmseg_tsf.datasets.street_scene import CLASSES, VOID, draw_weather, render
 
 RARE = ('person', 'pole', 'sign')
 COMMON = ('sky', 'building', 'road', 'pavement', 'tree', 'car')
@@ -111,9 +111,35 @@ def test_lists_split_the_training_pictures(root):
     assert stems(root, 'val') == [f'val_{index:04d}' for index in range(8)]
 
 
+def weather_of(name):
+    split, index = name.split('_')
+    return draw_weather(np.random.default_rng((0, ('train', 'val').index(split), int(index))))
+
+
+def test_labelled_pictures_are_sunny_and_the_others_of_any_weather(root):
+    assert {weather_of(name) for name in stems(root, 'labelled')} == {'sunny'}
+    for split in ('unlabelled', 'val'):
+        assert len({weather_of(name) for name in stems(root, split)}) > 3
+
+
+def test_more_labelled_than_sunny_pictures(tmp_path):
+    generate(tmp_path, num_train=6, num_val=1, size=(24, 32), num_labelled=5)
+    kinds = [weather_of(f'train_{index:04d}') for index in range(6)]
+    labelled = stems(tmp_path, 'labelled')
+    assert len(labelled) == 5
+    assert [weather_of(name) for name in labelled].count('sunny') == kinds.count('sunny') < 5
+
+
+def test_labelled_pictures_of_any_weather(tmp_path):
+    generate(tmp_path, 12, 1, size=(24, 32), num_labelled=8, labelled_weather=None)
+    order = np.random.default_rng((0, 2)).permutation(12)[:8]
+    assert stems(tmp_path, 'labelled') == sorted(f'train_{index:04d}' for index in order)
+
+
 def test_default_labelled_pictures_show_every_class():
-    order = np.random.default_rng((0, 2)).permutation(160)[:10]
-    seen = [np.unique(render(np.random.default_rng((0, 0, index)))[1]) for index in order]
+    order = np.random.default_rng((0, 2)).permutation(160)
+    chosen = [index for index in order if weather_of(f'train_{index}') == 'sunny'][:10]
+    seen = [np.unique(render(np.random.default_rng((0, 0, index)))[1]) for index in chosen]
     assert set(range(len(CLASSES))) <= set(np.concatenate(seen))
 
 

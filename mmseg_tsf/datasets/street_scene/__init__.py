@@ -1,6 +1,7 @@
 """Generated street pictures for the demo data set: numpy, SciPy and Pillow only."""
 
 from .canvas import CLASSES, VOID
+from .mood import WEATHER, draw_weather
 from .scene import render
 
-__all__ = ['CLASSES', 'VOID', 'render']
+__all__ = ['CLASSES', 'VOID', 'WEATHER', 'draw_weather', 'render']

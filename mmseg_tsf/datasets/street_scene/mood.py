@@ -40,10 +40,14 @@ WEATHER = {
 WEATHER_SHARES = (0.34, 0.2, 0.14, 0.08, 0.12, 0.12)
 
 
-def draw_mood(rng: np.random.Generator) -> Mood:
-    """Weather of one picture, with its own jitter of every quantity."""
-    kind = list(WEATHER)[rng.choice(len(WEATHER), p=WEATHER_SHARES)]
-    zenith, skyline, cloud, sun, visibility, exposure = WEATHER[kind]
+def draw_weather(rng: np.random.Generator) -> str:
+    """Weather of one picture, a key of ``WEATHER``."""
+    return list(WEATHER)[rng.choice(len(WEATHER), p=WEATHER_SHARES)]
+
+
+def draw_mood(rng: np.random.Generator, weather: str) -> Mood:
+    """Light of one picture in that weather, with its own jitter of every quantity."""
+    zenith, skyline, cloud, sun, visibility, exposure = WEATHER[weather]
     return Mood(
         zenith=pick_colour(rng, [zenith], 0.06),
         skyline=pick_colour(rng, [skyline], 0.05),
@@ -54,7 +58,7 @@ def draw_mood(rng: np.random.Generator) -> Mood:
         exposure=exposure * float(np.exp(rng.normal(0.0, 0.18))),
         white_balance=np.exp(rng.normal(0.0, 0.055, 3)).astype(np.float32),
         gamma=rng.uniform(0.8, 1.25),
-        wetness=rng.uniform(0.3, 0.8) if kind == 'rain' else 0.0,
+        wetness=rng.uniform(0.3, 0.8) if weather == 'rain' else 0.0,
         noise=rng.uniform(0.006, 0.03),
         blur=rng.uniform(0.0, 0.75),
     )

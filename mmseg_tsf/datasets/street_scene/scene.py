@@ -10,7 +10,7 @@ import numpy as np
 from . import background, objects
 from .canvas import VOID, Camera, Canvas, pick_colour
 from .cars import CAR_COLOURS, car
-from .mood import Mood, draw_mood, expose
+from .mood import Mood, draw_mood, draw_weather, expose
 
 SUPERSAMPLE = 2
 
@@ -19,20 +19,22 @@ Thing = tuple[float, Callable[[], None]]
 
 
 def render(
-    rng: np.random.Generator, size: tuple[int, int] = (96, 128)
+    rng: np.random.Generator, size: tuple[int, int] = (96, 128), weather: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Paint one street.
 
     Args:
         rng: Source of everything in the picture.
         size: Height and width of the result.
+        weather: A key of ``WEATHER``; drawn by default.
 
     Returns:
         Image ``(H, W, 3)`` uint8 and class ids ``(H, W)`` uint8 with 255 for void.
     """
     height, width = (side * SUPERSAMPLE for side in size)
     canvas = Canvas((height, width))
-    camera, layout, mood = _draw_camera(rng, height, width), _draw_layout(rng), draw_mood(rng)
+    mood = draw_mood(rng, weather or draw_weather(rng))
+    camera, layout = _draw_camera(rng, height, width), _draw_layout(rng)
     background.paint_sky(canvas, mood, camera, rng)
     background.paint_far_end(canvas, camera, layout, rng)
     background.paint_ground(canvas, mood, camera, layout, rng)
