@@ -119,7 +119,7 @@ def main(argv: list[str] | None = None) -> str:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('runs', nargs='+', metavar='RUN_DIR')
+    parser.add_argument('runs', nargs='+', metavar='RUN_DIR', help='run folders')
     parser.add_argument('--title', required=True, help='heading of the table')
     parser.add_argument('-o', '--out', help='Markdown file; printed only by default')
     args = parser.parse_args(argv)

@@ -19,7 +19,7 @@ from mmseg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
 import mmseg_tsf
 from mmseg_tsf.compat import allow_checkpoint_types
 from mmseg_tsf.models.segmentors.checks import NETWORKS
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils import existing_file, run_tool
 
 # entries of a config that are handed on as they are
 KEPT = ('env_cfg', 'log_level', 'log_processor', 'vis_backends', 'visualizer')
@@ -40,7 +40,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         choices=NETWORKS,
         help='the one that predicts: test_cfg.predict_on, else the teacher, else the student',
     )
-    parser.add_argument('--config', help="config file; the checkpoint's own by default")
+    parser.add_argument(
+        '--config', type=existing_file, help="config file; the checkpoint's own by default"
+    )
     parser.add_argument('--force', action='store_true', help='replace existing files')
     return parser.parse_args(argv)
 

@@ -20,7 +20,6 @@ from mmengine.config import Config
 from mmseg.datasets import BaseSegDataset
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import DATASETS
-from rich.progress import track
 
 import mmseg_tsf  # noqa: F401  registers our data sets
 from mmseg_tsf.datasets.splits import (
@@ -34,6 +33,7 @@ from mmseg_tsf.datasets.splits import (
     seeded_order,
     write_lists,
 )
+from mmseg_tsf.utils import existing_file, run_tool, track
 
 Samples = dict[str, dict]
 """What ``BaseSegDataset.load_data_list`` knows about an image, by image name."""
@@ -45,7 +45,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     pool = parser.add_argument_group('which images (one of the first four)')
-    pool.add_argument('config', nargs='?', help='config whose training images are split')
+    pool.add_argument(
+        'config', nargs='?', type=existing_file, help='config whose training images are split'
+    )
     pool.add_argument('--image-dir', help='folder of images, sub-folders included')
     pool.add_argument('--list', help='text file of image names; with --image-dir: those of them')
     pool.add_argument(
@@ -60,9 +62,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     pool.add_argument('--ann-suffix', default='.png', help='ending of the masks of --ann-dir')
     parser.add_argument('--out', required=True, type=Path, help='folder for the lists')
     sizes = parser.add_mutually_exclusive_group()
-    sizes.add_argument('--fractions', nargs='+', default=['1/16', '1/8', '1/4', '1/2'])
+    sizes.add_argument(
+        '--fractions',
+        nargs='+',
+        default=['1/16', '1/8', '1/4', '1/2'],
+        help='shares of labelled images (1/16 1/8 1/4 1/2)',
+    )
     sizes.add_argument('--counts', nargs='+', type=int, help='numbers of labelled images')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, default=0, help='of the shuffle (%(default)s)')
     parser.add_argument('--hold-out', type=int, default=0, help='images put aside in DIR/val.txt')
     balanced = 'prefer images with rare classes; reads the masks of all images'
     parser.add_argument('--class-balanced', action='store_true', help=balanced)
@@ -135,7 +142,7 @@ def count_pixels(samples: Samples, order: Sequence[str]) -> np.ndarray:
     """Count pixels per image and class: (N, 255), rows as in ``order``, ignored ones left out."""
     load = LoadAnnotations()
     pixels = np.zeros((len(order), 255), dtype=np.int64)
-    for row, name in enumerate(track(order, description='Reading masks')):
+    for row, name in enumerate(track(order, 'Reading masks')):
         info = {**samples[name], 'seg_fields': []}
         mask = info.get('seg_map_path')
         if mask is None or not os.path.isfile(mask):
@@ -190,16 +197,13 @@ def import_lists(style: str, source: Path, out: Path) -> dict[Path, list[str]]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the tool; bad input ends it with one sentence and exit status 1."""
+    """Run the tool."""
     args = parse_args(argv)
-    try:
-        if args.published:
-            lists = import_lists(args.published[0], Path(args.published[1]), args.out)
-        else:
-            lists = make_lists(args)
-        write_lists(lists, args.force)
-    except (FileNotFoundError, FileExistsError, ValueError) as error:
-        raise SystemExit(f'make_splits: {error}') from None
+    if args.published:
+        lists = import_lists(args.published[0], Path(args.published[1]), args.out)
+    else:
+        lists = make_lists(args)
+    write_lists(lists, args.force)
     for path, names in lists.items():
         print(f'{path}: {len(names)} images')
 
@@ -215,4 +219,4 @@ def _name_of(info: dict, folder: str, suffix: str) -> str:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

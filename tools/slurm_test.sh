@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Usage: [GPUS=.. GPUS_PER_NODE=.. CPUS_PER_TASK=.. SRUN_ARGS=..] tools/slurm_test.sh PARTITION JOB_NAME CONFIG CHECKPOINT [ARGS...]
 # GPUS is the number of processes of the whole job; ARGS go to tools/test.py.
+# Example: GPUS=8 tools/slurm_test.sh gpu tsf configs/tsf/<config>.py work_dirs/tsf/iter_2000.pth
 set -euo pipefail
-[[ $# -ge 4 ]] || { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }
+usage() { sed -n '2,4s/^# //p' "$0"; }
+[[ "${1:-}" != --help && "${1:-}" != -h ]] || { usage; exit; }
+[[ $# -ge 4 ]] || { usage >&2; exit 2; }
 
 root="$(dirname "$0")/.."
 gpus_per_node="${GPUS_PER_NODE:-4}"

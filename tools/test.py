@@ -1,5 +1,7 @@
 """Tests a checkpoint; the arguments are those of MMSegmentation's tools/test.py.
 
+    python tools/test.py configs/tsf/<config>.py work_dirs/tsf/iter_2000.pth
+
 Every network is reported under its name, and the metrics are written to
 ``test_metrics.json`` beside the checkpoint (or in ``--work-dir``) for tools/results_table.py.
 """
@@ -17,28 +19,39 @@ from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.compat import start_cpu_process_group
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils import existing_file, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog='example: python tools/test.py configs/tsf/<config>.py work_dirs/tsf/iter_2000.pth',
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('config', type=existing_file, help='config file')
+    parser.add_argument('checkpoint', type=existing_file, help='checkpoint file')
     parser.add_argument('--work-dir', help='folder for logs; the config name in work_dirs/ if none')
     parser.add_argument('--out', help='folder for predictions, for offline evaluation')
     parser.add_argument('--show', action='store_true', help='show predictions')
     parser.add_argument('--show-dir', help='folder for painted images')
-    parser.add_argument('--wait-time', type=float, default=2)
+    parser.add_argument(
+        '--wait-time',
+        type=float,
+        default=2,
+        help='seconds that --show shows a picture (%(default)s)',
+    )
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides of the config, key=value'
     )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes; dist_*.sh and slurm_*.sh set it',
+    )
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help='given by older launchers'
+    )
     args = parser.parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args

@@ -1,30 +1,47 @@
-"""Trains a model from a config; the arguments are those of MMSegmentation's tools/train.py."""
+"""Trains a model from a config; the arguments are those of MMSegmentation's tools/train.py.
+
+    python tools/train.py configs/tsf/<config>.py --work-dir work_dirs/tsf
+    python tools/train.py configs/tsf/<config>.py --work-dir work_dirs/tsf --resume
+    python tools/train.py configs/tsf/<config>.py --dry-run
+
+A dry run builds everything, opens every file and takes a few steps, of which nothing stays; it says
+what a training from the start would spend and how long it would take.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import os.path as osp
+from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
+from mmseg_tsf.active_learning import RoundStore
+from mmseg_tsf.active_learning.disk_errors import disk_errors_of
 from mmseg_tsf.compat import start_cpu_process_group
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.engine.dry_run import dry_run
+from mmseg_tsf.utils import existing_file, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog='example: python tools/train.py configs/tsf/<config>.py --work-dir work_dirs/tsf',
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', type=existing_file, help='config file')
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
-    parser.add_argument(
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument(
         '--resume', action='store_true', help='resume from the latest checkpoint in the work dir'
+    )
+    begin.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='check everything, say what will be spent and how long it takes; train nothing',
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision (needs a GPU)')
     parser.add_argument(
@@ -33,8 +50,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides of the config, key=value'
     )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes; dist_*.sh and slurm_*.sh set it',
+    )
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help='given by older launchers'
+    )
     args = parser.parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
@@ -69,8 +93,15 @@ def main(argv: list[str] | None = None) -> None:
     cfg.resume = args.resume or cfg.get('resume', False)
     if args.amp:
         enable_amp(cfg, args.amp_dtype)
-    start_cpu_process_group(cfg)
-    Runner.from_cfg(cfg).train()
+    if args.dry_run:
+        start_cpu_process_group(cfg)
+        dry_run(cfg)
+        return
+    with disk_errors_of(Path(cfg.work_dir)):
+        # before this run joins a process group or writes anything
+        RoundStore(Path(cfg.work_dir, 'rounds')).check_unlocked()
+        start_cpu_process_group(cfg)
+        Runner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':

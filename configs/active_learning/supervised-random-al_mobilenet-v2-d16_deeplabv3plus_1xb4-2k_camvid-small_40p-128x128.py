@@ -17,7 +17,7 @@ train_dataloader = dict(
         pool_only=True,
     )
 )
-# The curve is of the test list (the val list continues training sequences); nothing is chosen by it.
+# The curve is of the test list: val continues training sequences, and nothing is chosen by it.
 val_dataloader = dict(
     dataset=dict(
         data_prefix=dict(

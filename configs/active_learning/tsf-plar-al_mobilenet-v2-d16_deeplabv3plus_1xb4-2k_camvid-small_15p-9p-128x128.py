@@ -8,7 +8,7 @@ train_dataloader = dict(
         unlabelled=dict(ann_file=split + '/unlabelled.txt'),
     )
 )
-# The curve is of the test list (the val list continues training sequences); nothing is chosen by it.
+# The curve is of the test list: val continues training sequences, and nothing is chosen by it.
 val_dataloader = dict(
     dataset=dict(
         data_prefix=dict(

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
 from mmengine.logging import print_log
 
 from .budget import Budget, spent
-from .main_process import on_main_process
+from .main_process import Ahead, Ask, on_main_process, with_help_of_all
 from .masks import class_counts, count_clicks, count_components
 from .oracles import Oracle, Pending
 from .pool import Pool
 from .pool_statistics import PoolStatistics
 from .query_strategies import QueryStrategy
-from .round_store import RoundStore
+from .round_store import CAMPAIGN, RoundStore
 from .selection import select
 from .selectors import Selector
 
@@ -98,18 +101,8 @@ class Campaign:
             StoreError: Something has changed that labels were bought for.
             ValueError: More is paid already than the budget allows.
         """
-        description = dict(
-            self.facts,
-            budget=asdict(self.budget),
-            rounds=self.rounds,
-            query=type(self.query).__name__,
-            first_query=type(self.first_query).__name__,
-            selector=type(self.selector).__name__,
-            oracle=type(self.oracle).__name__,
-            seed=self.seed,
-        )
-        for change in on_main_process(lambda: self.store.open(description, FIXED)):
-            print_log(f'Active learning: {change}', 'current')
+        description = self.describe()
+        changes = on_main_process(lambda: self.store.open(description, FIXED))
         limit = self.budget.amount(self.budget.total, self.facts['available'])
         paid = self.spent()[self.budget.unit]
         if paid > limit:
@@ -117,6 +110,40 @@ class Campaign:
                 f'budget.total is {limit} {self.budget.unit}, but {paid} are paid already (the '
                 'initial labels included): raise it'
             )
+        for change in changes:
+            print_log(f'Active learning: {change}', 'current')
+        if changes:
+            on_main_process(lambda: self._replace(description))
+
+    def describe(self) -> dict:
+        """What ``campaign.json`` says."""
+        return dict(
+            self.facts,
+            budget=asdict(self.budget),
+            rounds=self.rounds,
+            query=type(self.query).__name__,
+            first_query=type(self.first_query).__name__,
+            selector=type(self.selector).__name__,
+            oracle=type(self.oracle).__name__,
+            folder=self._folder(),
+            seed=self.seed,
+        )
+
+    def _folder(self) -> str | None:
+        """Where people find the requests, relative to the run's folder if it is in there."""
+        folder = getattr(self.oracle, 'folder', None)
+        if folder is None:
+            return None
+        folder, work_dir = Path(folder).resolve(), self.store.root.resolve().parent
+        return str(folder.relative_to(work_dir) if folder.is_relative_to(work_dir) else folder)
+
+    def _replace(self, description: dict) -> None:
+        """Puts another ``campaign.json`` in the place of the one there is, in one step."""
+        # a leftover by its name, see remove_leftovers
+        aside = RoundStore(self.store.root / f'.campaign.{uuid.uuid4().hex}')
+        aside.open(description, ())
+        os.replace(aside.root / CAMPAIGN, self.store.root / CAMPAIGN)
+        aside.root.rmdir()
 
     def spent(self, before: int | None = None) -> dict[str, int]:
         """See :func:`~mmseg_tsf.active_learning.budget.spent`."""
@@ -134,19 +161,22 @@ class Campaign:
             StoreError: The store can not be written or is damaged.
         """
         outcome = RoundOutcome('answered')
-        if self.store.state(number) == 'empty':
+        if self._state(number) == 'empty':
             began = time.perf_counter()
             if not self._ask(number, model):
                 return RoundOutcome('exhausted')
             outcome.seconds['query'] = time.perf_counter() - began
-        if self.store.state(number) == 'asked':
+        if self._state(number) == 'asked':
             began = time.perf_counter()
-            message = on_main_process(lambda: self._answer(number, predict))
+            message = with_help_of_all(lambda ask: self._answer(number, ask), predict)
             outcome.seconds['oracle'] = time.perf_counter() - began
             if message:
                 outcome.state, outcome.message = 'pending', message
-        outcome.plar = self.store.request(number).info['plar']
+        outcome.plar = on_main_process(lambda: self.store.request(number).info['plar'])
         return outcome
+
+    def _state(self, number: int) -> str:
+        return on_main_process(lambda: self.store.state(number))
 
     def _ask(self, number: int, model) -> bool:
         """Writes the request of a round; False where nothing can be asked."""
@@ -197,9 +227,10 @@ class Campaign:
             )
             yield image.image_id, mask, notes
 
-    def _answer(self, number: int, predict: Callable[[str], np.ndarray]) -> str:
+    def _answer(self, number: int, ask: Ask) -> str:
         """Asks the oracle; returns what to do where it has no answer yet."""
-        found = self.oracle.answer(number, self.store.request(number), predict)
+        request = self.store.request(number)
+        found = self.oracle.answer(number, request, Ahead(ask, request.images))
         if isinstance(found, Pending):
             return found.message
         self.store.write_answer(number, self._counted(found), dict(who=self.oracle.who))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.dist import get_dist_info
+from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..models.refinement.references import labels_to_grid
 from ..models.utils.pixel_losses import IGNORE_INDEX
+from ..utils import track
 from .grid_forward import GridForward
 from .pool import Pool
 from .pool_reader import PoolItem, PoolReader, batches_of_one_size
@@ -72,24 +74,31 @@ def score_pool(
     forward = GridForward(model, strategy, flip, scales, statistics)
     scorer = _Scorer(model, forward, strategy, selector, seed)
     rank, world_size = get_dist_info()
+    share = range(rank, len(pool), world_size)
     loader = DataLoader(
         PoolReader(pool, selector, seed),
         batch_size=None,
-        sampler=range(rank, len(pool), world_size),
+        sampler=share,
         num_workers=num_workers,
         prefetch_factor=max(2, batch_size) if num_workers else None,
         collate_fn=_as_it_is,
         generator=torch.Generator(),
     )
-    with evaluation_mode(model):
-        waiting = None
-        for batch in batches_of_one_size(loader, batch_size):
-            started = scorer.start(batch)
-            if waiting is not None:  # the device is busy with the next batch meanwhile
-                yield from waiting.finish()
-            waiting = started
-        if waiting is not None:
+    scored = _score(scorer, batches_of_one_size(loader, batch_size))
+    say = functools.partial(print_log, logger='current')
+    with evaluation_mode(model), contextlib.closing(scored):
+        yield from track(scored, 'Scoring the pool', len(share), say)
+
+
+def _score(scorer: _Scorer, batches: Iterable[list[PoolItem]]) -> Iterator[ScoredImage]:
+    waiting = None
+    for batch in batches:
+        started = scorer.start(batch)
+        if waiting is not None:  # the device is busy with the next batch meanwhile
             yield from waiting.finish()
+        waiting = started
+    if waiting is not None:
+        yield from waiting.finish()
 
 
 @contextlib.contextmanager

@@ -7,16 +7,29 @@ import sys
 from collections.abc import Callable
 
 import torch.distributed as dist
+from mmengine import registry
 
 PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
 TOOLS = osp.join(osp.dirname(PACKAGE), 'tools')
+REGISTRY = osp.dirname(osp.abspath(registry.__file__))
+"""Where mmengine refuses a type or an option that a config misspells."""
+
+MISTAKES = (
+    ConnectionError,
+    FileExistsError,
+    FileNotFoundError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
 
 
 def run_tool(main: Callable[[], object]) -> None:
     """Runs a tool; a refusal of ours becomes one sentence on stderr and exit status 2.
 
     Registries re-raise what a component's constructor raised, so the first exception of the chain
-    counts. What was not raised by a check in this package or its tools keeps its traceback.
+    counts. So does a type or an option that mmengine's registries do not know. What was raised
+    anywhere else keeps its traceback.
 
     Args:
         main: The tool's entry point.
@@ -24,7 +37,7 @@ def run_tool(main: Callable[[], object]) -> None:
     try:
         main()
         leave_process_group()
-    except (ConnectionError, FileExistsError, FileNotFoundError, TypeError, ValueError) as error:
+    except MISTAKES as error:
         first = error
         while first.__cause__ or (first.__context__ and not first.__suppress_context__):
             first = first.__cause__ or first.__context__
@@ -32,9 +45,10 @@ def run_tool(main: Callable[[], object]) -> None:
         while frame.tb_next:
             frame = frame.tb_next
         folder = osp.dirname(osp.abspath(frame.tb_frame.f_code.co_filename))
-        if not folder.startswith((PACKAGE, TOOLS)):
+        misspelt = isinstance(first, KeyError)
+        if not folder.startswith(REGISTRY if misspelt else (PACKAGE, TOOLS, REGISTRY)):
             raise
-        print(f'error: {first}', file=sys.stderr)
+        print(f'error: {first.args[0] if misspelt else first}', file=sys.stderr)
         sys.exit(2)
 
 

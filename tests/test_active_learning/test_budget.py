@@ -17,7 +17,7 @@ AVAILABLE = dict(pixels=1000, images=40)
         (dict(total=1.0), 150, 850),  # a share
         (dict(total=1), 0, 1),  # one pixel
         (dict(total=0.2, unit='images'), 5, 3),
-        (dict(total=70, unit='clicks'), 50, 20),
+        (dict(total=70, unit='regions'), 50, 20),
     ],
 )
 def test_what_is_left(options, paid, left):
@@ -49,7 +49,8 @@ def test_a_round_costs_no_more_than_per_round_and_no_more_than_is_left():
         (dict(total=5, per_round=-1), 'budget.per_round=-1'),
         (dict(total=5, unit='hours'), 'budget.unit must be one of pixels'),
         (dict(total=0.5, unit='regions'), 'give an amount'),
-        (dict(total=9, per_round=0.5, unit='clicks'), 'budget.per_round=0.5 is a share'),
+        (dict(total=9, per_round=0.5, unit='regions'), 'budget.per_round=0.5 is a share'),
+        (dict(total=70, unit='clicks'), 'a single pixel is one click, so give a budget in pixels'),
     ],
 )
 def test_wrong_options_are_named(options, text):

@@ -74,6 +74,20 @@ def test_train_resume_and_test(config, tmp_path):
     assert {'teacher/mIoU', 'student/mIoU', 'friend/mIoU', 'student/IoU.road'} <= set(metrics)
 
 
+def test_dry_run_says_what_a_training_means_and_leaves_nothing(config, tmp_path, capsys):
+    train, before = load_tool('train.py'), sorted(tmp_path.rglob('*'))
+    args = [str(config), '--dry-run', '--work-dir', str(tmp_path / 'run')]
+    assert train.main(args) is None
+    out = capsys.readouterr().out
+    assert '5 labelled, 7 unlabelled, 3 validation images: every file was opened' in out
+    assert 'TeacherStudentFriend: teacher, student, friend' in out
+    assert 'Time    3 steps of' in out and out.endswith('Nothing was trained or written.\n')
+    assert sorted(tmp_path.rglob('*')) == before
+    with pytest.raises(SystemExit) as stopped:
+        train.main([*args, '--resume'])
+    assert stopped.value.code == 2
+
+
 def test_amp_without_a_gpu_is_refused_in_one_sentence(config, capsys):
     if torch.cuda.is_available():
         pytest.skip('there is a GPU')

@@ -4,7 +4,7 @@
     python tools/active_learning/status.py work_dirs/<run> --json
 
 Reads ``rounds/`` and ``active_learning.jsonl`` of the run's folder and changes nothing, so it can
-be called while the run is on.
+be called while the run is on. The budget is the one that the run was started or resumed with last.
 """
 
 from __future__ import annotations
@@ -20,83 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 with contextlib.redirect_stdout(sys.stderr):  # what MMSeg says on import is no JSON
-    from mmseg_tsf.active_learning import Budget, RoundStore, spent
-    from mmseg_tsf.active_learning.round_log import RoundLog
     from mmseg_tsf.utils import run_tool
-
-
-AMOUNTS = ('images', 'pixels', 'regions', 'clicks')
-
-
-def summarise(work_dir: Path) -> dict:
-    """Everything that the tool says, ready for JSON.
-
-    Raises:
-        StoreError: The folder holds no campaign, or a damaged one.
-    """
-    store = RoundStore(work_dir / 'rounds')
-    campaign, lines = store.campaign(), RoundLog(work_dir / 'active_learning.jsonl').read()
-    budget, paid = Budget(**campaign['budget']), spent(store, campaign['initial'])
-    rounds = [describe_round(store, number) for number in store.numbers()]
-    return dict(
-        rounds_planned=campaign['rounds'],
-        rounds_answered=len(store.answered()),
-        unit=budget.unit,
-        initial=campaign['initial'],
-        spent=paid,
-        total=budget.amount(budget.total, campaign['available']),
-        left=budget.left(paid, campaign['available']),
-        available=campaign['available'],
-        classes=class_pixels(campaign['classes'], rounds),
-        rounds=rounds,
-        # by round; the last line is what counts where a round was held again
-        plar={line['round']: line['plar'] for line in lines if line.get('plar')},
-        waits_for=waits_for(work_dir, campaign, rounds, lines),
-    )
-
-
-def describe_round(store: RoundStore, number: int) -> dict:
-    """Sums of one round; what is not answered is asked, but not paid."""
-    request, state = store.request(number), store.state(number)
-    answer = store.answer(number) if state == 'answered' else None
-    paid = [request.images[image_id] for image_id in (answer.images if answer else ())]
-    counts = [notes['classes'] for notes in (answer.images.values() if answer else ())]
-    return dict(
-        round=number,
-        state=state,
-        strategy=request.info.get('strategy'),
-        images_asked=len(request.images),
-        pixels_asked=sum(notes['pixels'] for notes in request.images.values()),
-        images=len(paid),
-        **{unit: sum(notes[unit] for notes in paid) for unit in ('pixels', 'regions', 'clicks')},
-        classes=[sum(column) for column in zip(*counts, strict=True)],
-        who=answer.info.get('who') if answer else None,
-        written=(answer or request).info['written'],
-    )
-
-
-def class_pixels(classes: list[str], rounds: list[dict]) -> dict[str, int]:
-    """Pixels of each class among the bought labels."""
-    counts = [r['classes'] for r in rounds if r['classes']]
-    totals = [sum(column) for column in zip(*counts, strict=True)] or [0] * len(classes)
-    return dict(zip(classes, totals, strict=True))
-
-
-def waits_for(work_dir: Path, campaign: dict, rounds: list[dict], lines: list[dict]) -> str:
-    """One sentence on what comes next."""
-    states = [line['state'] for line in lines if 'state' in line]
-    if rounds and rounds[-1]['state'] == 'asked':
-        number = rounds[-1]['round']
-        readme = work_dir / 'annotation' / f'round_{number:03d}' / 'README.txt'
-        where = f': do what {readme} says, then resume' if readme.exists() else ''
-        return f'the answer of round {number} by {campaign["oracle"]}{where}'
-    if 'finished' in states:
-        return 'nothing, training is finished'
-    if 'exhausted' in states:
-        return 'the end of training: nothing is left to ask or to spend'
-    if len(rounds) >= campaign['rounds']:
-        return 'the end of training: every round is answered'
-    return f'training up to round {len(rounds)}: resume it, if it is not running'
+    from mmseg_tsf.visualization.campaign_summary import AMOUNTS, summarise
 
 
 def show(summary: dict, console: Console) -> None:

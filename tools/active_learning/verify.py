@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from mmseg_tsf.active_learning import RoundStore, verify
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils import existing_folder, run_tool
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -20,7 +19,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('work_dir', type=Path, help='folder of a run that is not running')
+    parser.add_argument(
+        'work_dir', type=existing_folder, help='folder of a run that is not running'
+    )
     args = parser.parse_args(argv)
     store = RoundStore(args.work_dir / 'rounds')
     problems = verify(store)

@@ -17,7 +17,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 import mmseg_tsf  # noqa: F401
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils import existing_file, run_tool
 
 
 def median_frequency_weights(counts: np.ndarray, power: float) -> np.ndarray:
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> list[float]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='training config')
+    parser.add_argument('config', type=existing_file, help='training config')
     parser.add_argument('--power', type=float, default=0.5, help='how far to balance, 0 to 1')
     args = parser.parse_args(argv)
     cfg = Config.fromfile(args.config)

@@ -26,7 +26,7 @@ from mmseg_tsf.evaluation.hidden_masks import (
     view_images,
 )
 from mmseg_tsf.models.decode_heads import error_mask
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils import existing_file, run_tool
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
@@ -39,13 +39,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='training config')
-    parser.add_argument('checkpoint', help='checkpoint of that config')
+    parser.add_argument('config', type=existing_file, help='training config')
+    parser.add_argument('checkpoint', type=existing_file, help='checkpoint of that config')
     parser.add_argument('-o', '--out', default='tsne.png', help='picture to write')
-    parser.add_argument('--images', type=int, default=40)
+    parser.add_argument('--images', type=int, default=40, help='how many (%(default)s)')
     parser.add_argument('--per-class', type=int, default=150, help='pixels of each class at most')
-    parser.add_argument('--min-confidence', type=float, default=0.7)
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--min-confidence',
+        type=float,
+        default=0.7,
+        help='labels below it are flagged (%(default)s)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of what is drawn (%(default)s)')
     return parser.parse_args(argv)
 
 

@@ -32,7 +32,7 @@ from mmseg_tsf.models.segmentors import LabelRefinement
 from mmseg_tsf.models.segmentors.label_refinement import paste_corrections
 from mmseg_tsf.models.utils import pseudo_labels
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils import existing_file, run_tool
 
 SETTINGS = {
     'kriging': dict(rule='kriging'),
@@ -54,8 +54,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='training config')
-    parser.add_argument('checkpoint', help='checkpoint of that config')
+    parser.add_argument('config', type=existing_file, help='training config')
+    parser.add_argument('checkpoint', type=existing_file, help='checkpoint of that config')
     parser.add_argument(
         '--shares',
         type=float,
@@ -63,14 +63,31 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=[0, 0.01, 0.05, 0.1],
         help="manual cells as shares of the image's feature cells",
     )
-    parser.add_argument('--layouts', nargs='+', default=['pixels'], choices=['pixels', 'blocks'])
+    parser.add_argument(
+        '--layouts',
+        nargs='+',
+        default=['pixels'],
+        choices=['pixels', 'blocks'],
+        help='how the manual cells lie',
+    )
     parser.add_argument('--images', type=int, default=None, help='the first so many, evenly spread')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--min-confidence', type=float, default=0.7)
+    parser.add_argument('--seed', type=int, default=0, help='of what is drawn (%(default)s)')
+    parser.add_argument(
+        '--min-confidence',
+        type=float,
+        default=0.7,
+        help='labels below it are flagged (%(default)s)',
+    )
     parser.add_argument(
         '--options', nargs='+', action=DictAction, default={}, help='of every refiner: key=value'
     )
-    parser.add_argument('--settings', nargs='+', default=list(SETTINGS), choices=list(SETTINGS))
+    parser.add_argument(
+        '--settings',
+        nargs='+',
+        default=list(SETTINGS),
+        choices=list(SETTINGS),
+        help='rows of the table; all by default',
+    )
     parser.add_argument('--json', help='write the figures here, too')
     return parser.parse_args(argv)
 

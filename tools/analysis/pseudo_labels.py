@@ -30,7 +30,7 @@ from mmseg_tsf.evaluation.hidden_masks import (
 from mmseg_tsf.models.segmentors import LabelRefinement
 from mmseg_tsf.models.utils import pseudo_labels
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils import existing_file, run_tool
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
@@ -41,11 +41,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='training config')
-    parser.add_argument('checkpoint', help='checkpoint of that config')
+    parser.add_argument('config', type=existing_file, help='training config')
+    parser.add_argument('checkpoint', type=existing_file, help='checkpoint of that config')
     parser.add_argument('-o', '--out', default='pseudo_labels.png', help='picture to write')
     parser.add_argument('--images', nargs='+', help='names; by default --num evenly spread ones')
-    parser.add_argument('--num', type=int, default=4)
+    parser.add_argument('--num', type=int, default=4, help='how many of them (%(default)s)')
     parser.add_argument('--seeds', type=float, default=0.0, help='manual share of feature cells')
     return parser.parse_args(argv)
 

@@ -236,12 +236,21 @@ def main(argv: list[str] | None = None) -> dict:
     )
     cuda = torch.cuda.is_available()
     parser.add_argument('--json', help='write the result here, too')
-    parser.add_argument('--device', default='cuda' if cuda else 'cpu', choices=('cpu', 'cuda'))
-    parser.add_argument('--grid', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'))
-    parser.add_argument('--classes', type=int)
-    parser.add_argument('--channels', type=int, default=256)
+    parser.add_argument(
+        '--device',
+        default='cuda' if cuda else 'cpu',
+        choices=('cpu', 'cuda'),
+        help='the GPU where there is one',
+    )
+    parser.add_argument(
+        '--grid', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='of the feature maps'
+    )
+    parser.add_argument('--classes', type=int, help='how many')
+    parser.add_argument(
+        '--channels', type=int, default=256, help='of the feature maps (%(default)s)'
+    )
     parser.add_argument('--flagged', type=float, default=0.2, help='share of the pixels')
-    parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--repeats', type=int, default=5, help='of which the median counts')
     args = parser.parse_args(argv)
     if args.repeats < 1 or not 0 < args.flagged < 1:
         raise ValueError('--repeats must be at least 1 and --flagged in (0, 1)')

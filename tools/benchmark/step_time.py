@@ -32,7 +32,7 @@ from mmseg_tsf.models.mixing import box_mask, mix, random_boxes
 from mmseg_tsf.models.segmentors import SemiSegmentor
 from mmseg_tsf.models.segmentors.structures import NetworkOutput, SemiBatch
 from mmseg_tsf.models.utils import weighted_cross_entropy
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils import existing_file, run_tool
 
 
 def now() -> float:
@@ -231,11 +231,13 @@ def main(argv: list[str] | None = None) -> dict:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='example: python tools/benchmark/step_time.py configs/tsf/<config>.py --steps 20',
     )
-    parser.add_argument('config', help='training config')
+    parser.add_argument('config', type=existing_file, help='training config')
     parser.add_argument('--json', help='write the result here, too')
-    parser.add_argument('--steps', type=int, default=10)
-    parser.add_argument('--warmup', type=int, default=3)
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--steps', type=int, default=10, help='that count (%(default)s)')
+    parser.add_argument('--warmup', type=int, default=3, help='steps before them (%(default)s)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='overrides of the config, key=value'
+    )
     args = parser.parse_args(argv)
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})

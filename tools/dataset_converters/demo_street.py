@@ -1,6 +1,8 @@
 """Generate the demo data set.
 
-python tools/dataset_converters/demo_street.py data/demo_street
+    python tools/dataset_converters/demo_street.py data/demo_street
+
+Writes pictures, masks and split lists; the same arguments give the same files.
 """
 
 from __future__ import annotations
@@ -8,9 +10,10 @@ from __future__ import annotations
 import argparse
 
 from mmseg_tsf.datasets.demo_street import generate
+from mmseg_tsf.utils import run_tool
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Arguments of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -19,17 +22,24 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--train', type=int, default=160, help='training pictures (160)')
     parser.add_argument('--val', type=int, default=40, help='validation pictures (40)')
     parser.add_argument('--labelled', type=int, default=10, help='labelled pictures (10)')
-    parser.add_argument('--size', type=int, nargs=2, default=(96, 128), metavar=('HEIGHT', 'WIDTH'))
-    parser.add_argument('--seed', type=int, default=0)
-    return parser.parse_args()
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        default=(96, 128),
+        metavar=('HEIGHT', 'WIDTH'),
+        help='of a picture (96 128)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the pictures (0)')
+    return parser.parse_args(argv)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Write the data set and say where it is."""
-    args = parse_args()
+    args = parse_args(argv)
     generate(args.root, args.train, args.val, tuple(args.size), args.seed, args.labelled)
     print(f'{args.train} training and {args.val} validation pictures in {args.root}')
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

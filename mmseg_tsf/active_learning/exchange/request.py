@@ -103,7 +103,7 @@ def read_request(
         )
     store = RoundStore(source / 'rounds')
     number = _pending(store, number)
-    folder = source / 'annotation' / f'round_{number:03d}'
+    folder = source / (store.campaign().get('folder') or 'annotation') / f'round_{number:03d}'
     if not (folder / 'requests').is_dir():
         return _from_store(store, number, image_dir, suffix)
     request = _from_folder(folder)
