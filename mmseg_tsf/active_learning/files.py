@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
@@ -13,12 +12,11 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
+
+from .disk_errors import StoreError, said_in_one_sentence
 
 MANIFEST, SEAL = 'manifest.json', 'manifest.sha256'
-
-
-class StoreError(ValueError):
-    """A store on disk is not what it was when it was written, or can not be written to."""
 
 
 def sha256(path: Path) -> str:
@@ -28,8 +26,8 @@ def sha256(path: Path) -> str:
 
 def write_file(path: Path, content: bytes) -> None:
     """Replaces a file in one step: readers see the old content or the new, never a part."""
-    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}')
-    with _said_in_one_sentence(path):
+    temporary = aside(path)
+    with said_in_one_sentence(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             _write_synced(temporary, content)
@@ -37,6 +35,19 @@ def write_file(path: Path, content: bytes) -> None:
             _sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def move_into_place(temporary: Path, path: Path) -> None:
+    """Gives a file that others have written its name, once all of it is on the disk."""
+    with open(temporary, 'rb') as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    _sync_folder(path.parent)
+
+
+def aside(path: Path) -> Path:
+    """A new name beside a file or folder, to write it under; see :func:`is_leftover`."""
+    return path.with_name(f'.{path.name}.{uuid.uuid4().hex}')
 
 
 class SealedFolder:
@@ -82,8 +93,8 @@ class SealedFolder:
             )
         return content
 
-    def problems(self) -> list[str]:
-        """Every missing, altered or foreign file, one sentence each."""
+    def damage(self) -> list[str]:
+        """Every missing or altered file, one sentence each."""
         found = []
         for name, digest in self.manifest['files'].items():
             path = self.path / name
@@ -91,11 +102,15 @@ class SealedFolder:
                 found.append(f'{path} is missing')
             elif sha256(path) != digest:
                 found.append(f'{path} was altered')
+        return found
+
+    def problems(self) -> list[str]:
+        """Every missing, altered or foreign file, one sentence each."""
         known = {*self.manifest['files'], MANIFEST, SEAL}
         present = (p for p in self.path.rglob('*') if not p.is_dir())
         names = sorted(p.relative_to(self.path).as_posix() for p in present)
-        found += [f'{self.path / name} is foreign' for name in names if name not in known]
-        return found
+        foreign = [f'{self.path / name} is foreign' for name in names if name not in known]
+        return self.damage() + foreign
 
 
 class FolderWriter:
@@ -133,8 +148,8 @@ def seal(path: Path, inside: str = '') -> Iterator[FolderWriter]:
     """
     if path.exists():
         raise StoreError(f'{path} exists already and is never overwritten')
-    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}')
-    with _said_in_one_sentence(path):
+    temporary = aside(path)
+    with said_in_one_sentence(path):
         try:
             (temporary / inside).mkdir(parents=True)
             writer = FolderWriter(temporary / inside)
@@ -165,7 +180,7 @@ def remove(path: Path) -> None:
     Raises:
         StoreError: The folder around it can not be written to.
     """
-    with _said_in_one_sentence(path):
+    with said_in_one_sentence(path):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -177,39 +192,32 @@ def lock(path: Path) -> Iterator[None]:
         StoreError: Another process holds it.
     """
     with contextlib.ExitStack() as stack:
-        with _said_in_one_sentence(path):
+        with said_in_one_sentence(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context(open(path, 'a'))
-        try:
-            # unlike flock's, this lock is not handed down to loader workers, which may outlive us
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            raise StoreError(
-                f'another run works in {path.parent}: wait for it or give another --work-dir'
-            ) from None
+        _lock_now(file, path, fcntl.LOCK_EX)
         yield
 
 
-@contextlib.contextmanager
-def _said_in_one_sentence(path: Path) -> Iterator[None]:
+def check_unlocked(path: Path) -> None:
+    """Refuses, without a trace on disk, to work where another process holds a lock file.
+
+    Raises:
+        StoreError: It does.
+    """
+    if path.exists():
+        with open(path) as file:
+            _lock_now(file, path, fcntl.LOCK_SH)
+
+
+def _lock_now(file: IO, path: Path, kind: int) -> None:
     try:
-        yield
-    except OSError as error:
-        if error.errno not in _DISK:
-            raise
+        # unlike flock's, this lock is not handed down to loader workers, which may outlive us
+        fcntl.lockf(file, kind | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
         raise StoreError(
-            f'{path} can not be written: {_DISK[error.errno]}, then resume; what was stored '
-            'before is intact'
-        ) from None  # the tools show the first exception of a chain
-
-
-_DISK = {
-    errno.ENOSPC: 'the disk is full: make room',
-    errno.EDQUOT: 'the disk quota is used up: make room',
-    errno.EROFS: 'the file system is read-only: make it writable',
-    errno.EACCES: 'permission is denied: make the folder writable',
-    errno.EPERM: 'permission is denied: make the folder writable',
-}
+            f'another run works in {path.parent}: wait for it or give another --work-dir'
+        ) from None
 
 
 def _write_synced(path: Path, content: bytes) -> None:

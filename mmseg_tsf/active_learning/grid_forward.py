@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from mmseg.models.utils import resize
 from torch import Tensor, nn
 
-from ..evaluation.hidden_masks import taps_of, view_images
+from ..evaluation.hidden_masks import taps_of
 from ..models.refinement.references import nearest
 from ..models.segmentors.semi_base import SemiSegmentor, as_class_logits
 from ..models.segmentors.structures import TeacherView
+from ..models.utils import FeatureTap
 from ..models.utils.pixel_losses import IGNORE_INDEX
 from .pool_statistics import PoolStatistics
 from .query_strategies import PoolOutputs, QueryStrategy
@@ -114,11 +115,11 @@ class GridForward:
     def _logits(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """``(N, K, h, w)`` float32 logits on the grid, and the tapped features."""
         if self.taps_features:
-            if self.refinement is not None:
-                view = self.model.teacher_pass(images)
-            else:
-                view = view_images(self.model, images, taps_of(self.model))
-            return as_class_logits(view.grid_logits.float()), view.features
+            name = self.model.predict_on if self.refinement is None else 'teacher'
+            taps = taps_of(self.model)
+            with FeatureTap(getattr(self.model, name), taps) as tap:
+                logits = self.model.run(name, images)[1]
+            return as_class_logits(logits.float()), [tap[path] for path in taps]
         if self.views == [(1.0, False)]:
             return self._view(images), []
         mean, grid = 0.0, None

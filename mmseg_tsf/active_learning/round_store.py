@@ -30,6 +30,7 @@ from .files import (
     FolderWriter,
     SealedFolder,
     StoreError,
+    check_unlocked,
     lock,
     remove,
     remove_leftovers,
@@ -63,6 +64,18 @@ class RoundStore:
             for folder in (self.root, self.root / 'labels', *self._folders()):
                 remove_leftovers(folder)
             yield
+
+    def check_unlocked(self) -> None:
+        """Refuses, before anything is written, to begin beside a run that holds the lock."""
+        check_unlocked(self.root / '.lock')
+
+    def check(self) -> None:
+        """Refuses a store with a missing or altered file, while there may be a copy of it."""
+        for number in self.numbers():
+            answer = [self.answer(number)] if self.state(number) == 'answered' else []
+            for part in (self.request(number), *answer):
+                for problem in part.sealed.damage():
+                    raise StoreError(f'{problem}: restore it from a copy, then resume')
 
     def open(self, campaign: dict, fixed: Iterable[str]) -> list[str]:
         """Writes down what the campaign is, or compares it with what it was.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from mmengine.dist import all_gather_object, all_reduce
 from torch import nn
 
+from .disk_errors import disk_errors_of
 from .pool import Pool
 from .pool_pass import score_pool
 from .query_strategies import QueryStrategy
@@ -100,10 +103,14 @@ def choose(
 
     Returns:
         list[Choice]: In the order of the pool, the same on every rank.
+
+    Raises:
+        StoreError: The scratch file can not be written; names its folder.
     """
     check_budget(selector, budget, unit)
     num_groups = 256 if selector.class_balanced else 1
-    with Spool(budget, num_groups, scratch) as spool:
+    folder = Path(scratch or tempfile.gettempdir())
+    with disk_errors_of(folder), Spool(budget, num_groups, str(folder)) as spool:
         for image in scored:
             spool.add(_records(image, selector, unit, seed, in_pool_order, spool))
         costs = _sum_over_ranks(spool.costs())

@@ -1,12 +1,14 @@
 """Kills tiny active-learning runs at random moments, resumes them and compares what comes out.
 
     python tools/benchmark/kill_resume.py --kills 20
+    python tools/benchmark/kill_resume.py --kills 20 --ranks 2
 
-A run is cut into moments: every file that is opened for writing, synced or renamed, every
-checkpoint, training step, scored image and answer. One run is left alone; each other is sent
-SIGKILL at one of its moments, resumed, and must end with the same requests, the same labels, the
-same weights bit for bit, and a store in which nothing is missing or foreign. The moments are drawn
-by ``--seed``, evenly over the kinds. Ends with ``N survived, 0 lost`` and exit status 0, or 1.
+A run is cut into moments: every file that is synced or renamed, every checkpoint, training step,
+scored image, answer and word from rank 0 to the others. One run is left alone; of each other, one
+process is sent SIGKILL at one of its moments. What it leaves must pass ``verify``, and, resumed, it
+must end with the same requests, the same labels, the same weights bit for bit, and a store in which
+nothing is missing or foreign. The moments are drawn by ``--seed``, evenly over the kinds. Ends with
+``N survived, 0 lost`` and exit status 0, or 1.
 """
 
 from __future__ import annotations
@@ -19,21 +21,28 @@ import random
 import shutil
 import signal
 import sys
-import traceback
+import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 
+import matplotlib.backends.backend_agg  # noqa: F401  (as _dynamo, a late import of each process)
 import torch
+import torch._dynamo
+import torch.distributed as dist
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401
-from mmseg_tsf.active_learning import RoundStore, pool_pass, verify
+from mmseg_tsf.active_learning import RoundStore, main_process, pool_pass, verify
 from mmseg_tsf.active_learning.oracles import GroundTruthOracle
+from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.datasets.demo_street import generate
 from mmseg_tsf.engine import ActiveLearningLoop
 from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils.cli import leave_process_group
+from mmseg_tsf.utils.forked import run_forked
 
 CONFIG = 'configs/active_learning/tsf-plar-al_r18-tiny-d8_deeplabv3plus_1xb4_demo-street-64x64.py'
 
@@ -104,6 +113,7 @@ class Moments:
             (ActiveLearningLoop, 'run_iter', 'a step'),
             (GroundTruthOracle, 'answer', 'an answer'),
             (pool_pass.PoolReader, '__getitem__', 'scoring'),
+            (main_process, 'broadcast_object_list', 'a word from rank 0'),
         ]
         with contextlib.ExitStack() as stack:
             for owner, name, kind in places:
@@ -112,28 +122,52 @@ class Moments:
             yield
 
 
-def run_in_child(cfg: Config, moments: Moments) -> int:
-    """Trains in a forked process; returns its wait status."""
-    child = os.fork()
-    if child:
-        return os.waitpid(child, 0)[1]
-    status = 1
-    try:
-        with moments.watch(), mock.patch('mmengine.runner.runner.collect_env', return_value={}):
-            Runner.from_cfg(cfg).train()
-        status = 0
-    except Exception:
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(status)
+def run(cfg: Config, moments: Sequence[Moments], stderr: str | None = None) -> list[int]:
+    """Trains in processes of their own; returns their exit statuses.
+
+    Args:
+        cfg: Of the run.
+        moments: One for each rank.
+        stderr: File for what they say of errors; see ``run_forked``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = f'file://{folder}/meeting'
+        return run_forked(
+            lambda rank: train(cfg, moments[rank], rank, len(moments), meeting),
+            len(moments),
+            stderr,
+        )
+
+
+def train(cfg: Config, moments: Moments, rank: int, world_size: int, meeting: str) -> None:
+    """One rank of a run."""
+    if world_size > 1:
+        cfg.launcher = 'pytorch'
+        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world_size))
+        dist.init_process_group('gloo', meeting, rank=rank, world_size=world_size)
+        start_cpu_process_group(cfg)
+    with moments.watch(), mock.patch('mmengine.runner.runner.collect_env', return_value={}):
+        Runner.from_cfg(cfg).train()
+    leave_process_group()
+
+
+def watched_run(cfg: Config, ranks: int) -> list[tuple[int, int, str]]:
+    """A run that nobody kills; returns rank, number in the rank and kind of all its moments."""
+    logs = [Path(f'{cfg.work_dir}_moments_{rank}.txt') for rank in range(ranks)]
+    if any(run(cfg, [Moments(log) for log in logs])):
+        raise ValueError('the run that nobody kills failed: see above')
+    return [
+        (rank, number, kind)
+        for rank, log in enumerate(logs)
+        for number, kind in enumerate(log.read_text().splitlines())
+    ]
 
 
 def outcome(work_dir: Path) -> dict:
     """Everything that two equal runs have in common."""
     store = RoundStore(work_dir / 'rounds')
     log = (work_dir / 'active_learning.jsonl').read_text().splitlines()
-    checkpoint = torch.load(work_dir / 'iter_6.pth', map_location='cpu', weights_only=True)
+    checkpoint = torch.load(work_dir / 'iter_6.pth', map_location='cpu', weights_only=False)
     return dict(
         weights={name: value for name, value in checkpoint['state_dict'].items()},
         rounds=[
@@ -173,35 +207,65 @@ def draw_moments(kinds: list[str], num: int, seed: int) -> list[int]:
     return drawn
 
 
+def kill_and_resume(cfg: Config, rank: int, fatal: int, ranks: int, reference: dict) -> list[str]:
+    """Kills a run, resumes it, and says what is wrong with what comes of it.
+
+    Args:
+        cfg: Of the run; its folder is new.
+        rank: Which process is killed.
+        fatal: At which of its moments.
+        ranks: How many processes there are.
+        reference: Outcome of a run that nobody killed.
+
+    Returns:
+        list[str]: One sentence for each difference.
+    """
+    store = RoundStore(Path(cfg.work_dir, 'rounds'))
+    moments = [Moments(fatal=fatal if own == rank else None) for own in range(ranks)]
+    statuses = run(cfg, moments, os.devnull)
+    found = [] if statuses[rank] == -signal.SIGKILL else ['it was not killed']
+    if store.numbers():
+        found += [f'{problem} when it was killed' for problem in verify(store)]
+    cfg.resume = True
+    if any(run(cfg, [Moments() for _ in range(ranks)])):
+        return [*found, 'it failed']
+    return found + differences(reference, outcome(Path(cfg.work_dir)))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the number of runs that were lost."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--kills', type=int, default=20)
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/kill_resume'))
+    parser.add_argument('--kills', type=int, default=20, help='how many runs (%(default)s)')
+    parser.add_argument('--ranks', type=int, default=1, help='processes of a run')
+    parser.add_argument('--seed', type=int, default=0, help='of the moments (%(default)s)')
+    parser.add_argument(
+        '--work-dir',
+        type=Path,
+        default=Path('work_dirs/kill_resume'),
+        help='folder, which is emptied first (%(default)s)',
+    )
     args = parser.parse_args(argv)
+    if min(args.kills, args.ranks) < 1:
+        raise ValueError('--kills and --ranks must be at least 1')
+    if torch.cuda.is_available():
+        raise ValueError('runs are equal bit for bit on CPUs: set CUDA_VISIBLE_DEVICES= for this')
     shutil.rmtree(args.work_dir, ignore_errors=True)
     data = args.work_dir / 'data'
     generate(data, num_train=8, num_val=2, num_labelled=3)
     torch.set_num_threads(1)
-    whole, log = args.work_dir / 'whole', args.work_dir / 'moments.txt'
-    if run_in_child(tiny_config(data, whole), Moments(log)):
-        raise ValueError('the run that nobody kills failed: see above')
-    kinds, reference = log.read_text().splitlines(), outcome(whole)
-    lost = 0
-    for i, fatal in enumerate(draw_moments(kinds, args.kills, args.seed)):
-        work_dir = args.work_dir / f'killed_{i:02d}'
-        cfg = tiny_config(data, work_dir)
-        killed = os.WIFSIGNALED(run_in_child(cfg, Moments(fatal=fatal)))
-        cfg.resume = True
-        failed = run_in_child(cfg, Moments())
-        found = ['it failed'] if failed else differences(reference, outcome(work_dir))
-        found += [] if killed else ['it was not killed']
+    kinds = watched_run(tiny_config(data, args.work_dir / 'whole'), args.ranks)
+    reference, lost = outcome(args.work_dir / 'whole'), 0
+    drawn = draw_moments([f'{kind} {rank}' for rank, _, kind in kinds], args.kills, args.seed)
+    for i, place in enumerate(drawn):
+        rank, fatal, kind = kinds[place]
+        cfg = tiny_config(data, args.work_dir / f'killed_{i:02d}')
+        found = kill_and_resume(cfg, rank, fatal, args.ranks, reference)
         lost += bool(found)
-        print(f'{i:3d} killed {kinds[fatal]} ({fatal} of {len(kinds)}): {found or "same"}')
-    print(f'{i + 1 - lost} survived, {lost} lost')
+        who = f'rank {rank} ' if args.ranks > 1 else ''
+        print(f'{i:3d} killed {who}{kind} ({place} of {len(kinds)}): {found or "same"}', flush=True)
+    print(f'{len(drawn) - lost} survived, {lost} lost')
     return lost
 
 

@@ -66,6 +66,23 @@ def make_pool(folder: str, number: int, size: tuple[int, int]) -> Pool:
     return Pool(DATASETS.build(cfg))
 
 
+class EarlierLabels:
+    """Single pixels that people have labelled at random, as :class:`KnownLabels` of a pool."""
+
+    def __init__(self, size: tuple[int, int], share: float, classes: int) -> None:
+        self.size, self.share, self.classes = size, share, classes
+
+    def asked(self, image_id: str) -> None:
+        """None may not be asked again: the query has as much to choose from as ever."""
+        return None
+
+    def manual(self, image_id: str) -> np.ndarray:
+        """``(H, W)`` uint8 class ids, 255 elsewhere."""
+        rng = np.random.default_rng(int(image_id))
+        labels = rng.integers(self.classes, size=self.size).astype(np.uint8)
+        return np.where(rng.random(self.size) < self.share, labels, np.uint8(255))
+
+
 def make_model(classes: int, device: str) -> SemiSegmentor:
     """DeepLabV3+ on MobileNetV2 with error head and refiner, untrained."""
     segmentor = Config.fromfile(NETWORK).model.segmentor
@@ -107,6 +124,8 @@ def throughput(args: argparse.Namespace) -> dict:
     options = dict(batch_size=args.batch_size, num_workers=args.num_workers)
     with tempfile.TemporaryDirectory() as folder:
         pool = make_pool(folder, args.images, tuple(args.size))
+        if args.labelled:
+            pool.labels = EarlierLabels(tuple(args.size), args.labelled, args.classes)
         budget = max(1, round(args.share * args.images * args.size[0] * args.size[1]))
         loader = (args.batch_size, args.num_workers)
         runs: dict[str, Callable] = dict(
@@ -181,22 +200,48 @@ def main(argv: list[str] | None = None) -> dict:
     )
     cuda = torch.cuda.is_available()
     parser.add_argument('--json', help='write the result here, too')
-    parser.add_argument('--device', default='cuda' if cuda else 'cpu', choices=('cpu', 'cuda'))
-    parser.add_argument('--images', type=int, default=256 if cuda else 6)
-    parser.add_argument('--size', type=int, nargs=2, default=(1024, 2048) if cuda else (360, 480))
-    parser.add_argument('--classes', type=int, default=19 if cuda else 11)
-    parser.add_argument('--batch-size', type=int, default=4 if cuda else 2)
-    parser.add_argument('--num-workers', type=int, default=8 if cuda else 0)
+    parser.add_argument(
+        '--device',
+        default='cuda' if cuda else 'cpu',
+        choices=('cpu', 'cuda'),
+        help='the GPU where there is one',
+    )
+    parser.add_argument('--images', type=int, default=256 if cuda else 6, help='of the pool')
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        default=(1024, 2048) if cuda else (360, 480),
+        metavar=('HEIGHT', 'WIDTH'),
+        help='of an image',
+    )
+    parser.add_argument('--classes', type=int, default=19 if cuda else 11, help='how many')
+    parser.add_argument('--batch-size', type=int, default=4 if cuda else 2, help='of the pass')
+    parser.add_argument('--num-workers', type=int, default=8 if cuda else 0, help='of the loader')
     parser.add_argument('--share', type=float, default=0.01, help='of all pixels, to ask')
-    parser.add_argument('--repeats', type=int, default=3)
-    parser.add_argument('--pools', type=int, nargs='*', default=(100, 10_000, 1_000_000))
+    parser.add_argument(
+        '--labelled', type=float, default=0.0, help='of the pixels, before the query: later rounds'
+    )
+    parser.add_argument('--repeats', type=int, default=3, help='of which the median counts')
+    parser.add_argument(
+        '--pools',
+        type=int,
+        nargs='*',
+        default=(100, 10_000, 1_000_000),
+        help='sizes of simulated pools, whose memory is measured',
+    )
     parser.add_argument('--budget', type=int, default=1000, help='in each of the pools')
     args = parser.parse_args(argv)
     if min(args.images, args.repeats, args.batch_size, args.budget) < 1 or not 0 < args.share < 1:
         raise ValueError('counts must be at least 1 and --share must lie in (0, 1)')
     init_default_scope('mmseg')
     result = dict(device=args.device, size=list(args.size), batch_size=args.batch_size)
-    result.update(images=args.images, workers=args.num_workers, threads=torch.get_num_threads())
+    result.update(
+        labelled=args.labelled,
+        images=args.images,
+        workers=args.num_workers,
+        threads=torch.get_num_threads(),
+    )
     result.update(throughput(args))
     result['pools'] = [in_own_process(number, args.budget) for number in args.pools]
     text = json.dumps(result, indent=2)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
@@ -16,10 +17,14 @@ from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import LOOPS
 
 from ...active_learning import RoundStore, build_campaign, on_main_process
+from ...active_learning.disk_errors import disk_errors_of
 from ...active_learning.files import remove_leftovers
+from ...active_learning.pool_pass import evaluation_mode
 from ...active_learning.round_log import RoundLog
+from ...active_learning.round_store import CAMPAIGN
 from ..hooks.mean_teacher_hook import unwrap
-from .stages import InitialState, boundary_checkpoint, check_run, stage_boundaries
+from .checkpoints import boundary_checkpoint, mend_last_checkpoint
+from .stages import InitialState, check_run, stage_boundaries
 
 
 @LOOPS.register_module()
@@ -95,6 +100,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         self._exhausted = False
         self._validated: tuple[int, dict] = (-1, {})
         self._stage_began = time.perf_counter()
+        on_main_process(lambda: mend_last_checkpoint(runner))
 
     @property
     def stage(self) -> tuple[int, int]:
@@ -108,6 +114,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
     def run(self):
         """Launches training; returns early where people have to answer first."""
         with contextlib.ExitStack() as stack:
+            stack.enter_context(disk_errors_of(Path(self.runner.work_dir)))
             on_main_process(lambda: stack.enter_context(self.store.lock()))
             on_main_process(lambda: remove_leftovers(Path(self.runner.work_dir)))
             self._take_up()
@@ -131,11 +138,13 @@ class ActiveLearningLoop(IterBasedTrainLoop):
     def _take_up(self) -> None:
         """Begins the campaign or goes on with it, with the labels of the iteration at hand."""
         held = bisect.bisect_left(self.boundaries, self._iter)
-        if held and not (self.store.root / 'campaign.json').exists():
+        begun = self.store.numbers() or (self.store.root / CAMPAIGN).exists()
+        if held and not begun:
             raise ValueError(
                 f'the checkpoint is at iteration {self._iter}, behind {held} round(s), but '
                 f'{self.store.root} is missing: restore it, or start anew with another --work-dir'
             )
+        on_main_process(self.store.check)
         self.campaign.open()
         self.initial = InitialState(Path(self.runner.work_dir, 'initial.pth'))
         if self.start == 'fresh':
@@ -204,15 +213,11 @@ class ActiveLearningLoop(IterBasedTrainLoop):
 
     def _predict(self, image_id: str) -> np.ndarray:
         """``(H, W)`` class ids of a pool image at its own resolution, for annotators."""
-        model, was_training = unwrap(self.runner), self.runner.model.training
-        model.eval()
-        try:
-            pool = self.campaign.pool
-            self._indices = self._indices or {pool.image_id(i): i for i in range(len(pool))}
-            data = pool.load(self._indices[image_id])
+        model, pool = unwrap(self.runner), self.campaign.pool
+        self._indices = self._indices or {pool.image_id(i): i for i in range(len(pool))}
+        data = pool.load(self._indices[image_id])
+        with evaluation_mode(model), torch.no_grad():
             found = model.test_step(pseudo_collate([data]))[0]
-        finally:
-            model.train(was_training)
         return found.pred_sem_seg.data.squeeze(0).cpu().numpy().astype(np.uint8)
 
     def _record(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 
 import torch
-from mmengine.dist import barrier, is_main_process
 from mmengine.runner import Runner
 
 from ...active_learning.files import write_file
@@ -65,26 +64,6 @@ def check_run(loop) -> None:
         )
 
 
-def boundary_checkpoint(runner: Runner, loop) -> None:
-    """Writes the checkpoint from which a killed round is resumed, all or nothing.
-
-    One of this iteration is replaced even if it is there: a killed run may have left a part of it.
-    """
-    name = f'iter_{runner.iter}.pth'
-    temporary = f'.{name}.{"0" * 32}'  # a leftover by its name, see remove_leftovers
-    # save_checkpoint counts from inside of an iteration, where the counter is one behind
-    loop._iter -= 1
-    try:
-        runner.save_checkpoint(runner.work_dir, temporary, by_epoch=False)
-    finally:
-        loop._iter += 1
-    if is_main_process():
-        path = Path(runner.work_dir, name)
-        os.replace(path.with_name(temporary), path)
-        write_file(path.with_name('last_checkpoint'), str(path).encode())
-    barrier()
-
-
 class InitialState:
     """Weights, optimiser and schedules as they were before the first iteration.
 
@@ -110,9 +89,9 @@ class InitialState:
             optimizer=runner.optim_wrapper.state_dict(),
             schedulers=[scheduler.state_dict() for scheduler in runner.param_schedulers],
         )
-        temporary = self.path.with_suffix('.tmp')
-        torch.save(state, temporary)
-        os.replace(temporary, self.path)
+        content = io.BytesIO()  # torch names no cause where it can not write to a disk itself
+        torch.save(state, content)
+        write_file(self.path, content.getvalue())
 
     def restore(self, runner: Runner) -> None:
         """Puts everything back to the start."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..utils.pixel_losses import IGNORE_INDEX
 from .distances import PixelIndex
+from .references import resize
 from .rules import Decision, best_two
 
 MAX_SEEDS = 2048
@@ -71,7 +72,7 @@ def krige(
     rows of ``P`` the network's probabilities there. They still sum to 1, but may leave [0, 1].
 
     Args:
-        maps: ``(N, C_j, h, w)`` each.
+        maps: ``(N, C_j, h_j, w_j)`` each, of any size.
         probs: ``(N, K, h, w)``.
         manual: ``(N, h, w)`` int64, 255 = nobody has labelled.
         valid: ``(N, h, w)`` bool; not set in the padding.
@@ -83,27 +84,53 @@ def krige(
     probs = probs.float()
     posterior = probs.flatten(2)[pixels.image, :, pixels.position]  # (M, K)
     similar = torch.zeros_like(posterior[:, 0])
-    shares = torch.stack((weights[:, 0], 1 - weights[:, 0]), dim=1).sqrt() / options.feature_range
-    scales = [shares[:, j] / spread(features, valid) for j, features in enumerate(maps)]
     asked, known = (p.position.split(p.counts) for p in (pixels, seeds))
-    rows = zip(posterior.split(pixels.counts), similar.split(pixels.counts), strict=True)
-    for i, (own_posterior, own_similar) in enumerate(rows):
+    posteriors, similars = (t.split(pixels.counts) for t in (posterior, similar))
+    images = [i for i in range(len(probs)) if pixels.counts[i] and seeds.counts[i]]
+    maps, scales = scaled_maps(maps, manual.shape[1:], images, valid, weights, options)
+    for row, i in enumerate(images):
         queries, own = asked[i], known[i][:: max(1, math.ceil(len(known[i]) / MAX_SEEDS))]
-        if not len(queries) or not len(own):
-            continue
         place = [
-            embedding([f[i] for f in maps], [s[i] for s in scales], where, options.cell_range)
+            embedding([f[row] for f in maps], [s[row] for s in scales], where, options.cell_range)
             for where in (own, queries)
         ]
         error = -probs[i].flatten(1)[:, own].t()
         error[torch.arange(len(own), device=own.device), manual[i].flatten()[own]] += 1
         change, nearness = carry(*place, error, options.noise)
-        own_posterior += change
-        own_similar.copy_(nearness)
+        posteriors[i].add_(change)
+        similars[i].copy_(nearness)
     best, second = best_two(posterior)
     # without any manual pixel the similarity is 0, which decides nothing
     decided = (similar > 0) & (similar >= options.min_similarity)
     return Decision(posterior.argmax(dim=1), decided, (best - second).clamp(0, 1))
+
+
+def scaled_maps(
+    maps: list[Tensor],
+    size: tuple[int, int],
+    images: list[int],
+    valid: Tensor,
+    weights: Tensor,
+    options: Kriging,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Features of the I images that have something to tell, and what to multiply them by.
+
+    Args:
+        maps: As in :func:`krige`.
+        size: Height and width of the grid.
+        images: Which, of the N.
+        valid: As in :func:`krige`.
+        weights: As in :func:`krige`.
+        options: Of the rule.
+
+    Returns:
+        tuple[list[Tensor], list[Tensor]]: ``(I, C_j, h, w)`` and ``(I,)`` for each map.
+    """
+    if len(images) < len(valid):  # most of a pool, as long as nobody has labelled anything
+        maps, valid, weights = [f[images] for f in maps], valid[images], weights[images]
+    maps = [resize(features, size) for features in maps] if images else []
+    shares = torch.stack((weights[:, 0], 1 - weights[:, 0]), dim=1).sqrt() / options.feature_range
+    return maps, [shares[:, j] / spread(features, valid) for j, features in enumerate(maps)]
 
 
 def spread(features: Tensor, valid: Tensor) -> Tensor:

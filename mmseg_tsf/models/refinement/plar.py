@@ -123,7 +123,6 @@ class PseudoLabelAutoRefinement(nn.Module):
         """
         with torch.autocast(probs.device.type, enabled=False):
             size = tuple(features[-1].shape[2:])
-            maps = [resize(f, size) for f in features]
             probs = resize(probs, size)
             pseudo = hard_labels(probs)
             manual = torch.full_like(pseudo, IGNORE_INDEX)
@@ -140,9 +139,10 @@ class PseudoLabelAutoRefinement(nn.Module):
             weights = self.weight_module(features)
             if self.rule == 'kriging':
                 inside = pseudo != IGNORE_INDEX
-                decision = krige(maps, probs, manual, inside, pixels, weights, self.kriging)
+                decision = krige(features, probs, manual, inside, pixels, weights, self.kriging)
                 undecidable = (manual == IGNORE_INDEX).flatten(1).all(dim=1)
             else:
+                maps = [resize(f, size) for f in features]
                 statistics = self._statistics(maps, reliable, manual)
                 undecidable = statistics[0].valid.sum(dim=1) < 2
                 decision = self._compare(maps, statistics, pixels, weights[pixels.image], probs)

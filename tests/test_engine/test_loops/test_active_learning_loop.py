@@ -9,6 +9,7 @@ import pytest
 import torch
 from helpers import REFINED, model_cfg
 from tiny_runs import INITIAL, active_learning_cfg, make_runner
+from tool_loader import load_tool
 
 from mmseg_tsf.active_learning import RoundStore, StoreError, verify
 
@@ -158,6 +159,31 @@ def test_what_labels_were_bought_for_can_not_change(data_root, tmp_path):
         make_runner(cfg).train()
 
 
+def test_a_budget_that_is_changed_on_resume_is_the_one_that_is_shown(data_root, tmp_path):
+    options = dict(rounds=1, oracle=dict(type='FolderOracle', folder=str(tmp_path / 'desk')))
+    make_runner(active_learning_cfg('mt', data_root, tmp_path, **options)).train()
+    store = RoundStore(tmp_path / 'rounds')
+    assert store.campaign()['budget']['total'] == INITIAL + 301
+    assert store.campaign()['folder'] == 'desk'
+    status = load_tool('active_learning/status.py')
+    found = status.main([str(tmp_path), '--json'])
+    readme = tmp_path / 'desk/round_000/README.txt'
+    assert readme.is_file() and f'do what {readme} says' in found['waits_for']
+
+    changed = dict(options, budget=dict(total=INITIAL + 400))
+    cfg = active_learning_cfg('mt', data_root, tmp_path, **changed)
+    cfg.resume = True
+    make_runner(cfg).train()
+    found = status.main([str(tmp_path), '--json'])
+    assert (found['total'], found['left']) == (INITIAL + 400, 400)
+    assert verify(RoundStore(tmp_path / 'rounds')) == []
+
+    cfg.train_cfg.budget.total = INITIAL - 1
+    with pytest.raises(ValueError, match='are paid already'):
+        make_runner(cfg).train()
+    assert store.campaign()['budget']['total'] == INITIAL + 400  # a refused one is not kept
+
+
 @pytest.mark.parametrize(
     'options, sentence',
     [
@@ -167,7 +193,8 @@ def test_what_labels_were_bought_for_can_not_change(data_root, tmp_path):
         (dict(stages=[1, 2, 3], start='fresh'), 'equally long'),
         (dict(budget=dict(total=2.0)), 'budget.total=2.0 must be a share'),
         (dict(budget=dict(total=0.5, unit='hours')), 'budget.unit must be one of'),
-        (dict(budget=dict(total=0.5, unit='clicks')), 'there is no total'),
+        (dict(budget=dict(total=0.5, unit='regions')), 'there is no total'),
+        (dict(budget=dict(total=50, unit='clicks')), 'so give a budget in pixels'),
         (dict(query=dict(type='PLARQuery')), 'has none'),
     ],
 )
