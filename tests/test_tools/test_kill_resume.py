@@ -1,6 +1,7 @@
 """The tool that kills runs: one run killed and resumed, and what it would find."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -45,7 +46,8 @@ def test_every_difference_is_found():
 
 def test_a_killed_run_ends_as_it_would_have(tmp_path):
     command = [sys.executable, TOOL, '--kills', '1', '--seed', '3', '--work-dir', str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    env = dict(os.environ, CUDA_VISIBLE_DEVICES='')
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     lines = done.stdout.strip().splitlines()
     assert done.returncode == 0, done.stderr
     assert lines[-1] == '1 survived, 0 lost'
