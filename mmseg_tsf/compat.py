@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import itertools
 
 import numpy as np
@@ -13,6 +15,7 @@ def apply() -> None:
     allow_checkpoint_types()
     make_resume_skip_by_sampler()
     make_accuracy_wait_for_nothing()
+    average_class_weights_over_labels()
 
 
 def allow_checkpoint_types() -> None:
@@ -119,6 +122,36 @@ def make_accuracy_wait_for_nothing() -> None:
 
     accuracy.waits_for_nothing = True
     decode_head.accuracy = accuracy
+
+
+def average_class_weights_over_labels() -> None:
+    """Lets ``CrossEntropyLoss`` have class weights where labels are void.
+
+    MMSeg 1.2.2 looks up the weight of class 255; the fork drops void pixels by a mask, for which
+    the host waits, and fails with ``avg_non_ignore``. The mean is the one of
+    ``torch.nn.functional.cross_entropy``. Can go when MMSeg leaves it to torch.
+    """
+    from mmseg.models.losses import cross_entropy_loss as module
+
+    stock = module.cross_entropy
+    if getattr(stock, 'averages_over_labels', False):
+        return
+
+    @functools.wraps(stock)
+    def cross_entropy(pred, label, *args, **kwargs):
+        given = signature.bind(pred, label, *args, **kwargs)
+        given.apply_defaults()
+        options = given.arguments
+        weights = options['class_weight']
+        if weights is not None and options['avg_factor'] is None and options['reduction'] == 'mean':
+            valid = label != options['ignore_index']
+            used = weights.float()[label.where(valid, torch.zeros_like(label))]
+            options['avg_factor'] = (used * valid).sum()
+        return stock(*given.args, **given.kwargs)
+
+    signature = inspect.signature(stock)
+    cross_entropy.averages_over_labels = True
+    module.cross_entropy = cross_entropy
 
 
 def start_cpu_process_group(cfg) -> None:
