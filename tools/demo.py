@@ -33,7 +33,7 @@ from mmseg_tsf.visualization import write_report
 ROOT = Path('work_dirs/demo')
 METHODS = {'supervised': 'Supervised', 'tsf': 'TSF', 'active_learning': 'TSF + AL'}
 NUM_LABELLED = 10
-NUM_VAL = 80
+NUM_VAL = 60
 NUM_PICTURES = 6
 
 
