@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import os.path as osp
 import sys
 from collections.abc import Callable
@@ -36,7 +38,7 @@ def run_tool(main: Callable[[], object]) -> None:
     """
     try:
         main()
-        leave_process_group()
+        was_distributed = leave_process_group()
     except MISTAKES as error:
         first = error
         while first.__cause__ or (first.__context__ and not first.__suppress_context__):
@@ -50,14 +52,30 @@ def run_tool(main: Callable[[], object]) -> None:
             raise
         print(f'error: {first.args[0] if misspelt else first}', file=sys.stderr)
         sys.exit(2)
+    if was_distributed:
+        exit_without_destructors()
 
 
-def leave_process_group() -> None:
-    """Ends the process group of a finished run, where there is one, once every rank is here.
+def leave_process_group() -> bool:
+    """Ends the process group of a finished run, once every rank is here; whether there was one.
 
     A rank that exits while another still talks to it can be aborted at exit, and torchrun then
     calls the whole run failed.
     """
-    if dist.is_available() and dist.is_initialized():
-        dist.barrier()
-        dist.destroy_process_group()
+    if not (dist.is_available() and dist.is_initialized()):
+        return False
+    dist.barrier()
+    dist.destroy_process_group()
+    return True
+
+
+def exit_without_destructors() -> None:
+    """Ends a process that has done its work, with status 0.
+
+    Threads of torch's backends can outlive their group, and abort the interpreter while it goes
+    down: torchrun then calls a finished run failed.
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
