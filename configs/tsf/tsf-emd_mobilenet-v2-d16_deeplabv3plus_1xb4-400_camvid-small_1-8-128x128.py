@@ -1,0 +1,3 @@
+# The continued TSF whose doubtful pseudo-labels (EMD or confidence) do not count.
+_base_ = './tsf-emd-plar_mobilenet-v2-d16_deeplabv3plus_1xb4-400_camvid-small_1-8-128x128.py'
+model = dict(refiner=None, refinement=dict(unresolved='ignore'))

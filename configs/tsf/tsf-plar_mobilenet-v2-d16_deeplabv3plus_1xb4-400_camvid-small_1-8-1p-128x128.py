@@ -1,0 +1,3 @@
+# The continued TSF whose unsure pseudo-labels are put to PLAR; 1 % manual labels.
+_base_ = './tsf-emd-plar_mobilenet-v2-d16_deeplabv3plus_1xb4-400_camvid-small_1-8-1p-128x128.py'
+model = dict(error_head=None)
