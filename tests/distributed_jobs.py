@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from helpers import batch_for, build_model, freeze_norm, model_cfg
+from helpers import REFINED, batch_for, build_model, freeze_norm, model_cfg
 from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import init_default_scope
 from tiny_runs import active_learning_cfg, make_runner, tiny_runner_cfg
@@ -57,6 +57,12 @@ def steps(
 def bank_options() -> dict:
     """AEL with everything off that draws labelled pixels at random."""
     return dict(num_steps=1, adaptive_copy_paste=False, momentum=0.5, min_presence=0.3)
+
+
+def refined_options() -> dict:
+    """A mean teacher with EMD, PLAR and a class memory that forgets half in a step."""
+    refiner = dict(REFINED['refiner'], rule='gaussian', memory=dict(momentum=0.5))
+    return dict(REFINED, refiner=refiner)
 
 
 class Partners:
@@ -118,6 +124,7 @@ def work(rank: int, root: str, out: str) -> None:
     dist.init_process_group('gloo', init_method=f'file://{out}/rendezvous', rank=rank, world_size=2)
     results = {method: steps(method, rank, 2, **more) for method, more in SMOOTH.items()}
     results['banks'] = steps('tsf', rank, 2, **bank_options())
+    results['refined'] = steps('mt', rank, 2, **refined_options())
     results['run'] = whole_run(Path(root), Path(out) / 'run')
     results['rounds'] = learn_actively(Path(root), Path(out) / 'rounds')
     torch.save(results, f'{out}/rank{rank}.pt')

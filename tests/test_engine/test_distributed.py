@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from distributed_jobs import SMOOTH, bank_options, steps, work
+from distributed_jobs import SMOOTH, bank_options, refined_options, steps, work
 
 from mmseg_tsf.active_learning import RoundStore, verify
 from mmseg_tsf.models.mixing import draw_partners
@@ -44,6 +44,17 @@ def test_banks_are_those_of_all_ranks_together(ranks):
     shown = expected['class_bank.presence'].any(dim=0)
     assert shown[[0, 1, 2, 3, 10, 11, 12, 13]].all()
     assert shown.sum() == 8
+
+
+def test_the_class_memory_is_that_of_all_ranks_together(ranks):
+    first, second = (rank['refined'] for rank in ranks)
+    expected = steps('mt', 0, 1, **refined_options())
+    memory = [key for key in expected if '.memories.' in key]
+    assert len(memory) == 2 * 3  # on both taps: mean, covariance, count
+    for key in memory:
+        assert torch.equal(first[key], second[key]), key
+        torch.testing.assert_close(first[key], expected[key], rtol=1e-5, atol=1e-5, msg=key)
+        assert expected[key].any()
 
 
 def test_a_run_of_two_ranks_stays_together(ranks):

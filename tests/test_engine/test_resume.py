@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from distributed_jobs import refined_options
 from helpers import model_cfg
 from mmengine.hooks import Hook
 from tiny_runs import make_runner, tiny_runner_cfg
@@ -36,6 +37,8 @@ class Watch(Hook):
 def run(root, work_dir, method, workers, kill_before=-1, resume=False) -> tuple:
     """One run; a confidence bank that forgets fast makes the draws depend on every step."""
     options = dict(momentum=0.2) if method in ('tsf', 'ael') else {}
+    if method == 'mt':
+        options = refined_options()
     cfg = tiny_runner_cfg(
         method,
         root,
@@ -95,7 +98,9 @@ def load(path) -> dict:
     return torch.load(path, map_location='cpu', weights_only=False)
 
 
-@pytest.mark.parametrize(('method', 'workers'), [('tsf', 0), ('tsf', 2), ('mt_cutmix', 0)])
+@pytest.mark.parametrize(
+    ('method', 'workers'), [('tsf', 0), ('tsf', 2), ('mt_cutmix', 0), ('mt', 0)]
+)
 def test_killed_and_resumed_equals_uninterrupted(data_root, tmp_path, method, workers):
     whole, whole_loaded = run(data_root, tmp_path / 'whole', method, workers)
     run(data_root, tmp_path / 'killed', method, workers, kill_before=KILLED)
@@ -112,6 +117,9 @@ def test_killed_and_resumed_equals_uninterrupted(data_root, tmp_path, method, wo
     if method == 'tsf':
         assert expected['state_dict']['class_bank.presence'].any()
         assert len(set(map(tuple, whole.partners.values()))) > 1
+    if method == 'mt':
+        memory = [v for k, v in expected['state_dict'].items() if k.endswith('memories.0.count')]
+        assert [part.sum() > 0 for part in memory] == [True]
     if workers == 0:
         assert len(whole_loaded) == 2 * LAST
         assert resumed_loaded == whole_loaded[2 * SAVED :]  # no skipped batch was read again
