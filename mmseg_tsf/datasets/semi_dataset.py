@@ -16,6 +16,7 @@ from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from .checks import check_images, check_lists, check_masks
+from .packed_batch import PackedBatch
 from .transforms import LoadManualAnnotations
 
 LABELLED, UNLABELLED, PASTE, PARTNER = range(4)
@@ -160,7 +161,7 @@ class SemiDataset(Dataset):
             key = (self.seed, epoch)
         num = len(self.labelled) + len(self._manual_indices)
         order = np.random.default_rng(key).permutation(num)
-        item: dict = dict(inputs={}, data_samples={})
+        item = PackedBatch(inputs={}, data_samples={})
         with seeded(*key, index, LABELLED):
             _add(item, 'labelled', self._load_labelled(int(order[index % num])))
         if self._pairs:
@@ -182,7 +183,7 @@ class SemiDataset(Dataset):
         Returns:
             dict: An item with the branch ``partner`` (and ``partner_<view>`` for further views).
         """
-        item: dict = dict(inputs={}, data_samples={})
+        item = PackedBatch(inputs={}, data_samples={})
         with seeded(self.seed or 0, *key, PARTNER):
             self._add_views(item, index)
         for part in item.values():

@@ -104,11 +104,11 @@ class AdaptivePartnerHook(Hook):
         self._loader = DataLoader(
             _Partners(loader.dataset),
             sampler=self._requests,
-            batch_size=None,
+            batch_size=self._batch_size // max(workers, 1),
             num_workers=workers,
             # exactly one step's worth of samples is under way at any time
-            prefetch_factor=self._batch_size // workers if workers else None,
-            collate_fn=_identity,
+            prefetch_factor=1 if workers else None,
+            collate_fn=pseudo_collate,
             worker_init_fn=_init_worker,
             persistent_workers=False,
         )
@@ -120,9 +120,10 @@ class AdaptivePartnerHook(Hook):
         self._wait()
         self._pending = self._draw(runner, runner.iter + 1)
         self._push(self._pending)
-        partners = pseudo_collate([next(self._iterator) for _ in range(self._batch_size)])
-        for part, branches in partners.items():
-            data_batch[part].update(branches)
+        for _ in range(max(self._loader.num_workers, 1)):
+            for part, branches in next(self._iterator).items():
+                for name, items in branches.items():
+                    data_batch[part].setdefault(name, []).extend(items)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
         """Takes a copy of the banks for the draws of the step after next."""
@@ -169,10 +170,6 @@ class AdaptivePartnerHook(Hook):
     def _push(self, requests: list[list[tuple]]) -> None:
         rank, _ = get_dist_info()
         self._requests.queue.extend(requests[rank])
-
-
-def _identity(item: dict) -> dict:
-    return item
 
 
 def _init_worker(worker_id: int) -> None:
