@@ -39,7 +39,7 @@ $(VENV)/.complete: $(REQUIREMENTS) setup.py pyproject.toml
 
 # glibc gives memory back to the system after every step and takes it again: a fifth of a CPU step
 KEEP_MEMORY = MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_MMAP_THRESHOLD_=2147483648 \
-  MALLOC_TOP_PAD_=268435456
+  MALLOC_TOP_PAD_=268435456 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 
 demo: venv ## generate the demo street, train on it, write pictures to work_dirs/demo
 	$(KEEP_MEMORY) $(VENV)/bin/python tools/demo.py
