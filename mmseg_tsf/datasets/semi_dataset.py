@@ -92,6 +92,7 @@ class SemiDataset(Dataset):
         _check_pool_options(unlabelled, supervise_manual, pool_only)
         self.labelled: BaseDataset = DATASETS.build(labelled)
         self.unlabelled: BaseDataset | None = None
+        self.manual_loader: LoadManualAnnotations | None = None
         self.seed = seed
         self.paste_prob = paste_prob
         self.pool_only, self.supervise_manual = pool_only, supervise_manual
@@ -143,11 +144,11 @@ class SemiDataset(Dataset):
             for step in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
                 if isinstance(step, LoadManualAnnotations):
                     step.folder, step.img_suffix = folder, dataset.img_suffix
-                    loader = step
+                    self.manual_loader = step
         if self._partly_labelled is not None:
             infos = (self.unlabelled.get_data_info(i) for i in range(len(self.unlabelled)))
             self._manual_indices = [
-                i for i, info in enumerate(infos) if loader.has_labels(info['img_path'])
+                i for i, info in enumerate(infos) if self.manual_loader.has_labels(info['img_path'])
             ]
 
     def __len__(self) -> int:

@@ -76,13 +76,15 @@ class LoadManualAnnotations(LoadEmptyAnnotations):
         """``(H, W)`` uint8."""
         if not self.has_labels(results['img_path']):
             return super().label_map(results)
-        path = self._path(results['img_path'])
-        # pillow gives a palette image's indices, OpenCV its colours
-        labels = mmcv.imread(path, flag='unchanged', backend='pillow')
-        size = results['img'].shape[:2]
+        labels, size = self.read(results['img_path']), results['img'].shape[:2]
         if labels.shape != size:
             raise ValueError(
-                f'manual labels {path} are of shape {labels.shape}, their image has {size}: they '
-                "must be one channel of the image's own size"
+                f'manual labels {self._path(results["img_path"])} are of shape {labels.shape}, '
+                f"their image has {size}: they must be one channel of the image's own size"
             )
         return labels
+
+    def read(self, img_path: str) -> np.ndarray:
+        """``(H, W)`` uint8 manual labels of an image that has some."""
+        # pillow gives a palette image's indices, OpenCV its colours
+        return mmcv.imread(self._path(img_path), flag='unchanged', backend='pillow')

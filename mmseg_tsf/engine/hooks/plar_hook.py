@@ -8,6 +8,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, HOOKS
 
+from ...datasets.transforms import LoadManualAnnotations
+from ...datasets.transforms.resizing import scatter_labels
 from ...evaluation import PseudoLabelQuality
 from ...evaluation.hidden_masks import load_image
 from ...models.segmentors.checks import check_ramp
@@ -74,7 +76,8 @@ class PLARHook(Hook):
         last = runner.iter + 1 == runner.max_iters
         if self.dataset is None or not (last or self.every_n_train_iters(runner, self.interval)):
             return
-        figures = measure_pseudo_labels(unwrap(runner), self.dataset)
+        people = getattr(runner.train_loop.dataloader.dataset, 'manual_loader', None)
+        figures = measure_pseudo_labels(unwrap(runner), self.dataset, people)
         runner.message_hub.update_scalars(
             {f'pseudo/{name}': value for name, value in figures.items()}
         )
@@ -83,12 +86,16 @@ class PLARHook(Hook):
 
 
 @torch.no_grad()
-def measure_pseudo_labels(model, dataset) -> dict[str, float]:
+def measure_pseudo_labels(
+    model, dataset, people: LoadManualAnnotations | None = None
+) -> dict[str, float]:
     """Quality of a teacher's labels before and after refinement, in evaluation mode.
 
     Args:
         model: A method with a teacher and a refinement.
         dataset: Images with hidden ground truth; with several ranks each looks at its share.
+        people: What people have labelled in them so far, which the refinement may lean on and
+            no figure counts.
 
     Returns:
         dict[str, float]: See :meth:`PseudoLabelQuality.compute`; the same on every rank.
@@ -100,7 +107,13 @@ def measure_pseudo_labels(model, dataset) -> dict[str, float]:
     model.refinement.active = True
     try:
         for i in range(rank, len(dataset), world_size):
-            _measure(model, *load_image(model, dataset, i), quality)
+            images, truth = load_image(model, dataset, i)
+            manual = torch.full_like(truth, IGNORE_INDEX)
+            path = dataset.get_data_info(i)['img_path']
+            if people is not None and people.has_labels(path):
+                resized = scatter_labels(people.read(path), manual[0].cpu().numpy())
+                manual = torch.from_numpy(resized)[None].to(truth)
+            _measure(model, images, truth, manual, quality)
     finally:
         model.train(was_training)
         model.refinement.active = was_active
@@ -108,16 +121,16 @@ def measure_pseudo_labels(model, dataset) -> dict[str, float]:
     return quality.compute()
 
 
-def _measure(model, images, truth, quality: PseudoLabelQuality) -> None:
+def _measure(model, images, truth, manual, quality: PseudoLabelQuality) -> None:
     """One image: its labels before and after, and the maps that are to tell errors."""
     view = model.teacher_pass(images)
     everywhere = torch.ones_like(truth, dtype=torch.bool)
     pseudo = pseudo_labels(view.logits, everywhere)
-    nothing = torch.full_like(truth, IGNORE_INDEX)
     flagged = model.refinement.flag(view, pseudo.confidence)
-    refined, _ = model.refinement(view, pseudo, nothing)
-    quality.update(pseudo.labels, refined.labels, flagged, truth, ~everywhere)
-    wrong, counts = pseudo.labels != truth, truth != IGNORE_INDEX
+    refined, _ = model.refinement(view, pseudo, manual)
+    asked = manual != IGNORE_INDEX
+    quality.update(pseudo.labels, refined.labels, flagged, truth, asked)
+    wrong, counts = pseudo.labels != truth, (truth != IGNORE_INDEX) & ~asked
     maps = {'confidence': 1 - pseudo.confidence}
     for least in (0.7, 0.8, 0.9):
         maps[f'confidence<{least}'] = (pseudo.confidence < least).float()

@@ -33,8 +33,9 @@ class Watch(Hook):
         )
 
 
-def run(root, work_dir, hook: dict, method: str = 'tsf'):
+def run(root, work_dir, hook: dict, method: str = 'tsf', manual_labels=None):
     cfg = tiny_runner_cfg(method, root, work_dir, model=model_cfg(method, **REFINED))
+    cfg.train_dataloader.dataset.manual_labels = manual_labels
     cfg.custom_hooks[-1] = dict(type='PLARHook', **hook)
     runner = make_runner(cfg)
     watch = Watch()
@@ -74,6 +75,34 @@ def test_hidden_ground_truth_is_measured_and_never_learnt_from(data_root, tmp_pa
     assert (figures[0]['pseudo/before.accuracy'] != figures[1]['pseudo/before.accuracy']).all()
     for key in ('after.mIoU', 'flagged', 'emd.AP', 'confidence.AP', 'confidence<0.7.AP'):
         assert np.isfinite(figures[0][f'pseudo/{key}']).all(), key
+
+
+def test_manual_labels_are_leant_on_and_counted_in_no_figure(data_root, tmp_path):
+    """Hidden masks that differ where people were asked, and there alone, give equal figures."""
+    figures = []
+    manual = tmp_path / 'manual'
+    manual.mkdir()
+    for name in ('right', 'wrong'):
+        masks = tmp_path / name
+        masks.mkdir()
+        for path in sorted((data_root / 'ann').glob('*.png')):
+            mask = np.asarray(Image.open(path))
+            labels = np.full_like(mask, 255)
+            labels[::5, ::3] = mask[::5, ::3]
+            Image.fromarray(labels).save(manual / path.name)
+            spoilt = np.where(labels != 255, (mask + 1) % 4, mask).astype(np.uint8)
+            Image.fromarray(mask if name == 'right' else spoilt).save(masks / path.name)
+        pipeline = [step for step in PIPELINE if step['type'] != 'Resize']
+        hidden = part_cfg(data_root, 'unlabelled.txt', pipeline)
+        hidden['data_prefix']['seg_map_path'] = str(masks)
+        hook = dict(begin=0.0, dataset=hidden, interval=4)
+        runner, _ = run(data_root, tmp_path / f'run_{name}', hook, manual_labels=str(manual))
+        scalars = runner.message_hub.log_scalars
+        figures.append({k: h.data[0] for k, h in scalars.items() if k.startswith('pseudo/')})
+    right, wrong = figures
+    for key, value in right.items():
+        np.testing.assert_array_equal(value, wrong[key], err_msg=key)
+    assert right['pseudo/after.accuracy.inside'] > right['pseudo/before.accuracy.inside'] + 1
 
 
 def test_measuring_does_not_disturb_the_training(data_root, tmp_path):
