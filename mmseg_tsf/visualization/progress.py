@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .charts import Series, line_chart
 from .overview import score_key
-from .runs import last_validation, make_groups, read_info, read_label_quality, read_run, read_test
+from .runs import last_score, make_groups, read_info, read_label_quality, read_run, read_test
 
 PHASES = ('train', 'validate', 'query', 'oracle')
 CELLS = ('flagged', 'corrected', 'unresolved')
@@ -60,14 +60,8 @@ def _against_spend(own: dict, compare: list[Path]) -> dict:
 
 def _level(folder: Path, style: int) -> Series:
     """The last score of a run without rounds: as validated, else as tested."""
-    info, tested = read_info(folder), read_test(folder)
-    name, key = Path(info['config'] or folder).stem, score_key(info)
-    try:
-        score, when = last_validation(folder), 'at its end'
-    except ValueError:
-        if key not in tested:
-            raise
-        score, when = tested[key], 'as tested'
+    name = Path(read_info(folder)['config'] or folder).stem
+    score, when = last_score(folder)
     return Series(f'{name}, {when}', [(0.0, score)], style=style, flat=True)
 
 

@@ -89,7 +89,7 @@ def hash_settings(folder: Path, config: str | None) -> str | None:
 
 
 def read_full(values: list[str]) -> float | None:
-    """Fully supervised mIoU: a number, or the mean of the last validations of runs.
+    """Fully supervised mIoU: a number, or the mean of what runs reached at their ends.
 
     Raises:
         ValueError: A run is unfinished, or was not validated at its end.
@@ -99,22 +99,28 @@ def read_full(values: list[str]) -> float | None:
         try:
             scores.append(float(value))
         except ValueError:
-            scores.append(last_validation(Path(value)))
+            scores.append(last_score(Path(value))[0])
     return fmean(scores) if scores else None
 
 
-def last_validation(folder: Path) -> float:
-    """MIoU at the last iteration of a finished run.
+def last_score(folder: Path) -> tuple[float, str]:
+    """MIoU of a finished run and whence: its validation at the end, or else the test of its end.
 
     Raises:
-        ValueError: It was not validated there.
+        ValueError: It is unfinished, or was neither validated nor tested there.
     """
     info = read_info(folder)
     key, end = f'{info["networks"][0]}/mIoU', info['max_iters']
     for entry in reversed(read_scalars(folder)[1]):
         if key in entry and entry['step'] == end:
-            return entry[key]
-    raise ValueError(f'{folder} has no {key} at iteration {end}: let it finish, with validation')
+            return entry[key], 'at its end'
+    path = folder / 'test_metrics.json'
+    test = json.loads(path.read_text()) if path.is_file() else {}
+    if test.get('checkpoint') == f'iter_{end}.pth':
+        return test['metrics'][key], 'as tested'
+    raise ValueError(
+        f'{folder} has no {key} at iteration {end}: let it finish, then validate or test it there'
+    )
 
 
 def make_groups(runs: list[dict], full: float | None, share: float) -> list[dict]:

@@ -36,7 +36,9 @@ def test_runs_are_compared(tool, trained, tmp_path):
     (tmp_path / 'run_info.json').write_text((trained / 'run_info.json').read_text())
     with pytest.raises(ValueError, match='no student/mIoU at iteration 4: let it finish'):
         tool.main([str(trained), '--compare', str(tmp_path)])
-    (tmp_path / 'test_metrics.json').write_text(json.dumps(dict(metrics=scores)))
+    (tmp_path / 'test_metrics.json').write_text(
+        json.dumps(dict(checkpoint='iter_4.pth', metrics=scores))
+    )
     path = tool.main([str(trained), '--compare', str(tmp_path)])
     assert 'as tested' in path.read_text() and '61.25' in path.read_text()
 

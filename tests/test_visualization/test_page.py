@@ -125,7 +125,9 @@ def test_runs_to_compare_with_are_curves_and_levels(tmp_path):
     write_run_info(full, config='configs/full.py')
     with pytest.raises(ValueError, match='full has no teacher/mIoU at iteration 90'):
         write_report(run, compare=[full])
-    (full / 'test_metrics.json').write_text(json.dumps(dict(metrics=metrics(77.0))))
+    (full / 'test_metrics.json').write_text(
+        json.dumps(dict(checkpoint='iter_90.pth', metrics=metrics(77.0)))
+    )
     page = write_report(run, tmp_path / 'out', compare=[other, full]).read_text()
     reader = Reader(page)
     assert ['full, as tested', '–', '77.00', '–'] in reader.rows
