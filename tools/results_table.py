@@ -17,9 +17,11 @@ import os.path as osp
 import statistics
 import sys
 from glob import glob
+from pathlib import Path
 
 from mmengine.config import Config
 
+from mmseg_tsf.active_learning.round_log import RoundLog
 from mmseg_tsf.utils import run_tool
 from mmseg_tsf.utils.results import make_groups, to_markdown, update_metafiles
 
@@ -65,7 +67,14 @@ def read_run(folder: str) -> dict:
         metrics=test['metrics'],
         step_time=step_time(folder),
         recipe=recipe(folder, info['config']),
+        spent=spent(folder),
     )
+
+
+def spent(folder: str) -> float | None:
+    """Percent of all pixels that a run of active learning has paid for, initial labels included."""
+    lines = RoundLog(Path(folder, 'active_learning.jsonl')).read()
+    return round(100 * lines[-1]['share'], 2) if lines else None
 
 
 def step_time(folder: str) -> float | None:

@@ -18,6 +18,12 @@ METHODS = {
     'tsf-emd': 'TSF + EMD',
     'tsf-plar': 'TSF + PLAR',
     'tsf-emd-plar': 'TSF + EMD + PLAR',
+    'supervised-random-al': 'Supervised, random images',
+    'supervised-entropy-al': 'Supervised, images by entropy',
+    'supervised-margin-al': 'Supervised, images by margin',
+    'tsf-random-al': 'TSF + AL (random pixels)',
+    'tsf-al': 'TSF + AL (confidence < 0.7)',
+    'tsf-plar-al': 'TSF + AL (seeds, PLAR)',
 }
 """Names in the table, in its order, by the first part of the config's name."""
 NETWORKS = ('teacher', 'student', 'friend')
@@ -77,12 +83,17 @@ def _row(runs: list[dict]) -> dict:
         seeds=sorted(run['seed'] for run in runs),
         networks=networks,
         miou=networks[main]['mean'],
+        spent=_mean([run['spent'] for run in runs if run.get('spent') is not None]),
         per_class=_per_class(runs, main),
-        step_time=round(statistics.mean(times), 3) if times else None,
+        step_time=_mean(times, 3),
         peak_memory_mib=round(max(memory)) if memory else None,
         torch_threads=sorted({run['torch_threads'] for run in runs}),
         commits=sorted({run['commit'] or 'unknown' for run in runs}),
     )
+
+
+def _mean(values: list[float], digits: int = 2) -> float | None:
+    return round(statistics.mean(values), digits) if values else None
 
 
 def _mean_sd(runs: list[dict], key: str) -> dict[str, float | None]:
@@ -126,6 +137,10 @@ def _group_to_markdown(group: dict) -> str:
     columns = ['method', 'seeds', *(f'{name} mIoU' for name in NETWORKS), 'gain', 's / step']
     columns += ['peak MiB', 'threads', 'commit']
     rows = [_cells(row) for row in group['rows']]
+    if any(row['spent'] is not None for row in group['rows']):  # rounds of active learning
+        columns.insert(2, 'labelled pixels, %')
+        for cells, row in zip(rows, group['rows'], strict=True):
+            cells.insert(2, _text(row['spent']))
     parts = [*head, *_table(columns, rows), '']
     classes = list(dict.fromkeys(name for row in group['rows'] for name in row['per_class']))
     if classes:

@@ -173,3 +173,16 @@ def test_metafiles_say_what_the_table_says(tool, runs):
         {'Task': 'Semantic Segmentation', 'Dataset': 'Toy', 'Metrics': {'mIoU': 40.0}}
     ]
     assert untried['Results'] == []
+
+
+def test_rounds_tell_what_they_spent(tool, make_run):
+    runs = [make_run('tsf-al', seed, dict(teacher=50.0)) for seed in (0, 1)]
+    for folder, share in zip(runs, (0.2, 0.3), strict=True):
+        lines = [dict(round=0, iter=2, share=0.1), dict(round=1, iter=4, share=share)]
+        Path(folder, 'active_learning.jsonl').write_text('\n'.join(map(json.dumps, lines)) + '\n')
+    tool.main([*runs, make_run('tsf', 0, dict(teacher=40.0))])
+    text = Path('docs/results.md').read_text()
+    assert '| method | seeds | labelled pixels, % | teacher mIoU' in text
+    assert '_toy_1-8-16x16.py) | 0, 1 | 25.00 | 50.00' in text
+    assert '_toy_1-8-16x16.py) | 0 | – | 40.00' in text
+    assert text.count('[TSF + AL (confidence < 0.7)]') == 1
