@@ -24,6 +24,7 @@ from mmengine.config import Config
 from mmseg_tsf.active_learning.round_log import RoundLog
 from mmseg_tsf.utils import run_tool
 from mmseg_tsf.utils.results import make_groups, to_markdown, update_metafiles
+from mmseg_tsf.visualization.runs import read_label_quality
 
 BEGIN, END = '<!-- results:begin -->', '<!-- results:end -->'
 
@@ -68,6 +69,7 @@ def read_run(folder: str) -> dict:
         step_time=step_time(folder),
         recipe=recipe(folder, info['config']),
         spent=spent(folder),
+        pseudo_labels=read_label_quality(Path(folder)),
     )
 
 

@@ -26,6 +26,22 @@ METHODS = {
     'tsf-plar-al': 'TSF + AL (seeds, PLAR)',
 }
 """Names in the table, in its order, by the first part of the config's name."""
+QUALITY = {
+    'flagged': 'flagged',
+    'errors_inside': 'errors in it',
+    'before.accuracy.inside': 'right in it, before',
+    'after.accuracy.inside': 'after',
+    'before.accuracy': 'right, before',
+    'after.accuracy': 'after',
+    'before.mIoU': 'mIoU, before',
+    'after.mIoU': 'after',
+    'emd.AP': 'AP, EMD',
+    'confidence.AP': 'confidence',
+    'confidence<0.7.AP': '< 0.7',
+    'confidence<0.8.AP': '< 0.8',
+    'confidence<0.9.AP': '< 0.9',
+}
+"""Columns of the table of pseudo-labels, by what ``PLARHook`` calls them; all in percent."""
 NETWORKS = ('teacher', 'student', 'friend')
 NOTHING = '–'
 
@@ -85,11 +101,21 @@ def _row(runs: list[dict]) -> dict:
         miou=networks[main]['mean'],
         spent=_mean([run['spent'] for run in runs if run.get('spent') is not None]),
         per_class=_per_class(runs, main),
+        pseudo_labels=_quality(runs),
         step_time=_mean(times, 3),
         peak_memory_mib=round(max(memory)) if memory else None,
         torch_threads=sorted({run['torch_threads'] for run in runs}),
         commits=sorted({run['commit'] or 'unknown' for run in runs}),
     )
+
+
+def _quality(runs: list[dict]) -> list[dict]:
+    """Means over seeds of what was measured at an iteration, as far as all have it."""
+    seeds = [{own['iter']: own for own in run.get('pseudo_labels') or []} for run in runs]
+    return [
+        dict(iter=i, **{k: _mean([s[i][k] for s in seeds]) for k in QUALITY if k in seeds[0][i]})
+        for i in sorted(set.intersection(*map(set, seeds)))
+    ]
 
 
 def _mean(values: list[float], digits: int = 2) -> float | None:
@@ -148,6 +174,15 @@ def _group_to_markdown(group: dict) -> str:
         body = [[name, *(_text(row['per_class'].get(name)) for row in shown)] for name in classes]
         parts += ['IoU per class, of the network that predicts by default:', '']
         parts += [*_table(['class', *(row['method'] for row in shown)], body), '']
+    lines = [
+        [row['method'], str(own['iter']), *(_text(own.get(key)) for key in QUALITY)]
+        for row in group['rows']
+        for own in row['pseudo_labels']
+    ]
+    if lines:
+        parts += ['Pseudo-labels of the unlabelled images in percent, against masks that only the ']
+        parts[-1] += 'evaluation sees; pixels that people have labelled are left out:'
+        parts += ['', *_table(['method', 'iteration', *QUALITY.values()], lines), '']
     return '\n'.join(parts)
 
 

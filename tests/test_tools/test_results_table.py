@@ -186,3 +186,16 @@ def test_rounds_tell_what_they_spent(tool, make_run):
     assert '_toy_1-8-16x16.py) | 0, 1 | 25.00 | 50.00' in text
     assert '_toy_1-8-16x16.py) | 0 | – | 40.00' in text
     assert text.count('[TSF + AL (confidence < 0.7)]') == 1
+
+
+def test_pseudo_labels_are_means_over_seeds(tool, make_run):
+    for seed, right in ((0, 60.0), (1, 70.0)):
+        folder = Path(make_run('tsf-plar', seed, dict(teacher=50.0)))
+        log = folder / '20260101_000000/20260101_000000.log'
+        texts = [f'after.accuracy.inside: {right + i:.2f}  flagged: 12.50' for i in (0, 1)]
+        lines = [f'INFO - Pseudo-labels after iteration {2 + i}: {t}' for i, t in enumerate(texts)]
+        log.write_text('\n'.join(lines[: 2 - seed]) + '\n')  # the second seed lacks the last
+    tool.main(['tsf-plar-s0', 'tsf-plar-s1', make_run('tsf', 0, dict(teacher=40.0))])
+    text = Path('docs/results.md').read_text()
+    assert text.count('| TSF + PLAR | 2 | 12.50 | – | – | 65.00 | – |') == 1
+    assert '| TSF + PLAR | 3 |' not in text
