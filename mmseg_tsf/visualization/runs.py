@@ -21,7 +21,7 @@ SETTINGS = (
     'param_scheduler',
     'custom_hooks',
 )
-PSEUDO_LABELS = re.compile(r'Pseudo-labels after iteration (\d+): (.*)')
+PSEUDO_LABELS = re.compile(r'Quality of pseudo-labels after iteration (\d+): (.*)')
 
 
 def read_info(folder: Path) -> dict:

@@ -193,7 +193,10 @@ def test_pseudo_labels_are_means_over_seeds(tool, make_run):
         folder = Path(make_run('tsf-plar', seed, dict(teacher=50.0)))
         log = folder / '20260101_000000/20260101_000000.log'
         texts = [f'after.accuracy.inside: {right + i:.2f}  flagged: 12.50' for i in (0, 1)]
-        lines = [f'INFO - Pseudo-labels after iteration {2 + i}: {t}' for i, t in enumerate(texts)]
+        lines = [
+            f'INFO - Quality of pseudo-labels after iteration {2 + i}: {t}'
+            for i, t in enumerate(texts)
+        ]
         log.write_text('\n'.join(lines[: 2 - seed]) + '\n')  # the second seed lacks the last
     tool.main(['tsf-plar-s0', 'tsf-plar-s1', make_run('tsf', 0, dict(teacher=40.0))])
     text = Path('docs/results.md').read_text()

@@ -187,5 +187,7 @@ def _write_logs(folder: Path, store: RoundStore, rounds: int, info: dict) -> Non
         for step in range(10, 100, 10)
     ]
     path.write_text('\n'.join(map(json.dumps, entries)))
-    text = 'Pseudo-labels after iteration 60: before.accuracy: 61.50  errors_inside: nan\n'
+    text = (
+        'Quality of pseudo-labels after iteration 60: before.accuracy: 61.50  errors_inside: nan\n'
+    )
     (path.parents[1] / '20300101_000000.log').write_text(f'2030/01/01 - mmengine - INFO - {text}')

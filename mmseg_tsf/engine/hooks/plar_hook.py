@@ -82,7 +82,7 @@ class PLARHook(Hook):
             {f'pseudo/{name}': value for name, value in figures.items()}
         )
         text = '  '.join(f'{name}: {value:.2f}' for name, value in figures.items())
-        runner.logger.info(f'Pseudo-labels after iteration {runner.iter + 1}: {text}')
+        runner.logger.info(f'Quality of pseudo-labels after iteration {runner.iter + 1}: {text}')
 
 
 @torch.no_grad()
