@@ -16,6 +16,7 @@ from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from .checks import check_images, check_lists, check_masks
+from .manual_pipeline import check_no_masks_are_read, with_manual_labels
 from .packed_batch import PackedBatch
 from .transforms import LoadManualAnnotations
 
@@ -99,10 +100,12 @@ class SemiDataset(Dataset):
         self._partly_labelled: BaseDataset | None = None
         self._manual_indices: list[int] = []
         if unlabelled is not None:
-            self.unlabelled = DATASETS.build(_with_manual_labels(unlabelled))
+            self.unlabelled = DATASETS.build(with_manual_labels(unlabelled))
+            check_no_masks_are_read(self.unlabelled)
             if supervise_manual:
                 partly = dict(unlabelled, pipeline=labelled['pipeline'])
-                self._partly_labelled = DATASETS.build(_with_manual_labels(partly))
+                self._partly_labelled = DATASETS.build(with_manual_labels(partly))
+                check_no_masks_are_read(self._partly_labelled)
             self.set_manual_labels(manual_labels)
             *steps, pack = self.unlabelled.pipeline.transforms
             self.unlabelled.pipeline = Compose(steps)
@@ -225,24 +228,3 @@ def _check_pool_options(unlabelled: dict | None, supervise_manual: bool, pool_on
     for name, value in (('supervise_manual', supervise_manual), ('pool_only', pool_only)):
         if value and unlabelled is None:
             raise ValueError(f'SemiDataset.{name} needs SemiDataset.unlabelled: give the pool')
-
-
-def _with_manual_labels(cfg: dict) -> dict:
-    """The config with a loader that never sees a mask file, and no resizing that loses pixels."""
-    cfg = copy.deepcopy(cfg)
-    if not cfg.get('pipeline') or cfg['pipeline'][-1].get('type') != 'PackSegInputs':
-        raise ValueError('the pipeline of SemiDataset.unlabelled must end with PackSegInputs')
-    root = osp.join(cfg.get('data_root') or '', cfg['data_prefix']['img_path'])
-    cfg['pipeline'] = [_for_sparse_labels(step, root) for step in cfg['pipeline']]
-    return cfg
-
-
-def _for_sparse_labels(step: dict, root: str) -> dict:
-    kind = step['type']
-    if kind == 'LoadAnnotations':
-        return dict(type='LoadManualAnnotations', folder=None, root=root)
-    if kind == 'Resize':
-        return dict(step, type='SparseLabelResize')
-    if kind in ('RandomResize', 'RandomChoiceResize') and 'resize_type' not in step:
-        return dict(step, resize_type='SparseLabelResize')
-    return step

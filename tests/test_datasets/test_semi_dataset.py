@@ -7,9 +7,10 @@ import pytest
 import torch
 from helpers import SIZE
 from mmengine.dataset import DefaultSampler, InfiniteSampler, pseudo_collate
-from mmseg.registry import DATASETS
+from mmseg.datasets.transforms import LoadAnnotations
+from mmseg.registry import DATASETS, TRANSFORMS
 from PIL import Image
-from tiny_runs import PALETTE, semi_dataset_cfg
+from tiny_runs import PALETTE, part_cfg, semi_dataset_cfg
 from torch.utils.data import DataLoader
 
 from mmseg_tsf.datasets import SemiInfiniteSampler
@@ -87,6 +88,29 @@ def test_masks_of_unlabelled_images_are_never_opened(own_data_root):
     assert same(item, expected)
     partner = build(own_data_root, seed=1).load_partner(0, 2, (5, 1))
     assert (partner['data_samples']['partner'].gt_sem_seg.data == 255).all()
+
+
+@TRANSFORMS.register_module(force=True)
+class LoadsMasksLikewise(LoadAnnotations):
+    """Somebody's own loader."""
+
+
+@pytest.mark.parametrize(
+    'kind', ['mmseg.LoadAnnotations', LoadAnnotations, 'LoadsMasksLikewise', 'mmcv.LoadAnnotations']
+)
+def test_nor_are_they_by_any_other_name(data_root, kind):
+    pipeline = part_cfg(data_root, 'unlabelled.txt')['pipeline']
+    pipeline[1] = dict(type=kind)
+    dataset = build(data_root, unlabelled=part_cfg(data_root, 'unlabelled.txt', pipeline))
+    for i in range(len(dataset)):
+        assert (dataset[i]['data_samples']['unlabelled'].gt_sem_seg.data == 255).all()
+
+
+def test_a_hidden_loader_is_refused(data_root):
+    pipeline = part_cfg(data_root, 'unlabelled.txt')['pipeline']
+    pipeline[1] = dict(type='RandomChoice', transforms=[[pipeline[1]]])
+    with pytest.raises(ValueError, match='a LoadAnnotations inside of its RandomChoice'):
+        build(data_root, unlabelled=part_cfg(data_root, 'unlabelled.txt', pipeline))
 
 
 def test_manual_pixels_of_unlabelled_images_travel_with_the_crop(own_data_root):

@@ -33,9 +33,12 @@ class Watch(Hook):
         )
 
 
-def run(root, work_dir, hook: dict, method: str = 'tsf', manual_labels=None):
+def run(root, work_dir, hook: dict, method: str = 'tsf', manual_labels=None, masks=None):
     cfg = tiny_runner_cfg(method, root, work_dir, model=model_cfg(method, **REFINED))
-    cfg.train_dataloader.dataset.manual_labels = manual_labels
+    dataset = cfg.train_dataloader.dataset
+    dataset.manual_labels = manual_labels
+    if masks is not None:
+        dataset.unlabelled.data_prefix.seg_map_path = str(masks)
     cfg.custom_hooks[-1] = dict(type='PLARHook', **hook)
     runner = make_runner(cfg)
     watch = Watch()
@@ -66,7 +69,7 @@ def test_hidden_ground_truth_is_measured_and_never_learnt_from(data_root, tmp_pa
         hidden = part_cfg(data_root, 'unlabelled.txt', PIPELINE)
         hidden['data_prefix']['seg_map_path'] = str(masks)
         hook = dict(begin=0.0, dataset=hidden, interval=2)
-        runner, _ = run(data_root, tmp_path / f'run_{name}', hook)
+        runner, _ = run(data_root, tmp_path / f'run_{name}', hook, masks=masks)
         states.append(runner.model.state_dict())
         scalars = runner.message_hub.log_scalars
         figures.append({k: h.data[0] for k, h in scalars.items() if k.startswith('pseudo/')})
