@@ -17,6 +17,7 @@ from ..models.segmentors.label_refinement import TAPS
 from ..models.segmentors.semi_base import SemiSegmentor, ground_truth
 from ..models.segmentors.structures import TeacherView
 from ..models.utils import FeatureTap
+from ..models.utils.pixel_losses import IGNORE_INDEX
 
 
 def load_with_hidden_masks(cfg: Config, checkpoint: str) -> tuple[SemiSegmentor, object]:
@@ -47,13 +48,20 @@ def load_with_hidden_masks(cfg: Config, checkpoint: str) -> tuple[SemiSegmentor,
 
 
 def load_image(model: SemiSegmentor, dataset, index: int) -> tuple[Tensor, Tensor]:
-    """Preprocessed image ``(1, 3, H, W)`` and its hidden ground truth ``(1, H, W)`` int64."""
+    """Preprocessed image ``(1, 3, H, W)`` and its hidden ground truth ``(1, H, W)`` int64.
+
+    Where the preprocessor pads, the ground truth is 255.
+    """
     item = dataset[index]
     batch = dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
     data = model.data_preprocessor(batch, False)
     truth = ground_truth(data['data_samples'])
-    truth = F.interpolate(truth[:, None].float(), data['inputs'].shape[2:]).squeeze(1).long()
-    return data['inputs'], truth
+    meta = data['data_samples'][0].metainfo
+    left, right, top, bottom = padding = meta.get('img_padding_size', (0, 0, 0, 0))
+    height, width = data['inputs'].shape[2:]
+    size = height - top - bottom, width - left - right
+    truth = F.interpolate(truth[:, None].float(), size).squeeze(1).long()
+    return data['inputs'], F.pad(truth, padding, value=IGNORE_INDEX)
 
 
 def taps_of(model: SemiSegmentor) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ class PseudoLabelQuality:
         self.num_classes = num_classes
         self._confusion: dict[str, Tensor] = {}
         self._errors: dict[str, Tensor] = {}
+        self._shares: dict[str, Tensor] = {}
 
     def update(
         self, before: Tensor, after: Tensor, flagged: Tensor, truth: Tensor, asked: Tensor
@@ -55,10 +56,32 @@ class PseudoLabelQuality:
         found = torch.bincount(index, minlength=2 * BINS).view(BINS, 2)
         self._errors[name] = self._errors.get(name, 0) + found
 
+    def update_shares(self, labels: Tensor, masks: dict[str, Tensor], counts: Tensor) -> None:
+        """Takes masks whose shares are wanted by class of the pseudo-labels.
+
+        Args:
+            labels: ``(N, H, W)`` int64 pseudo-labels.
+            masks: ``(N, H, W)`` bool by name, e.g. ``'flagged'``.
+            counts: ``(N, H, W)`` bool, pixels that count.
+        """
+        for name, mask in {'': counts, **masks}.items():
+            found = torch.bincount(labels[mask & counts], minlength=self.num_classes)
+            self._shares[name] = self._shares.get(name, 0) + found
+
     def reduce(self) -> None:
-        """Sums the counts over all ranks; every rank must call it."""
-        for counts in (*self._confusion.values(), *self._errors.values()):
+        """Sums the counts over all ranks; every rank must call it, and must have had an image."""
+        parts = (self._confusion, self._errors, self._shares)
+        for counts in (counts for part in parts for counts in part.values()):
             all_reduce(counts)
+
+    def shares(self) -> dict[str, list[float]]:
+        """Percent of the pseudo-labels of each class that each mask holds."""
+        whole = self._shares['']
+        return {
+            name: [share(own, total) for own, total in zip(found, whole, strict=True)]
+            for name, found in self._shares.items()
+            if name
+        }
 
     def _add(self, key: str, labels: Tensor, truth: Tensor, where: Tensor) -> None:
         size = self.num_classes + 1  # the last column: no label

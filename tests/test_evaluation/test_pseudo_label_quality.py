@@ -73,3 +73,17 @@ def test_average_precision_equals_scikit_learn(batch):
     quality.update_errors('emd', score, wrong, counts)
     expected = 100 * average_precision_score(wrong[counts], score[counts])
     assert quality.compute()['emd.AP'] == pytest.approx(expected)
+
+
+def test_shares_are_by_class_of_the_pseudo_label():
+    labels = torch.tensor([[[0, 0, 0, 0], [1, 1, 3, 255]]])
+    flagged = torch.tensor([[[1, 1, 1, 0], [0, 1, 0, 0]]]).bool()
+    counts = torch.tensor([[[0, 1, 1, 1], [1, 1, 1, 0]]]).bool()
+    quality = PseudoLabelQuality(K)
+    for _ in range(2):
+        quality.update_shares(labels, dict(flagged=flagged, nothing=~counts), counts)
+    shares = quality.shares()
+    assert set(shares) == {'flagged', 'nothing'}
+    expected = [200 / 3, 50.0, float('nan'), 0.0]
+    assert shares['flagged'] == pytest.approx(expected, nan_ok=True)
+    assert shares['nothing'] == pytest.approx([0.0, 0.0, float('nan'), 0.0], nan_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from mmengine.dist import get_dist_info
+from mmengine.dist import get_dist_info, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, HOOKS
@@ -63,6 +63,11 @@ class PLARHook(Hook):
             )
         if self.dataset_cfg is not None and self.dataset is None:
             self.dataset = DATASETS.build(self.dataset_cfg)
+            if len(self.dataset) < get_world_size():
+                raise ValueError(
+                    f'PLARHook.dataset has {len(self.dataset)} images for {get_world_size()} '
+                    'processes: each needs one'
+                )
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         """Sets the switch and the losses' weight from the position in the run alone."""
@@ -77,18 +82,27 @@ class PLARHook(Hook):
         if self.dataset is None or not (last or self.every_n_train_iters(runner, self.interval)):
             return
         people = getattr(runner.train_loop.dataloader.dataset, 'manual_loader', None)
-        figures = measure_pseudo_labels(unwrap(runner), self.dataset, people)
-        runner.message_hub.update_scalars(
-            {f'pseudo/{name}': value for name, value in figures.items()}
-        )
-        text = '  '.join(f'{name}: {value:.2f}' for name, value in figures.items())
-        runner.logger.info(f'Quality of pseudo-labels after iteration {runner.iter + 1}: {text}')
+        quality = measure_pseudo_labels(unwrap(runner), self.dataset, people)
+        by_class = {
+            f'{name}.{label}': value
+            for name, values in quality.shares().items()
+            for label, value in zip(self.dataset.metainfo['classes'], values, strict=True)
+        }
+        after = f'after iteration {runner.iter + 1}'
+        for title, figures in (
+            (f'Quality of pseudo-labels {after}', quality.compute()),
+            (f'Pseudo-labels of each class {after}', by_class),
+        ):
+            scalars = {f'pseudo/{name}': value for name, value in figures.items()}
+            runner.message_hub.update_scalars(scalars)
+            text = '  '.join(f'{name}: {value:.2f}' for name, value in figures.items())
+            runner.logger.info(f'{title}: {text}')
 
 
 @torch.no_grad()
 def measure_pseudo_labels(
     model, dataset, people: LoadManualAnnotations | None = None
-) -> dict[str, float]:
+) -> PseudoLabelQuality:
     """Quality of a teacher's labels before and after refinement, in evaluation mode.
 
     Args:
@@ -98,13 +112,13 @@ def measure_pseudo_labels(
             no figure counts.
 
     Returns:
-        dict[str, float]: See :meth:`PseudoLabelQuality.compute`; the same on every rank.
+        PseudoLabelQuality: Of all ranks together, and the shares of each class that were flagged,
+        corrected, changed and left unresolved.
     """
     rank, world_size = get_dist_info()
     quality = PseudoLabelQuality(model.num_classes)
-    was_training, was_active = model.training, model.refinement.active
+    was_training = model.training
     model.eval()
-    model.refinement.active = True
     try:
         for i in range(rank, len(dataset), world_size):
             images, truth = load_image(model, dataset, i)
@@ -116,9 +130,8 @@ def measure_pseudo_labels(
             _measure(model, images, truth, manual, quality)
     finally:
         model.train(was_training)
-        model.refinement.active = was_active
     quality.reduce()
-    return quality.compute()
+    return quality
 
 
 def _measure(model, images, truth, manual, quality: PseudoLabelQuality) -> None:
@@ -126,11 +139,12 @@ def _measure(model, images, truth, manual, quality: PseudoLabelQuality) -> None:
     view = model.teacher_pass(images)
     everywhere = torch.ones_like(truth, dtype=torch.bool)
     pseudo = pseudo_labels(view.logits, everywhere)
-    flagged = model.refinement.flag(view, pseudo.confidence)
-    refined, _ = model.refinement(view, pseudo, manual)
+    refined, masks = model.refinement.refine(view, pseudo, manual)
+    masks.pop('undecidable')
     asked = manual != IGNORE_INDEX
-    quality.update(pseudo.labels, refined.labels, flagged, truth, asked)
+    quality.update(pseudo.labels, refined.labels, masks['flagged'], truth, asked)
     wrong, counts = pseudo.labels != truth, (truth != IGNORE_INDEX) & ~asked
+    quality.update_shares(pseudo.labels, masks, counts)
     maps = {'confidence': 1 - pseudo.confidence}
     for least in (0.7, 0.8, 0.9):
         maps[f'confidence<{least}'] = (pseudo.confidence < least).float()

@@ -54,6 +54,11 @@ class ErrorMaskDecoder(BaseDecodeHead):
             )
         if not kernel_sizes:
             raise ValueError('error_head.kernel_sizes is empty: the paper has three convolutions')
+        if any(kernel < 1 or kernel % 2 == 0 for kernel in kernel_sizes):
+            raise ValueError(
+                f'error_head.kernel_sizes={tuple(kernel_sizes)} must be odd: others change the '
+                'size of the map'
+            )
         if not 0 < threshold < 1:
             raise ValueError(f'error_head.threshold={threshold} must lie in (0, 1)')
         kwargs.setdefault('dropout_ratio', 0.0)

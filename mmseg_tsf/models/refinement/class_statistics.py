@@ -57,9 +57,10 @@ def check_statistics_options(min_pixels: int, shrinkage: str | float, covariance
     """
     if covariance not in COVARIANCES:
         raise ValueError(f'covariance must be one of {", ".join(COVARIANCES)}, not {covariance!r}')
-    if min_pixels < 2:
+    if min_pixels < 2 or min_pixels != int(min_pixels):
         raise ValueError(
-            f'min_pixels must be at least 2 (one pixel has no spread), not {min_pixels}'
+            'min_pixels must be at least 2 (one pixel has no spread) and whole, '
+            f'not {min_pixels}'
         )
     if isinstance(shrinkage, str):
         known = shrinkage in SHRINKAGES

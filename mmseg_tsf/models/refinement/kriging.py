@@ -186,8 +186,8 @@ def carry(seeds: Tensor, queries: Tensor, error: Tensor, noise: float) -> tuple[
     seeds, queries = seeds - middle, queries - middle
     system = similarity(seeds, seeds).double()
     system.diagonal().copy_(torch.full_like(system[0], 1 + noise))
-    factor = torch.linalg.cholesky_ex(system).L  # that checks nothing: the host need not wait
-    gain = torch.cholesky_solve(error.double(), factor).float()
+    factor, failed = torch.linalg.cholesky_ex(system)  # that raises nothing: no host waits
+    gain = torch.cholesky_solve(error.double(), factor).float().masked_fill(failed > 0, 0)
     errors, nearness = [], []
     for part in queries.split(max(1, MAX_PAIRS // len(seeds))):
         alike = similarity(part, seeds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from mmengine.model import BaseModule
 from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from .structures import TeacherView
 TAPS = ('decode_head.bottleneck', 'decode_head.sep_bottleneck')
 
 
-class LabelRefinement(nn.Module):
+class LabelRefinement(BaseModule):
     """Flags doubtful pseudo-labels, and corrects those that the vote can decide.
 
     The heads learn on labelled images from the first iteration, so that the graph is the same in
@@ -65,6 +66,12 @@ class LabelRefinement(nn.Module):
         if len(taps) != 2:
             raise ValueError(f'refinement.taps={tuple(taps)} must name two modules, F1 and F2')
         FeatureTap(network, taps)
+        for path in taps:
+            if path.split('.')[0] not in ('backbone', 'neck', 'decode_head'):
+                raise ValueError(
+                    f'refinement.taps: {path!r} does not run when the teacher labels; name a '
+                    'module of the backbone, the neck or the decode_head'
+                )
         widths = [_out_channels(network.get_submodule(path)) for path in taps]
         self.taps, self.num_classes = tuple(taps), num_classes
         self.min_confidence, self.unresolved = min_confidence, unresolved
@@ -91,43 +98,65 @@ class LabelRefinement(nn.Module):
 
         Returns:
             tuple: Labels, and the shares of pixels that were flagged, corrected, changed and
-            left unresolved.
+            left unresolved, and of images in which nothing could be decided.
         """
         if not self.active:
             return pseudo, {}
+        valid = pseudo.labels != IGNORE_INDEX
+        refined, masks = self.refine(view, pseudo, manual)
+        undecidable = masks.pop('undecidable')
+        stats = {f'refinement.{name}': masked_mean(m, valid) for name, m in masks.items()}
+        return refined, {**stats, 'refinement.undecidable': undecidable.float().mean()}
+
+    @torch.no_grad()
+    def refine(
+        self, view: TeacherView, pseudo: PseudoLabels, manual: Tensor
+    ) -> tuple[PseudoLabels, dict[str, Tensor]]:
+        """As :meth:`forward`, with the ``(N, H, W)`` bool masks behind the shares.
+
+        ``undecidable`` is ``(N,)``: images in which the refiner has nothing to go by.
+        """
         labels, confidence = pseudo.labels, pseudo.confidence
         valid = labels != IGNORE_INDEX
         mask = self.flag(view, confidence) & valid & (manual == IGNORE_INDEX)
         corrected = torch.zeros_like(mask)
+        undecidable = mask.new_ones(len(mask))
         if self.refiner is not None:
             found = self.refiner(view.features, view.probs, mask, manual, valid)
+            undecidable = found.undecidable
             labels, corrected = paste_corrections(labels, mask, found)
             # as sure as the least sure label that is believed
             least = confidence.clamp(min=self.min_confidence or 0.5)
             confidence = torch.where(corrected, least, confidence)
-        shares = dict(
+        masks = dict(
             flagged=mask,
             corrected=corrected,
             changed=labels != pseudo.labels,
             unresolved=mask & ~corrected,
+            undecidable=undecidable,
         )
         if self.unresolved == 'ignore':
             labels = labels.masked_fill(mask & ~corrected, IGNORE_INDEX)
-        stats = {f'refinement.{name}': masked_mean(m, valid) for name, m in shares.items()}
-        return PseudoLabels(labels, confidence), stats
+        return PseudoLabels(labels, confidence), masks
 
     def flag(self, view: TeacherView, confidence: Tensor) -> Tensor:
         """``(N, H, W)`` bool error mask of the teacher's labels."""
-        doubt = threshold = None
-        if self.error_head is not None:
-            doubt, threshold = self.error_probability(view), self.error_head.threshold
-        return error_mask(doubt, confidence, threshold, self.min_confidence)
+        return self._mask(None if self.error_head is None else self.error_logits(view), confidence)
 
     def error_probability(self, view: TeacherView) -> Tensor:
         """``(N, H, W)`` the EMD's probability that a pseudo-label is wrong."""
-        logits = self.error_head([*view.features, view.probs])
-        size = view.logits.shape[2:]
-        return resize(logits.float(), size, mode='bilinear').squeeze(1).sigmoid()
+        return _probability(self.error_logits(view), view.logits.shape[2:])
+
+    def error_logits(self, view: TeacherView) -> Tensor:
+        """``(N, 1, h, w)`` of the EMD."""
+        return self.error_head([*view.features, view.probs])
+
+    def _mask(self, logits: Tensor | None, confidence: Tensor) -> Tensor:
+        doubt = threshold = None
+        if logits is not None:
+            doubt = _probability(logits.detach(), confidence.shape[1:])
+            threshold = self.error_head.threshold
+        return error_mask(doubt, confidence, threshold, self.min_confidence)
 
     def losses(self, view: TeacherView, ground_truth: Tensor) -> dict[str, Tensor]:
         """Losses of the EMD and the weight module on labelled images.
@@ -139,13 +168,13 @@ class LabelRefinement(nn.Module):
         Returns:
             dict[str, Tensor]: ``loss_emd``, ``loss_weight_module``.
         """
-        losses = {}
+        losses, logits = {}, None
         if self.error_head is not None:
-            logits = self.error_head([*view.features, view.probs])
+            logits = self.error_logits(view)
             losses['loss_emd'] = self.error_head.loss_on(logits, view.probs, ground_truth)
         if self.refiner is not None:
             with torch.no_grad():
-                mask = self.flag(view, view.probs.amax(dim=1))
+                mask = self._mask(logits, view.probs.amax(dim=1))
                 if self.refiner.memories is not None:
                     self.refiner.update_memory(view.features, ground_truth)
             losses['loss_weight_module'] = self.refiner.loss(
@@ -170,6 +199,10 @@ def paste_corrections(labels: Tensor, mask: Tensor, found: Refinement) -> tuple[
     return torch.where(corrected, _nearest(found.labels, size), labels), corrected
 
 
+def _probability(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    return resize(logits.float(), size, mode='bilinear').squeeze(1).sigmoid()
+
+
 def _nearest(values: Tensor, size: tuple[int, int]) -> Tensor:
     return resize(values.unsqueeze(1).float(), size, mode='nearest').squeeze(1).to(values.dtype)
 
@@ -188,6 +221,8 @@ def _with_widths(cfg: dict, key: str, widths: list[int | None]) -> dict:
     """
     name = key.split('.')[-1]
     given = cfg.get(name)
+    if given is not None and not isinstance(given, Sequence):
+        raise ValueError(f'{key}={given} must list the channels of each input, here {widths}')
     if given is None and None in widths:
         raise ValueError(f'{key} can not be told from the tapped modules: set it')
     if given is not None and any(w not in (None, g) for w, g in zip(widths, given, strict=False)):

@@ -42,6 +42,7 @@ class SemiSegmentor(BaseModel):
         init_cfg: See mmengine.
         error_head: Refused here: only methods with a teacher have errors to decode.
         refiner: Likewise.
+        refinement: Likewise.
         train_cfg: Unused, accepted because MMSeg's ``init_model`` sets it.
         pretrained: Unused, likewise.
 
@@ -63,13 +64,14 @@ class SemiSegmentor(BaseModel):
         init_cfg: dict | None = None,
         error_head: None = None,
         refiner: None = None,
+        refinement: None = None,
         train_cfg: None = None,
         pretrained: None = None,
     ) -> None:
-        if error_head is not None or refiner is not None:
+        if any(option is not None for option in (error_head, refiner, refinement)):
             raise ValueError(
-                f'{type(self).__name__} has no teacher whose labels an error_head or a refiner '
-                'could correct: leave them out, or take MeanTeacher, '
+                f'{type(self).__name__} has no teacher whose labels error_head, refiner or '
+                'refinement could correct: leave them out, or take MeanTeacher, '
                 'AdaptiveEqualizationLearning or TeacherStudentFriend'
             )
         if manual_weight and type(self).prepare is SemiSegmentor.prepare:
@@ -163,6 +165,8 @@ class SemiSegmentor(BaseModel):
             dict[str, Tensor]: Losses (names with ``loss``) and statistics.
         """
         batch = self.prepare(inputs, data_samples)
+        # casts made under no_grad have no graph, and older releases of torch use them again
+        torch.clear_autocast_cache()
         outputs = {name: self.forward_network(name, batch) for name in self.learners}
         losses = {}
         for name, output in outputs.items():

@@ -21,7 +21,8 @@ class FeatureTap:
         paths: Dotted paths as ``named_modules`` gives them.
 
     Raises:
-        ValueError: A path does not exist; the sentence lists those that do.
+        ValueError: A path does not exist; the sentence lists those that do. Or, when it is asked
+            for, a module has not run or returns something else than one map.
     """
 
     def __init__(self, module: nn.Module, paths: Sequence[str]) -> None:
@@ -50,7 +51,13 @@ class FeatureTap:
             self._handles.pop().remove()
 
     def __getitem__(self, path: str) -> Tensor:
-        return self._features[path]
+        found = self._features.get(path)
+        if not isinstance(found, Tensor) or found.dim() != 4:
+            raise ValueError(
+                f'feature tap {path!r} gives no (N, C, h, w) map in a forward pass of backbone '
+                'and decode head: name a module of these that returns one'
+            )
+        return found
 
     def _keep(self, path: str):
         def hook(module, inputs, output):

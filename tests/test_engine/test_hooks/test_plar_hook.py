@@ -1,14 +1,18 @@
 """When labels are refined, and that hidden ground truth stays hidden."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
-from helpers import REFINED, model_cfg
+from helpers import REFINED, build_model, model_cfg, tiny_segmentor
 from mmengine.hooks import Hook
+from mmseg.registry import DATASETS
 from PIL import Image
-from tiny_runs import make_runner, part_cfg, tiny_runner_cfg
+from tiny_runs import CLASSES, make_runner, part_cfg, tiny_runner_cfg
 
 from mmseg_tsf.engine import PLARHook
+from mmseg_tsf.evaluation.hidden_masks import load_image
 
 PIPELINE = [
     dict(type='LoadImageFromFile'),
@@ -105,6 +109,10 @@ def test_manual_labels_are_leant_on_and_counted_in_no_figure(data_root, tmp_path
     right, wrong = figures
     for key, value in right.items():
         np.testing.assert_array_equal(value, wrong[key], err_msg=key)
+    shares = {
+        name: right[f'pseudo/{name}.{c}'] for c in CLASSES for name in ('flagged', 'corrected')
+    }
+    assert all(0 <= value <= 100 or np.isnan(value) for value in shares.values())
     assert right['pseudo/after.accuracy.inside'] > right['pseudo/before.accuracy.inside'] + 1
 
 
@@ -134,3 +142,25 @@ def test_refinement_without_the_hook_is_refused(data_root, tmp_path):
 def test_shares_out_of_order_are_refused(options):
     with pytest.raises(ValueError, match='begin'):
         PLARHook(**options)
+
+
+def test_every_process_needs_an_image_to_measure(data_root, tmp_path):
+    hidden = part_cfg(data_root, 'unlabelled.txt', PIPELINE)
+    ranks = mock.patch('mmseg_tsf.engine.hooks.plar_hook.get_world_size', return_value=8)
+    with ranks, pytest.raises(ValueError, match='has 7 images for 8 processes: each needs one'):
+        run(data_root, tmp_path, dict(begin=0.5, dataset=hidden))
+
+
+def test_padding_of_an_image_is_void(data_root):
+    """A preprocessor that pads moves no label."""
+    padded = tiny_segmentor()
+    padded['data_preprocessor'].update(test_cfg=dict(size_divisor=32))
+    plain = tiny_segmentor()
+    pipeline = [step for step in PIPELINE if step['type'] != 'Resize']
+    dataset = DATASETS.build(part_cfg(data_root, 'unlabelled.txt', pipeline))
+    found = [load_image(build_model('mt', cfg), dataset, 0) for cfg in (padded, plain)]
+    (image, truth), (small, expected) = found
+    assert image.shape[2:] == truth.shape[1:] == (64, 64)
+    assert small.shape[2:] == expected.shape[1:] == (40, 48)
+    assert torch.equal(truth[:, :40, :48], expected)
+    assert (truth[:, 40:] == 255).all() and (truth[:, :, 48:] == 255).all()

@@ -143,3 +143,9 @@ def test_bfloat16_features_under_autocast_give_the_same():
 def test_bad_options_are_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         Kriging(**options)
+
+
+def test_a_system_that_has_no_factor_says_nothing():
+    seeds, queries = torch.zeros(6, 3), torch.randn(4, 3)
+    errors, nearness = kriging.carry(seeds, queries, torch.randn(6, 2), noise=-0.1)
+    assert (errors == 0).all() and (nearness > 0).all()

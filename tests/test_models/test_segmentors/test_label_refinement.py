@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from helpers import REFINED, TAPS, batch_for, build_model, make_batch
+from helpers import REFINED, TAPS, batch_for, build_model, make_batch, model_cfg, tiny_segmentor
+from mmseg.registry import MODELS
 
 TEACHERS = ('mt', 'mt_cutmix', 'ael', 'ael_random', 'tsf')
 
@@ -138,7 +139,14 @@ def test_void_labels_of_the_labelled_images_do_not_count():
             dict(error_head=dict(type='ErrorMaskDecoder', in_channels=(8, 9, 4))),
             r'error_head.in_channels=\[8, 9, 4\], but the taps and classes have \[8, 12, 4\]',
         ),
+        (
+            dict(error_head=dict(type='ErrorMaskDecoder', in_channels=531)),
+            '=531 must list the chan',
+        ),
+        (dict(error_head=dict(type='ErrorMaskDecoder', kernel_sizes=(2, 2))), 'must be odd'),
+        (dict(refiner=dict(type='PseudoLabelAutoRefinement', channels=12)), '=12 must list'),
         (dict(refiner=dict(type='PseudoLabelAutoRefinement', min_pixels=1)), 'min_pixels'),
+        (dict(refiner=dict(type='PseudoLabelAutoRefinement', min_pixels=2.5)), 'and whole, not 2.5'),
         (
             dict(error_head=None, refinement=dict(taps=TAPS, min_confidence=None)),
             'neither min_confidence nor error_head',
@@ -150,10 +158,63 @@ def test_bad_options_are_refused_at_build(options, sentence):
         refined_model('tsf', **options)
 
 
+def test_taps_must_run_when_the_teacher_labels():
+    segmentor = tiny_segmentor()
+    segmentor['auxiliary_head'] = dict(segmentor['decode_head'], in_index=0, in_channels=8)
+    taps = (TAPS[0], 'auxiliary_head.convs')
+    with pytest.raises(ValueError, match="'auxiliary_head.convs' does not run when the teacher"):
+        refined_model('tsf', segmentor=segmentor, refinement=dict(taps=taps))
+
+
+def test_a_tap_that_gives_no_map_is_named():
+    refiner, head = (dict(REFINED[key]) for key in ('refiner', 'error_head'))
+    refiner['channels'], head['in_channels'] = (8, 12), (8, 12, 4)
+    options = dict(refiner=refiner, error_head=head, refinement=dict(taps=(TAPS[0], 'backbone')))
+    model = refined_model('mt', **options)
+    with pytest.raises(ValueError, match=r"feature tap 'backbone' gives no \(N, C, h, w\) map"):
+        model.loss(*batch_for(model))
+
+
+def test_the_heads_are_initialised_as_mmseg_does():
+    head = dict(REFINED['error_head'], init_cfg=dict(type='Constant', val=0.5, layer='Conv2d'))
+    for cfg, check in (
+        (head, lambda weight: (weight == 0.5).all()),
+        (REFINED['error_head'], lambda weight: 0 < weight.std() < 0.03),
+    ):
+        model = MODELS.build(dict(model_cfg('mt'), **{**REFINED, 'error_head': cfg}))
+        model.init_weights()
+        assert model.refinement.error_head.is_init
+        assert check(model.refinement.error_head.conv_seg.weight)
+
+
 @pytest.mark.parametrize('method', ['supervised', 'cps'])
-def test_a_method_without_teacher_has_nothing_to_refine(method):
+@pytest.mark.parametrize('option', ['error_head', 'refiner', 'refinement'])
+def test_a_method_without_teacher_has_nothing_to_refine(method, option):
     with pytest.raises(ValueError, match='has no teacher whose labels'):
-        build_model(method, refiner=REFINED['refiner'])
+        build_model(method, **{option: REFINED[option]})
+
+
+@pytest.mark.parametrize('method', ['tsf', 'cps_cutmix'])
+def test_every_parameter_gets_a_gradient_under_autocast(method):
+    """What ``prepare`` casts without a graph must not be used again."""
+    model = refined_model(method) if method == 'tsf' else build_model(method)
+    if method == 'tsf':
+        model.refinement.active = True
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = model.loss(*batch_for(model))
+    sum(v.sum() for k, v in losses.items() if 'loss' in k).backward()
+    learned = [p for p in model.parameters() if p.requires_grad]
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in learned)
+
+
+def test_casts_are_forgotten_between_labelling_and_learning(monkeypatch):
+    model, order = build_model('mt'), []
+    for owner, name in ((model, 'prepare'), (torch, 'clear_autocast_cache'), (model, 'run')):
+        original = getattr(owner, name)
+        record = lambda *args, _name=name, _own=original: order.append(_name) or _own(*args)  # noqa: E731
+        monkeypatch.setattr(owner, name, record)
+    model.loss(*batch_for(model))
+    assert order == ['prepare', 'run', 'clear_autocast_cache', 'run']
 
 
 def test_the_memory_learns_from_labelled_images():
