@@ -23,10 +23,9 @@ from mmengine.config import Config
 
 from mmseg_tsf.active_learning.round_log import RoundLog
 from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils.markdown import write_between_markers
 from mmseg_tsf.utils.results import make_groups, to_markdown, update_metafiles
 from mmseg_tsf.visualization.runs import read_label_quality
-
-BEGIN, END = '<!-- results:begin -->', '<!-- results:end -->'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -128,26 +127,6 @@ def collect(paths: list[str]) -> list[dict]:
     return records
 
 
-def write_between_markers(path: str, table: str) -> None:
-    """Replaces the text between the markers; a missing file is made.
-
-    Raises:
-        ValueError: The file lacks a marker.
-    """
-    text = f'# Results\n\n{BEGIN}\n{END}\n'
-    if osp.isfile(path):
-        with open(path) as file:
-            text = file.read()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(
-            f'{path} lacks the lines {BEGIN} and {END}: put them where the table is to stand'
-        )
-    with open(path, 'w') as file:
-        file.write(f'{before}{BEGIN}\n\n{table}\n{END}{after}')
-
-
 def main(argv: list[str] | None = None) -> None:
     """Entry point."""
     args = parse_args(argv)
@@ -155,7 +134,7 @@ def main(argv: list[str] | None = None) -> None:
     if not records:
         raise ValueError('no finished run in the folders given: nothing is written')
     groups = make_groups(records)
-    write_between_markers(args.out, to_markdown(groups))
+    write_between_markers(args.out, 'results', to_markdown(groups))
     with open(args.json, 'w') as file:
         json.dump(dict(groups=groups, runs=records), file, indent=2)
         file.write('\n')

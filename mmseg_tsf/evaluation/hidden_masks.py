@@ -28,7 +28,7 @@ def load_with_hidden_masks(cfg: Config, checkpoint: str) -> tuple[SemiSegmentor,
         checkpoint: Path of a checkpoint of it.
 
     Returns:
-        tuple: Model, and a data set with the pipeline of the test data, masks resized alike.
+        tuple: Model, and a data set, see :func:`with_masks`.
 
     Raises:
         ValueError: The config has no unlabelled images.
@@ -37,14 +37,27 @@ def load_with_hidden_masks(cfg: Config, checkpoint: str) -> tuple[SemiSegmentor,
     model = MODELS.build(cfg.model)
     load_checkpoint(model, checkpoint, map_location='cpu')
     model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
-    source = copy.deepcopy(cfg.train_dataloader.dataset.unlabelled)
+    return model, with_masks(cfg, 'unlabelled')
+
+
+def with_masks(cfg: Config, branch: str) -> object:
+    """The images of a branch with the pipeline of the test data, masks resized with them.
+
+    Args:
+        cfg: A training config.
+        branch: ``'labelled'`` or ``'unlabelled'``.
+
+    Raises:
+        ValueError: The config has no such images.
+    """
+    source = copy.deepcopy(cfg.train_dataloader.dataset[branch])
     if source is None:
-        raise ValueError(f'{cfg.filename} has no unlabelled images to measure on')
+        raise ValueError(f'{cfg.filename} has no {branch} images to measure on')
     pipeline = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
     kinds = [step['type'] for step in pipeline]
     pipeline.insert(1, pipeline.pop(kinds.index('LoadAnnotations')))  # resized with the image
     source.pipeline = pipeline
-    return model, DATASETS.build(source)
+    return DATASETS.build(source)
 
 
 def load_image(model: SemiSegmentor, dataset, index: int) -> tuple[Tensor, Tensor]:

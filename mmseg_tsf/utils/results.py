@@ -7,6 +7,8 @@ import statistics
 
 import yaml
 
+from .markdown import table_lines
+
 METHODS = {
     'supervised': 'Supervised',
     'mt': 'MT',
@@ -167,13 +169,13 @@ def _group_to_markdown(group: dict) -> str:
         columns.insert(2, 'labelled pixels, %')
         for cells, row in zip(rows, group['rows'], strict=True):
             cells.insert(2, _text(row['spent']))
-    parts = [*head, *_table(columns, rows), '']
+    parts = [*head, *table_lines(columns, rows), '']
     classes = list(dict.fromkeys(name for row in group['rows'] for name in row['per_class']))
     if classes:
         shown = [row for row in group['rows'] if row['per_class']]
         body = [[name, *(_text(row['per_class'].get(name)) for row in shown)] for name in classes]
         parts += ['IoU per class, of the network that predicts by default:', '']
-        parts += [*_table(['class', *(row['method'] for row in shown)], body), '']
+        parts += [*table_lines(['class', *(row['method'] for row in shown)], body), '']
     lines = [
         [row['method'], str(own['iter']), *(_text(own.get(key)) for key in QUALITY)]
         for row in group['rows']
@@ -182,7 +184,7 @@ def _group_to_markdown(group: dict) -> str:
     if lines:
         parts += ['Pseudo-labels of the unlabelled images in percent, against masks that only the ']
         parts[-1] += 'evaluation sees; pixels that people have labelled are left out:'
-        parts += ['', *_table(['method', 'iteration', *QUALITY.values()], lines), '']
+        parts += ['', *table_lines(['method', 'iteration', *QUALITY.values()], lines), '']
     return '\n'.join(parts)
 
 
@@ -197,11 +199,6 @@ def _cells(row: dict) -> list[str]:
     cells.append(NOTHING if row['peak_memory_mib'] is None else str(row['peak_memory_mib']))
     cells.append(', '.join(map(str, row['torch_threads'])))
     return [*cells, ', '.join(row['commits'])]
-
-
-def _table(columns: list[str], rows: list[list[str]]) -> list[str]:
-    lines = [columns, ['---'] * len(columns), *rows]
-    return [f'| {" | ".join(line)} |' for line in lines]
 
 
 def update_metafiles(groups: list[dict], paths: list[str]) -> list[str]:

@@ -41,10 +41,14 @@ def trained(data_root, tmp_path) -> list[str]:
 def test_ablation_measures_more_manual_pixels_against_the_same_labels(trained, tmp_path):
     out = tmp_path / 'plar.json'
     options = ['--shares', '0', '0.1', '--layouts', 'pixels', 'blocks', '--images', '3']
-    options += ['--settings', 'paper', 'gaussian, manual', '--min-confidence', '0.33']
+    options += ['--settings', 'paper', 'gaussian, manual', '--min-confidence', '0.9']
     options += ['--options', 'min_pixels=2']
-    load_tool('plar_ablation').main([*trained, *options, '--json', str(out)])
+    page = tmp_path / 'page.md'
+    page.write_text('Before\n<!-- plar:begin -->\nold\n<!-- plar:end -->\nAfter\n')
+    options += ['--json', str(out), '--markdown', str(page)]
+    load_tool('plar_ablation').main([*trained, *options])
     result = json.loads(out.read_text())
+    assert result['min_confidence'] == 0.33  # the model's own mask
     rows = {(r['layout'], r['share'], r['setting']): r for r in result['rows']}
     assert len(rows) == 8
     assert result['images'] == 3
@@ -57,6 +61,35 @@ def test_ablation_measures_more_manual_pixels_against_the_same_labels(trained, t
     assert untouched['gain'] == 0
     changed = [rows[layout, 0.1, 'gaussian, manual']['gain'] for layout in ('pixels', 'blocks')]
     assert all(gain != 0 for gain in changed)
+    text = page.read_text()
+    assert text.startswith('Before\n') and text.endswith('After\n') and 'old' not in text
+    assert f'| gaussian, manual | +0.0 | {changed[0]:+.1f} |' in text
+    assert text.count('| right before, % |') == 2  # one table for each layout
+
+
+def test_ablation_takes_up_what_the_checkpoint_has_learnt(trained, monkeypatch):
+    config, path = trained
+    checkpoint = torch.load(path, weights_only=False)
+    weights = {k: v for k, v in checkpoint['state_dict'].items() if 'weight_module' in k}
+    for value in weights.values():
+        value.add_(0.25)
+    torch.save(checkpoint, path)
+    tool, made = load_tool('plar_ablation'), []
+    monkeypatch.setattr(tool.Ablation, 'measure', lambda self, *_: made.append(self))
+    names = ['kriging', 'kriging, equal weights', 'gaussian, class memory']
+    options = ['--images', '1', '--options', 'memory.momentum=0.5', '--settings', names[2]]
+    tool.main([config, path, *options])
+    tool.main([config, path, '--images', '1', '--settings', *names])
+    assert made[0].refiners[names[2]].memories[0].momentum == 0.5
+    memories = made[1].refiners[names[2]].memories
+    assert all(memory.count.sum() > 1000 for memory in memories)  # five labelled images
+    for name, refiner in made[1].refiners.items():
+        own = refiner.weight_module.state_dict()
+        if name == 'kriging, equal weights':
+            assert (own['layers.2.weight'] == 0).all()  # a half for each map, whatever the image
+        else:
+            for key, value in own.items():
+                assert torch.equal(value, weights[f'refinement.refiner.weight_module.{key}']), key
 
 
 def test_picture_has_a_row_per_image_and_the_panels_of_the_paper(trained, tmp_path):

@@ -104,10 +104,10 @@ def test_markdown(tool, runs):
 
 def test_other_text_is_kept(tool, runs):
     path = Path('docs/results.md')
-    path.write_text(f'# Ours\nbefore\n{tool.BEGIN}\nold\n{tool.END}\nafter\n')
+    path.write_text('# Ours\nbefore\n<!-- results:begin -->\nold\n<!-- results:end -->\nafter\n')
     tool.main(runs)
     once = path.read_text()
-    assert once.startswith('# Ours\nbefore\n') and once.endswith(f'{tool.END}\nafter\n')
+    assert once.startswith('# Ours\nbefore\n') and once.endswith('<!-- results:end -->\nafter\n')
     assert 'old' not in once
     tool.main(runs)
     assert path.read_text() == once

@@ -18,6 +18,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils.markdown import table_lines
 from mmseg_tsf.visualization.runs import make_groups, read_full, read_run
 
 # Okabe and Ito's colours, which colour-blind people can tell apart; markers for print
@@ -74,11 +75,16 @@ def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
         f'{note}mIoU in percent before each query, mean ± sample deviation over seeds. AUBC is the '
         'area under a curve divided by its own range of spend: compare it between equal ranges.',
         '',
-        *_table(head, rows),
+        *table_lines(head, rows),
     ]
     for group in groups:
         cells = [[f'{p["spend"]:.4g}', _text(p), str(p['n'])] for p in group['curve']]
-        parts += ['', f'## {group["name"]}', '', *_table([f'spent ({axis})', 'mIoU', 'n'], cells)]
+        parts += [
+            '',
+            f'## {group["name"]}',
+            '',
+            *table_lines([f'spent ({axis})', 'mIoU', 'n'], cells),
+        ]
     return '\n'.join(parts) + '\n'
 
 
@@ -91,10 +97,6 @@ def _reached(group: dict) -> str:
     if group['spend_to_reach']:
         return _text(group['spend_to_reach'])
     return f'reached by {group["reached"]} of {len(group["runs"])}'
-
-
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    return [f'| {" | ".join(line)} |' for line in (head, ['---'] * len(head), *rows)]
 
 
 def main(argv: list[str] | None = None) -> list[dict]:

@@ -26,6 +26,7 @@ from mmseg_tsf.evaluation.hidden_masks import (
     view_images,
 )
 from mmseg_tsf.models.decode_heads import error_mask
+from mmseg_tsf.models.refinement.references import nearest
 from mmseg_tsf.utils import existing_file, run_tool
 
 matplotlib.use('Agg')
@@ -74,8 +75,8 @@ def gather(model, dataset, args: argparse.Namespace) -> tuple[list[np.ndarray], 
         else:
             flagged = error_mask(None, confidence, min_confidence=args.min_confidence)
         grid = view.features[-1].shape[2:]
-        labels = F.interpolate(truth[None].float(), grid)[0, 0].long()
-        keep = (F.interpolate(flagged[None].float(), grid)[0, 0] > 0) & (labels < model.num_classes)
+        labels = nearest(truth, grid)[0]
+        keep = nearest(flagged, grid)[0] & (labels < model.num_classes)
         classes.append(labels[keep].cpu())
         for part, found in zip(features, view.features, strict=True):
             resized = F.interpolate(found, grid, mode='bilinear', align_corners=False)[0]

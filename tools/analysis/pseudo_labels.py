@@ -27,6 +27,8 @@ from mmseg_tsf.evaluation.hidden_masks import (
     taps_of,
     view_images,
 )
+from mmseg_tsf.models.refinement import PAPER
+from mmseg_tsf.models.refinement.references import nearest
 from mmseg_tsf.models.segmentors import LabelRefinement
 from mmseg_tsf.models.utils import pseudo_labels
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
@@ -73,7 +75,7 @@ def refinement_of(model) -> LabelRefinement:
     """The model's own, or the paper's vote behind a confidence mask where it has none."""
     own = getattr(model, 'refinement', None)
     if own is None or own.refiner is None:
-        refiner = dict(type='PseudoLabelAutoRefinement')
+        refiner = dict(PAPER, type='PseudoLabelAutoRefinement')
         own = LabelRefinement(
             model.network, model.num_classes, refiner=refiner, taps=taps_of(model)
         )
@@ -91,7 +93,7 @@ def panels(
     pseudo = pseudo_labels(view.logits, torch.ones_like(truth, dtype=torch.bool))
     flagged = refinement.flag(view, pseudo.confidence)
     grid = view.features[-1].shape[2:]
-    cells = F.interpolate(flagged[None].float(), grid)[0, 0] > 0
+    cells = nearest(flagged, grid)[0]
     number = round(seeds * cells.numel())
     asked = draw_cells(cells, number, 'pixels', torch.Generator().manual_seed(0))
     manual = answer_cells(asked, truth[0])[0][None]

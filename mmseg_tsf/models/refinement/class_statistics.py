@@ -59,8 +59,7 @@ def check_statistics_options(min_pixels: int, shrinkage: str | float, covariance
         raise ValueError(f'covariance must be one of {", ".join(COVARIANCES)}, not {covariance!r}')
     if min_pixels < 2 or min_pixels != int(min_pixels):
         raise ValueError(
-            'min_pixels must be at least 2 (one pixel has no spread) and whole, '
-            f'not {min_pixels}'
+            f'min_pixels must be at least 2 (one pixel has no spread) and whole, not {min_pixels}'
         )
     if isinstance(shrinkage, str):
         known = shrinkage in SHRINKAGES

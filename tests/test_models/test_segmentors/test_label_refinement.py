@@ -146,7 +146,10 @@ def test_void_labels_of_the_labelled_images_do_not_count():
         (dict(error_head=dict(type='ErrorMaskDecoder', kernel_sizes=(2, 2))), 'must be odd'),
         (dict(refiner=dict(type='PseudoLabelAutoRefinement', channels=12)), '=12 must list'),
         (dict(refiner=dict(type='PseudoLabelAutoRefinement', min_pixels=1)), 'min_pixels'),
-        (dict(refiner=dict(type='PseudoLabelAutoRefinement', min_pixels=2.5)), 'and whole, not 2.5'),
+        (
+            dict(refiner=dict(type='PseudoLabelAutoRefinement', min_pixels=2.5)),
+            'and whole, not 2.5',
+        ),
         (
             dict(error_head=None, refinement=dict(taps=TAPS, min_confidence=None)),
             'neither min_confidence nor error_head',

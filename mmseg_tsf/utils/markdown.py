@@ -1,0 +1,35 @@
+"""Tables that tools write into documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table."""
+    lines = [columns, ['---'] * len(columns), *rows]
+    return [f'| {" | ".join(line)} |' for line in lines]
+
+
+def write_between_markers(path: str | Path, name: str, text: str) -> None:
+    """Replaces what is between ``<!-- name:begin -->`` and ``<!-- name:end -->`` in a file.
+
+    Args:
+        path: A missing file is made, with a heading.
+        name: Of the markers.
+        text: Markdown.
+
+    Raises:
+        ValueError: The file lacks a marker.
+    """
+    path = Path(path)
+    begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'
+    old = path.read_text() if path.is_file() else f'# {name.capitalize()}\n\n{begin}\n{end}\n'
+    before, found, rest = old.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found and found_end):
+        raise ValueError(
+            f'{path} lacks the lines {begin} and {end}: put them where the table is to stand'
+        )
+    path.write_text(f'{before}{begin}\n\n{text}\n{end}{after}')
