@@ -75,10 +75,10 @@ def _group(key: tuple, rows: dict[tuple, list[dict]]) -> dict:
     for i, row in enumerate(out):  # one config, several recipes: tell them apart
         if sum(other['config'] == row['config'] for other in out) > 1:
             out[i] = dict(row, method=f'{row["method"]} [{row["recipe"]}]')
-    supervised = [row for row in out if row['method'] == METHODS['supervised']]
-    for row in out:
-        base = supervised[0] if len(supervised) == 1 and row is not supervised[0] else None
-        row['gain'] = base and round(row['miou'] - base['miou'], 2)
+    supervised = [i for i, row in enumerate(out) if row['method'] == METHODS['supervised']]
+    for i, row in enumerate(out):
+        base = ordered[supervised[0]] if len(supervised) == 1 and i not in supervised else []
+        row['gain'] = _gain(ordered[i], base)
     lists = {}
     for runs in ordered:
         lists.update(runs[0]['lists'])
@@ -109,6 +109,15 @@ def _row(runs: list[dict]) -> dict:
         torch_threads=sorted({run['torch_threads'] for run in runs}),
         commits=sorted({run['commit'] or 'unknown' for run in runs}),
     )
+
+
+def _gain(runs: list[dict], base: list[dict]) -> float | None:
+    """Mean difference of the networks that predict, over the seeds that both have."""
+    own, other = (
+        {run['seed']: run['metrics'][f'{run["networks"][0]}/mIoU'] for run in part}
+        for part in (runs, base)
+    )
+    return _mean([own[seed] - other[seed] for seed in own.keys() & other.keys()])
 
 
 def _quality(runs: list[dict]) -> list[dict]:

@@ -86,7 +86,7 @@ def test_means_gains_and_order(tool, runs):
     assert rows['Supervised']['networks'] == {'student': {'mean': 31.5, 'sd': sd}}
     assert rows['TSF']['networks']['friend'] == {'mean': 38.0, 'sd': None}
     gains = [row['gain'] for row in rows.values()]
-    assert gains == [None, -0.5, 8.5]
+    assert gains == [None, 1.0, 10.0]
     assert rows['TSF']['step_time'] == 0.35  # of 9, 0.2, 0.4, 0.3: the test's 50 is not among them
     assert rows['Supervised']['peak_memory_mib'] == 101
     assert rows['Supervised']['per_class'] == {'Sky': 90.5}
@@ -97,7 +97,7 @@ def test_markdown(tool, runs):
     lines = Path('docs/results.md').read_text().splitlines()
     rows = [line for line in lines if line.startswith('| [')]
     assert '| 0, 1 | – | 31.50 ± 2.12 | – | – | 0.350 | 101 | 1 | abc |' in rows[0]
-    assert '| 0 | 40.00 | 39.00 | 38.00 | +8.50 | 0.350 | 100 | 1 | abc |' in rows[2]
+    assert '| 0 | 40.00 | 39.00 | 38.00 | +10.00 | 0.350 | 100 | 1 | abc |' in rows[2]
     assert '- unlabelled: 3 images, `unlabelled.txt` (sha256 unlabelled)' in lines
     assert '| Sky | 90.50 | 90.00 | 90.00 |' in lines
 
@@ -202,3 +202,14 @@ def test_pseudo_labels_are_means_over_seeds(tool, make_run):
     text = Path('docs/results.md').read_text()
     assert text.count('| TSF + PLAR | 2 | 12.50 | – | – | 65.00 | – |') == 1
     assert '| TSF + PLAR | 3 |' not in text
+
+
+def test_gains_are_over_the_seeds_that_both_have(tool, make_run):
+    runs = [make_run('supervised', seed, dict(student=40.0 - 4 * seed)) for seed in (0, 1)]
+    runs += [make_run('tsf', 0, dict(teacher=43.0)), make_run('mt', 7, dict(teacher=45.0))]
+    tool.main(runs)
+    found = {
+        r['method']: r['gain']
+        for r in json.loads(Path('docs/results.json').read_text())['groups'][0]['rows']
+    }
+    assert found == {'Supervised': None, 'MT': None, 'TSF': 3.0}
