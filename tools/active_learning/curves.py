@@ -49,7 +49,7 @@ def draw(groups: list[dict], full: float | None, share: float, path: Path) -> No
     axes.set_xlabel(f'spent ({groups[0]["runs"][0]["axis"]})')
     axes.set_ylabel('mIoU (%)')
     axes.grid(alpha=0.3)
-    axes.legend(fontsize='small')
+    figure.legend(loc='outside lower center', fontsize='small')
     figure.savefig(path, dpi=150)
 
 
