@@ -1,0 +1,3 @@
+# The continued TSF whose unsure pseudo-labels are put to PLAR; 5 % manual labels.
+_base_ = './tsf-plar_mobilenet-v2-d16_deeplabv3plus_1xb4-400_camvid-small_1-8-1p-128x128.py'
+train_cfg = dict(budget=dict(total=46 / 367 + 0.05 * 321 / 367))
