@@ -20,12 +20,18 @@ METHODS = {
     'tsf-emd': 'TSF + EMD',
     'tsf-plar': 'TSF + PLAR',
     'tsf-emd-plar': 'TSF + EMD + PLAR',
+    'tsf-emd-plar-ignore': 'TSF + EMD + PLAR, undecided labels ignored',
     'supervised-random-al': 'Supervised, random images',
     'supervised-entropy-al': 'Supervised, images by entropy',
     'supervised-margin-al': 'Supervised, images by margin',
     'tsf-random-al': 'TSF + AL (random pixels)',
     'tsf-al': 'TSF + AL (confidence < 0.7)',
-    'tsf-plar-al': 'TSF + AL (seeds, PLAR)',
+    'tsf-entropy-al': 'TSF + AL (entropy)',
+    'tsf-margin-al': 'TSF + AL (margin)',
+    'tsf-emd-al': 'TSF + AL + EMD',
+    'tsf-plar-no-emd-al': 'TSF + AL (seeds) + PLAR',
+    'tsf-plar-no-seeds-al': 'TSF + AL + EMD + PLAR, no seeding round',
+    'tsf-plar-al': 'TSF + AL (seeds) + EMD + PLAR',
 }
 """Names in the table, in its order, by the first part of the config's name."""
 QUALITY = {

@@ -18,6 +18,7 @@ STRATEGIES = {
     'margin': dict(type='MarginQuery'),
     'least_confidence': dict(type='LeastConfidenceQuery'),
     'confidence': dict(type='ConfidenceQuery', threshold=0.7),
+    'error_mask': dict(type='ErrorMaskQuery'),
     'plar': dict(type='PLARQuery'),
     'plar_paper_order': dict(type='PLARQuery', paper_order=True),
     'seed': dict(type='SeedQuery'),

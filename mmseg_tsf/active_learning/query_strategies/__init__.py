@@ -1,7 +1,7 @@
 """What to ask first."""
 
 from .base import PoolOutputs, QueryStrategy
-from .confidence import ConfidenceQuery
+from .confidence import ConfidenceQuery, ErrorMaskQuery
 from .plar import PLARQuery
 from .random import RandomQuery
 from .seed import SeedQuery
@@ -10,6 +10,7 @@ from .uncertainty import EntropyQuery, LeastConfidenceQuery, MarginQuery
 __all__ = [
     'ConfidenceQuery',
     'EntropyQuery',
+    'ErrorMaskQuery',
     'LeastConfidenceQuery',
     'MarginQuery',
     'PLARQuery',

@@ -11,6 +11,7 @@ from query_runs import STRATEGIES, FakeLabels, make_model, make_pool, request_ma
 from mmseg_tsf.active_learning.query_strategies import (
     ConfidenceQuery,
     EntropyQuery,
+    ErrorMaskQuery,
     LeastConfidenceQuery,
     MarginQuery,
     PLARQuery,
@@ -49,6 +50,18 @@ def test_confidence_asks_below_its_threshold_only():
     outputs = outputs_of([[0.6, 0.4], [0.8, 0.2], [0.9, 0.1]])
     score = ConfidenceQuery(0.85).score(outputs)[0, 0]
     torch.testing.assert_close(score, torch.tensor([0.4, 0.2, -INF]))
+
+
+def test_error_mask_asks_flagged_pixels_the_least_confident_first():
+    flagged = torch.tensor([[[True, False, True]]])
+    outputs = outputs_of([[0.8, 0.2], [0.6, 0.4], [0.7, 0.3]], flagged=flagged)
+    score = ErrorMaskQuery().score(outputs)[0, 0]
+    torch.testing.assert_close(score, torch.tensor([0.2, -INF, 0.3]))
+
+
+def test_error_mask_needs_one(data_root):
+    with pytest.raises(ValueError, match='this MeanTeacher has none: give model.error_head'):
+        run_query(build_model('mt'), make_pool(data_root), 'error_mask')
 
 
 @pytest.mark.parametrize('query', [ConfidenceQuery, SeedQuery])
