@@ -34,7 +34,7 @@ from mmseg_tsf.models.segmentors import LabelRefinement
 from mmseg_tsf.models.segmentors.label_refinement import paste_corrections
 from mmseg_tsf.models.utils import pseudo_labels
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
-from mmseg_tsf.utils import existing_file, run_tool
+from mmseg_tsf.utils import existing_file, run_tool, track
 from mmseg_tsf.utils.markdown import table_lines, write_between_markers
 
 SETTINGS = {
@@ -208,7 +208,7 @@ def main(argv: list[str] | None = None) -> list[dict]:
         for i in range(len(labelled)):
             ablation.remember(*load_image(model, labelled, i))
     num = min(args.images or len(dataset), len(dataset))
-    for i in range(num):
+    for i in track(range(num), 'refining', say=print):
         ablation.measure(i, *load_image(model, dataset, i * len(dataset) // num))
     rows = ablation.table()
     print(f'{"layout":8} {"share":>6} {"setting":24} {"before":>7} {"after":>7} {"gain":>6} mIoU')

@@ -53,8 +53,7 @@ class ClassMemory(nn.Module):
 
         Moments are taken around a mean that is known, never as ``E[xx^T] - mm^T``, which cancels.
         """
-        order, count = sort_by_label(labels, len(self.count))
-        sizes = count.long().tolist()
+        order, count, sizes = sort_by_label(labels, len(self.count))
         mean = torch.zeros_like(self.mean).expand(len(labels), -1, -1).clone()
         scatter = torch.zeros_like(self.covariance)
         for i, own in enumerate([k for k, n in enumerate(row) if n] for row in sizes):

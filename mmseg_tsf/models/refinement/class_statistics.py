@@ -7,6 +7,7 @@ be shared by all classes of the image, so that two pixels are enough to describe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -72,10 +73,24 @@ def check_statistics_options(min_pixels: int, shrinkage: str | float, covariance
         )
 
 
+class SortedLabels(NamedTuple):
+    """Reference pixels of a batch, class by class; made once for several feature maps.
+
+    Attributes:
+        order: ``(N, H*W)`` int64 positions, sorted by label.
+        count: ``(N, K)`` float32 pixels of each class.
+        sizes: ``count`` as whole numbers, on the host.
+    """
+
+    order: Tensor
+    count: Tensor
+    sizes: list[list[int]]
+
+
 @torch.no_grad()
 def class_statistics(
     features: Tensor,
-    labels: Tensor,
+    labels: Tensor | SortedLabels,
     num_classes: int,
     min_pixels: int = 8,
     shrinkage: str | float = 'ledoit_wolf',
@@ -91,7 +106,7 @@ def class_statistics(
 
     Args:
         features: ``(N, C, H, W)``.
-        labels: ``(N, H, W)`` int64, 255 = no reference pixel.
+        labels: ``(N, H, W)`` int64, 255 = no reference pixel; or :func:`sort_by_label` of them.
         num_classes: K.
         min_pixels: Classes with fewer pixels are no candidates.
         shrinkage: ``'ledoit_wolf'``, ``'oas'`` or ``s`` itself.
@@ -104,8 +119,9 @@ def class_statistics(
     check_statistics_options(min_pixels, shrinkage, covariance)
     num_images, channels = features.shape[:2]
     with torch.autocast(features.device.type, enabled=False):
-        order, count = sort_by_label(labels, num_classes)
-        sizes = count.long().tolist()
+        if isinstance(labels, Tensor):
+            labels = sort_by_label(labels, num_classes)
+        order, count, sizes = labels
         candidates = [[k for k, n in enumerate(row) if n >= min_pixels] for row in sizes]
         pairs = [(i, k) for i, own in enumerate(candidates) for k in own]
         index = torch.tensor(pairs, dtype=torch.int64).view(-1, 2).to(features.device)
@@ -154,21 +170,19 @@ def pool(
     return torch.stack(pooled), *sums
 
 
-def sort_by_label(labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Positions of the pixels of each image, class by class.
+def sort_by_label(labels: Tensor, num_classes: int) -> SortedLabels:
+    """Positions of the pixels of each image, class by class; the host waits for the counts.
 
     Args:
         labels: ``(N, H, W)`` int64; K or more = unlabelled, sorted behind the others.
         num_classes: K.
-
-    Returns:
-        tuple[Tensor, Tensor]: ``(N, H*W)`` int64 positions and ``(N, K)`` float32 counts.
     """
     key = labels.flatten(1).clamp(max=num_classes)
     count = torch.zeros(len(key), num_classes + 1, device=labels.device)
     count.scatter_add_(1, key, torch.ones_like(key, dtype=count.dtype))
     order = key.to(torch.uint8).sort(dim=1, stable=True).indices
-    return order, count[:, :num_classes]
+    count = count[:, :num_classes]
+    return SortedLabels(order, count, count.long().tolist())
 
 
 def block_moments(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..utils.pixel_losses import IGNORE_INDEX, hard_labels
 from .class_memory import ClassMemory
-from .class_statistics import ClassStatistics, class_statistics
+from .class_statistics import ClassStatistics, class_statistics, sort_by_label
 from .distances import PixelIndex
 from .kriging import Kriging, krige
 from .options import check_options
@@ -157,7 +157,7 @@ class PseudoLabelAutoRefinement(nn.Module):
         labels = reference_labels(
             reliable, manual, self.reference, self.num_classes, self.enough_manual
         )
-        options = self.statistics_options
+        labels, options = sort_by_label(labels, self.num_classes), self.statistics_options
         statistics = [class_statistics(f, labels, self.num_classes, **options) for f in maps]
         if self.memories is not None:
             statistics = [
