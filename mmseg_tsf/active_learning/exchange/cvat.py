@@ -183,8 +183,23 @@ def _paint(answer: Answer, shape: Element, value: int) -> None:
     elif shape.tag == 'points':
         for x, y in _parse_points(shape).tolist():
             answer.paint_point(x, y, value)
+    elif shape.tag in ('box', 'ellipse'):
+        if float(shape.get('rotation', 0)):
+            answer.unread[f'turned {shape.tag}'] += 1
+        else:
+            answer.paint(_upright(shape, size), value)
     else:
         answer.unread[shape.tag] += 1
+
+
+def _upright(shape: Element, size: tuple[int, int]) -> np.ndarray:
+    """``(H, W)`` bool, pixels whose centres lie in a ``<box>`` or an ``<ellipse>``."""
+    y, x = (np.arange(length) + 0.5 for length in size)
+    if shape.tag == 'box':
+        left, top, right, bottom = (float(shape.attrib[k]) for k in ('xtl', 'ytl', 'xbr', 'ybr'))
+        return ((y >= top) & (y < bottom))[:, None] & (x >= left) & (x < right)
+    x0, y0, rx, ry = (float(shape.attrib[key]) for key in ('cx', 'cy', 'rx', 'ry'))
+    return (((y - y0) * rx) ** 2)[:, None] + ((x - x0) * ry) ** 2 <= (rx * ry) ** 2
 
 
 def _read_xml(

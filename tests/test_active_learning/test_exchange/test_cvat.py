@@ -212,12 +212,26 @@ def test_lines_say_nothing_and_other_shapes_are_named():
     element = draw(image(), 'polyline', 'car', points='0,0;9,0;9,9')
     draw(element, 'tag', 'car')
     draw(element, 'polygon', 'asked', points='0,0;9,0;9,9')
-    draw(element, 'box', 'car', xtl='1', ytl='1', xbr='3', ybr='3')
+    corners = dict(xtl='1', ytl='1', xbr='3', ybr='3')
+    draw(element, 'box', 'car', rotation='30.00', **corners)
+    draw(element, 'skeleton', 'car')
     draw(element, 'points', 'cannot be said', points='3.2,4.9;5.0,6.0')
     found = parse_image(element, LABELS, SIZE, 'x')
     assert np.argwhere(found.said).tolist() == [[4, 3], [6, 5]]
     assert (found.labels == 255).all()
-    assert found.unread == {'box': 1}
+    assert found.unread == {'turned box': 1, 'skeleton': 1}
+
+
+def test_boxes_and_ellipses_cover_the_centres_inside():
+    element = draw(image(), 'box', 'car', xtl='1.4', ytl='2.6', xbr='4.5', ybr='5.0')
+    draw(element, 'ellipse', 'pole', cx='20', cy='10', rx='3', ry='1', rotation='0.00')
+    found = parse_image(element, LABELS, SIZE, 'x')
+    box = np.argwhere(found.labels == LABELS.value('car', ''))
+    assert box.tolist() == [[row, column] for row in (3, 4) for column in (1, 2, 3)]
+    ellipse = np.argwhere(found.labels == LABELS.value('pole', ''))
+    # half a pixel off the axis of height 1, an ellipse of width 3 ends after 3 cos(30 degrees)
+    assert ellipse.tolist() == [[row, column] for row in (9, 10) for column in range(17, 23)]
+    assert not found.unread
 
 
 @pytest.mark.parametrize(
