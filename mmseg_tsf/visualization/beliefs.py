@@ -14,7 +14,6 @@ from ..active_learning.pool import Pool, PoolImage
 from ..active_learning.pool_pass import evaluation_mode, manual_labels
 from ..active_learning.pool_reader import PoolItem
 from ..datasets.semi_dataset import seeded
-from ..models.refinement.references import labels_to_grid, nearest
 from ..models.segmentors.label_refinement import paste_corrections
 from ..models.utils import pseudo_labels
 from ..models.utils.pixel_losses import IGNORE_INDEX
@@ -67,10 +66,7 @@ def believe(model: nn.Module, pool: Pool, image: PoolImage) -> Belief:
     if refinement.refiner is not None:
         found = refinement.refiner(view.features, view.probs, flagged, manual, valid)
         refined, corrected = paste_corrections(refined, flagged, found)
-        # the refiner neither decides nor leaves open a cell in which people have labelled a pixel
-        grid = labels_to_grid(manual, found.labels.shape[1:], model.num_classes)
-        known = nearest(grid != IGNORE_INDEX, padded)
-    maps = pseudo.labels, refined, flagged & ~known, corrected, known
+    maps = pseudo.labels, refined, flagged, corrected, known
     return Belief(*(part[0, :height, :width].cpu() for part in maps))
 
 

@@ -147,8 +147,7 @@ class PseudoLabelAutoRefinement(nn.Module):
                 undecidable = statistics[0].valid.sum(dim=1) < 2
                 decision = self._compare(maps, statistics, pixels, weights[pixels.image], probs)
             self._limit(decision, pixels, probs, undecidable)
-            labels = torch.where(manual != IGNORE_INDEX, manual, pseudo)
-            return assemble(labels, flagged, pixels, decision, undecidable)
+            return assemble(pseudo, manual, flagged, pixels, decision, undecidable)
 
     def _statistics(
         self, maps: list[Tensor], reliable: Tensor, manual: Tensor

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..utils.pixel_losses import IGNORE_INDEX
 from .distances import PixelIndex
 from .rules import Decision
 
@@ -28,6 +29,8 @@ class Refinement:
         undecidable: ``(N,)`` bool, images with fewer than two candidate classes (by kriging:
             without a manual label). They are left as they were; their margin is that of the
             network's probabilities.
+        manual: ``(N, h, w)`` bool, cells in which somebody has labelled a pixel: their label is
+            that one.
     """
 
     labels: Tensor
@@ -37,12 +40,20 @@ class Refinement:
     unresolved: Tensor
     margin: Tensor
     undecidable: Tensor
+    manual: Tensor
 
 
 def assemble(
-    labels: Tensor, flagged: Tensor, pixels: PixelIndex, decision: Decision, undecidable: Tensor
+    pseudo: Tensor,
+    manual: Tensor,
+    flagged: Tensor,
+    pixels: PixelIndex,
+    decision: Decision,
+    undecidable: Tensor,
 ) -> Refinement:
-    """Writes the decisions of the M flagged pixels into the grids."""
+    """Writes manual labels and the decisions of the M flagged pixels into ``(N, h, w)`` grids."""
+    known = manual != IGNORE_INDEX
+    labels = torch.where(known, manual, pseudo)
     where = pixels.image, pixels.position
     margin = torch.zeros_like(labels, dtype=torch.float32)
     margin.flatten(1)[where] = decision.margin
@@ -52,4 +63,6 @@ def assemble(
     new.flatten(1)[where] = decision.classes
     new = torch.where(corrected, new, labels)
     unresolved = flagged & ~corrected
-    return Refinement(new, flagged, corrected, new != labels, unresolved, margin, undecidable)
+    return Refinement(
+        new, flagged, corrected, new != labels, unresolved, margin, undecidable, known
+    )

@@ -5,6 +5,8 @@ import torch
 from helpers import REFINED, TAPS, batch_for, build_model, make_batch, model_cfg, tiny_segmentor
 from mmseg.registry import MODELS
 
+from mmseg_tsf.models.utils import pseudo_labels
+
 TEACHERS = ('mt', 'mt_cutmix', 'ael', 'ael_random', 'tsf')
 
 
@@ -118,6 +120,23 @@ def test_corrections_stay_inside_the_mask_and_count_as_the_least_sure_label_beli
     assert not (changed & ~flagged).any()
     assert torch.allclose(pseudo.confidence[changed], torch.tensor(0.33))
     assert float(stats['refinement.changed']) == pytest.approx(float(changed.float().mean()))
+
+
+def test_flagged_pixels_beside_a_manual_one_take_its_label():
+    model = refined_model('mt', refinement=dict(taps=TAPS, min_confidence=0.999))
+    view = model.teacher_pass(batch_for(model)[0]['unlabelled'])
+    stride = 32 // view.features[-1].shape[2]
+    assert stride > 1
+    pseudo = pseudo_labels(view.logits, torch.ones(2, 32, 32, dtype=torch.bool))
+    manual = torch.full_like(pseudo.labels, 255)
+    manual[1, 1, 0] = 3
+    refined, masks = model.refinement.refine(view, pseudo, manual)
+    cell = refined.labels[1, :stride, :stride].clone()
+    cell[1, 0] = 3  # a manual pixel is no business of the refinement
+    assert (cell == 3).all()
+    assert masks['corrected'][1, :stride, :stride].sum() == stride**2 - 1
+    assert not masks['unresolved'][1, :stride, :stride].any()
+    assert not masks['corrected'][0].any()
 
 
 def test_void_labels_of_the_labelled_images_do_not_count():
