@@ -73,6 +73,15 @@ def test_a_rank_that_dies_leaves_a_sound_store_and_a_run_to_go_on_with(
     assert not any(is_leftover(path) for path in tmp_path.rglob('*'))
 
 
+def test_the_report_of_rank_0_leaves_both_alone(whole, data_root, tmp_path):
+    cfg = rounds_cfg(data_root, tmp_path)
+    cfg.custom_hooks.append(dict(type='ReportHook', gallery=2))
+    start(cfg)
+    assert tool.differences(whole[0], tool.outcome(tmp_path)) == []
+    assert (tmp_path / 'report' / 'index.html').is_file()
+    assert len(list((tmp_path / 'report_data').iterdir())) == 2  # rounds
+
+
 def test_two_ranks_ask_what_one_asks_where_the_model_is_the_same(data_root, tmp_path):
     """A network that never learns and has no statistics is the same whoever trains it."""
     found = []
