@@ -7,6 +7,7 @@ from mmengine.dist import all_reduce
 from torch import Tensor
 
 BINS = 512  # of the histograms behind the average precisions
+GROUPS = 16  # of those, side by side, for the calibration errors
 
 
 class PseudoLabelQuality:
@@ -95,7 +96,8 @@ class PseudoLabelQuality:
 
         Dropped labels count neither as right nor as wrong in accuracies and IoU; their share is
         ``after.dropped``. ``flagged`` is the error mask's share of the pixels, and
-        ``errors_inside`` the share of all errors that it holds.
+        ``errors_inside`` the share of all errors that it holds. A map that tells errors has its
+        average precision, ``emd.AP``, and, read as a probability, its ``emd.calibration_error``.
         """
         figures = {}
         for stage in ('before', 'after'):
@@ -115,6 +117,7 @@ class PseudoLabelQuality:
         figures['errors_inside'] = share(wrong_in, wrong_in + wrong_out)
         for name, histogram in self._errors.items():
             figures[f'{name}.AP'] = 100 * average_precision(histogram)
+            figures[f'{name}.calibration_error'] = 100 * calibration_error(histogram)
         return figures
 
 
@@ -148,3 +151,14 @@ def average_precision(histogram: Tensor) -> float:
     recall = wrong / wrong[-1]
     steps = torch.diff(recall, prepend=recall.new_zeros(1))
     return float((precision * steps).sum())
+
+
+def calibration_error(histogram: Tensor) -> float:
+    """Expected calibration error (Guo et al. 2017) of a ``(bins, 2)`` histogram (right, wrong).
+
+    Bins stand for equal parts of [0, 1]; the score of a pixel is taken for the middle of its bin.
+    """
+    right, wrong = histogram.double().unbind(dim=1)
+    middle = (torch.arange(len(right), device=right.device) + 0.5) / len(right)
+    gap = ((right + wrong) * middle - wrong).view(GROUPS, -1).sum(dim=1).abs().sum()
+    return float(gap / (right + wrong).sum())

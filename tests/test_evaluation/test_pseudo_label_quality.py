@@ -73,6 +73,11 @@ def test_average_precision_equals_scikit_learn(batch):
     quality.update_errors('emd', score, wrong, counts)
     expected = 100 * average_precision_score(wrong[counts], score[counts])
     assert quality.compute()['emd.AP'] == pytest.approx(expected)
+    group = (score[counts] * 16).long()
+    gap = torch.zeros(16, dtype=torch.float64)
+    gap.index_add_(0, group, score[counts].double() + 0.5 / 512 - wrong[counts].double())
+    expected = 100 * float(gap.abs().sum() / counts.sum())
+    assert quality.compute()['emd.calibration_error'] == pytest.approx(expected)
 
 
 def test_shares_are_by_class_of_the_pseudo_label():

@@ -65,6 +65,9 @@ def test_ablation_measures_more_manual_pixels_against_the_same_labels(trained, t
     assert text.startswith('Before\n') and text.endswith('After\n') and 'old' not in text
     assert f'| gaussian, manual | +0.0 | {changed[0]:+.1f} |' in text
     assert text.count('| right before, % |') == 2  # one table for each layout
+    error = rows['blocks', 0.1, 'gaussian, manual']['decided.calibration_error']
+    assert 0 < error < 100 and f'| gaussian, manual | – | {error:.1f} |' in text
+    assert 'decided.calibration_error' not in rows['blocks', 0.1, 'paper']  # a vote
 
 
 def test_ablation_takes_up_what_the_checkpoint_has_learnt(trained, monkeypatch):

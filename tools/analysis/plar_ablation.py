@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import math
 from pathlib import Path
 
 import torch
@@ -101,6 +102,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+CALIBRATION = 'decided.calibration_error'
+"""Of a rule's confidence, on the pixels that it decided."""
+
+
 class Ablation:
     """All settings on all images.
 
@@ -159,12 +164,16 @@ class Ablation:
                 mask = flagged & (manual[None] == IGNORE_INDEX)
                 for name, refiner in self.refiners.items():
                     found = refiner(view.features, view.probs, mask, manual[None], valid)
-                    after, _ = paste_corrections(pseudo.labels, mask, found)
+                    after, corrected = paste_corrections(pseudo.labels, mask, found)
                     key = (layout, share, name)
                     quality = self.quality.setdefault(
                         key, PseudoLabelQuality(self.model.num_classes)
                     )
                     quality.update(pseudo.labels, after, flagged, truth, left_out[None])
+                    if found.confidence is not None:
+                        doubt = 1 - nearest(found.confidence, truth.shape[1:])
+                        counts = corrected & ~left_out & (truth != IGNORE_INDEX)
+                        quality.update_errors('decided', doubt, after != truth, counts)
 
     def table(self) -> list[dict]:
         """One record per layout, share and setting."""
@@ -179,12 +188,13 @@ class Ablation:
 
 
 def to_markdown(rows: list[dict], head: dict) -> str:
-    """Gains by setting and share, one table for each layout."""
+    """Gains and calibration errors by setting and share, two tables for each layout."""
     parts = [
         f'`{Path(head["config"]).name}`, `{Path(head["checkpoint"]).name}`; {head["images"]} '
         f'unlabelled images, seed {head["seed"]} of what is labelled. Points of accuracy inside '
         'the error mask, on the pixels that nobody was asked about, by the share of the feature '
-        'cells that has a manual label.'
+        'cells that has a manual label; and the expected calibration error, in percent, of what '
+        'a rule says of the labels that it decides.'
     ]
     for layout in dict.fromkeys(row['layout'] for row in rows):
         found = {(r['setting'], r['share']): r for r in rows if r['layout'] == layout}
@@ -194,7 +204,16 @@ def to_markdown(rows: list[dict], head: dict) -> str:
         body = [[n, *(f'{found[n, s]["gain"]:+.1f}' for s in shares)] for n in names]
         columns = [f'manual {layout}', *(f'{100 * share:g} %' for share in shares)]
         parts += ['', *table_lines(columns, [['right before, %', *before], *body])]
+        sure = [n for n in names if CALIBRATION in found[n, shares[0]]]
+        columns[0] = f'calibration error, manual {layout}'
+        body = [[n, *(percent(found[n, s][CALIBRATION]) for s in shares)] for n in sure]
+        parts += ['', *table_lines(columns, body)] if body else []
     return '\n'.join(parts) + '\n'
+
+
+def percent(value: float) -> str:
+    """With one decimal; a dash for NaN."""
+    return '–' if math.isnan(value) else f'{value:.1f}'
 
 
 def main(argv: list[str] | None = None) -> list[dict]:

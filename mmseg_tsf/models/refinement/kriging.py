@@ -102,7 +102,8 @@ def krige(
     best, second = best_two(posterior)
     # without any manual pixel the similarity is 0, which decides nothing
     decided = (similar > 0) & (similar >= options.min_similarity)
-    return Decision(posterior.argmax(dim=1), decided, (best - second).clamp(0, 1))
+    margin = (best - second).clamp(0, 1)
+    return Decision(posterior.argmax(dim=1), decided, margin, best.clamp(0, 1))
 
 
 def scaled_maps(

@@ -196,6 +196,8 @@ class PseudoLabelAutoRefinement(nn.Module):
         decision.decided &= ~left
         best, second = best_two(probs.flatten(2)[pixels.image, :, pixels.position])
         decision.margin = torch.where(left, best - second, decision.margin)
+        if decision.confidence is not None:
+            decision.confidence = torch.where(left, best, decision.confidence)
 
     def loss(
         self,

@@ -27,8 +27,10 @@ class Refinement:
         margin: ``(N, h, w)`` float32 in [0, 1]: how far the best class of a flagged pixel is
             ahead of the second (among the unresolved, ask the smallest first); 0 elsewhere.
         undecidable: ``(N,)`` bool, images with fewer than two candidate classes (by kriging:
-            without a manual label). They are left as they were; their margin is that of the
-            network's probabilities.
+            without a manual label). They are left as they were; margin and confidence are those
+            of the network's probabilities.
+        confidence: ``(N, h, w)`` float32 in [0, 1], how likely the label of a flagged pixel or of
+            a manual cell is right, 0 elsewhere; ``None`` where the rule has no posterior.
         manual: ``(N, h, w)`` bool, cells in which somebody has labelled a pixel: their label is
             that one.
     """
@@ -40,6 +42,7 @@ class Refinement:
     unresolved: Tensor
     margin: Tensor
     undecidable: Tensor
+    confidence: Tensor | None
     manual: Tensor
 
 
@@ -62,7 +65,11 @@ def assemble(
     new = labels.clone()
     new.flatten(1)[where] = decision.classes
     new = torch.where(corrected, new, labels)
-    unresolved = flagged & ~corrected
+    unresolved, confidence = flagged & ~corrected, None
+    if decision.confidence is not None:
+        confidence = known.float()
+        confidence.flatten(1)[where] = decision.confidence
+    changed = new != labels
     return Refinement(
-        new, flagged, corrected, new != labels, unresolved, margin, undecidable, known
+        new, flagged, corrected, changed, unresolved, margin, undecidable, confidence, known
     )

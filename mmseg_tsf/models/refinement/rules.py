@@ -38,11 +38,14 @@ class Decision:
         classes: ``(M,)`` int64 best class.
         decided: ``(M,)`` bool, whether it may replace the pseudo-label.
         margin: ``(M,)`` float32 in [0, 1], relative gap between the best and the second class.
+        confidence: ``(M,)`` float32 in [0, 1], how likely the best class is right; ``None`` where
+            the rule has no posterior.
     """
 
     classes: Tensor
     decided: Tensor
     margin: Tensor
+    confidence: Tensor | None = None
 
 
 def gather_evidence(
@@ -117,7 +120,8 @@ def gaussian(
         score = score + probs.clamp(min=torch.finfo(probs.dtype).tiny).log()
     best, runner_up = best_two(score.softmax(dim=1))
     classes = score.argmax(dim=1)
-    decision = Decision(classes, torch.ones_like(classes, dtype=torch.bool), best - runner_up)
+    decided = torch.ones_like(classes, dtype=torch.bool)
+    decision = Decision(classes, decided, best - runner_up, best)
     return decision, hybrid_distances(*evidence.mahalanobis, weight)
 
 

@@ -125,9 +125,11 @@ class LabelRefinement(BaseModule):
             found = self.refiner(view.features, view.probs, mask, manual, valid)
             undecidable = found.undecidable
             labels, corrected = paste_corrections(labels, mask, found)
-            # as sure as the least sure label that is believed
-            least = confidence.clamp(min=self.min_confidence or 0.5)
-            confidence = torch.where(corrected, least, confidence)
+            if found.confidence is None:  # as sure as the least sure label that is believed
+                sure = confidence.clamp(min=self.min_confidence or 0.5)
+            else:
+                sure = _nearest(found.confidence, labels.shape[1:])
+            confidence = torch.where(corrected, sure, confidence)
         masks = dict(
             flagged=mask,
             corrected=corrected,

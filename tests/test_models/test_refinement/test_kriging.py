@@ -65,6 +65,7 @@ def test_it_is_the_gaussian_process_of_the_errors(pairs, monkeypatch):
         top = np.sort(posterior, axis=1)
         margin = np.clip(top[:, -1] - top[:, -2], 0, 1)
         np.testing.assert_allclose(found.margin[own], margin, atol=1e-5)
+        np.testing.assert_allclose(found.confidence[own], np.clip(top[:, -1], 0, 1), atol=1e-5)
     assert 0.05 < found.decided.float().mean() < 0.95
 
 

@@ -118,7 +118,10 @@ def test_a_batch_equals_its_images_one_by_one():
         for i in range(3):
             own = slice(i, i + 1)
             one = refiner([m[own] for m in maps], probs[own], mask[own], manual[own])
+            assert (one.confidence is None) == (rule == 'vote')
             for name, value in vars(one).items():
+                if value is None:
+                    continue
                 torch.testing.assert_close(getattr(batch, name)[i : i + 1], value, msg=name)
 
 
@@ -130,6 +133,7 @@ def test_manual_pixels_win_and_are_never_flagged():
     found = build()(maps, probs, mask, manual)
     assert torch.equal(found.labels[asked], manual[asked])
     assert torch.equal(found.flagged, mask & ~asked)
+    assert torch.equal(found.manual, asked) and (found.confidence[asked] == 1).all()
     assert not (found.corrected | found.unresolved | found.changed)[asked].any()
 
 

@@ -101,8 +101,9 @@ def test_flagged_pixels_without_a_refiner_keep_or_lose_their_label(unresolved):
     assert stats['refinement.corrected'] == 0
 
 
-def test_corrections_stay_inside_the_mask_and_count_as_the_least_sure_label_believed():
-    options = dict(refiner=dict(REFINED['refiner'], rule='gaussian'), error_head=None)
+@pytest.mark.parametrize('rule', ['gaussian', 'vote'])
+def test_corrections_stay_inside_the_mask_and_count_as_far_as_they_are_sure(rule):
+    options = dict(refiner=dict(REFINED['refiner'], rule=rule), error_head=None)
     model = refined_model('ael_random', **options, refinement=dict(taps=TAPS, min_confidence=0.33))
     model.refinement.active = True
     inputs, samples = batch_for(model)
@@ -118,7 +119,15 @@ def test_corrections_stay_inside_the_mask_and_count_as_the_least_sure_label_beli
     flagged = model.refinement.flag(view, view.probs.amax(dim=1))
     assert changed.any()
     assert not (changed & ~flagged).any()
-    assert torch.allclose(pseudo.confidence[changed], torch.tensor(0.33))
+    least = torch.full_like(pseudo.confidence, 0.33)
+    if rule == 'gaussian':
+        manual = torch.stack([s.gt_sem_seg.data[0] for s in samples['unlabelled']])
+        mask = flagged & (manual == 255)
+        found = model.refinement.refiner(view.features, view.probs, mask, manual, valid)
+        scale = 32 // found.confidence.shape[1]
+        least = found.confidence.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
+        assert 0.2 < least[changed].min() < least[changed].max() <= 1
+    assert torch.allclose(pseudo.confidence[changed], least[changed])
     assert float(stats['refinement.changed']) == pytest.approx(float(changed.float().mean()))
 
 
