@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .files import StoreError, is_leftover
+from .round_log import RoundLog
 from .round_store import CAMPAIGN, RoundStore
 
 
@@ -28,8 +29,19 @@ def verify(store: RoundStore) -> list[str]:
         problems += _verify_round(store, number)
     for folder in sorted(store.root.glob('labels/*')):
         problems += _verify_labels(store, folder)
+    problems += _verify_log(store, set(store.answered()))
     known = {CAMPAIGN, '.lock', 'labels', *(f'round_{n:03d}' for n in numbers)}
     return problems + _foreign(store.root, known)
+
+
+def _verify_log(store: RoundStore, answered: set[int]) -> list[str]:
+    """What the run wrote down of its rounds: nothing else points at the newest one."""
+    log = RoundLog(store.root.parent / 'active_learning.jsonl')
+    said = {line['round'] for line in log.read() if line['state'] == 'answered'}
+    return [
+        f'{store.root}/round_{n:03d}/answer is missing: {log.path} says that it was there'
+        for n in sorted(said - answered)
+    ]
 
 
 def _verify_round(store: RoundStore, number: int) -> list[str]:

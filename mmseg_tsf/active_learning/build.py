@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from .campaign import Campaign
 from .pool import Pool
 from .registry import ORACLES, QUERY_STRATEGIES, SELECTORS
 from .round_store import RoundStore
+
+UNNAMED = ('type', 'folder', 'batch_size', 'num_workers')
+"""Options that are named in their own way, or change nothing that is asked."""
 
 
 def build_campaign(
@@ -31,6 +35,7 @@ def build_campaign(
     pool: dict,
     seed: int,
     work_dir: Path,
+    **options,
 ) -> Campaign:
     """Builds everything that asks and answers.
 
@@ -48,10 +53,15 @@ def build_campaign(
             options of :func:`~mmseg_tsf.active_learning.selection.select`.
         seed: Of the run.
         work_dir: For what is handed to people.
+        **options: Of the loop, to say what a resumed run changes.
     """
+    for name, own in dict(
+        query=query, first_query=first_query, selector=selector, oracle=oracle, pool=pool
+    ).items():
+        options.update({f'{name}.{k}': v for k, v in (own or {}).items() if k not in UNNAMED})
     source = copy.deepcopy(cfg.train_dataloader.dataset.unlabelled)
-    options = dict(pool)
-    pipeline = options.pop('pipeline', None) or test_pipeline(cfg)
+    pass_options = dict(pool)
+    pipeline = pass_options.pop('pipeline', None) or test_pipeline(cfg)
     images = Pool(DATASETS.build(dict(source, pipeline=pipeline)), store)
     answerer = ORACLES.build(oracle)
     answerer.bind(source, work_dir, len(dataset.metainfo['classes']))
@@ -66,7 +76,8 @@ def build_campaign(
         selector=SELECTORS.build(selector),
         oracle=answerer,
         seed=seed,
-        pass_options=options,
+        pass_options=pass_options,
+        options=json.loads(json.dumps(options, default=str)),
     )
 
 

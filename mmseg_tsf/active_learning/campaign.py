@@ -33,9 +33,9 @@ class RoundOutcome:
 
     Attributes:
         state: ``'answered'``, ``'pending'`` (people have not answered yet) or ``'exhausted'``
-            (nothing is left to ask or to spend).
-        message: What to do, where it is pending.
-        seconds: Spent in ``query`` and ``oracle``.
+            (nothing was found to ask, or nothing is left to spend).
+        message: What to do, where it is pending; why nothing is asked, where it is exhausted.
+        seconds: Spent in ``score``, ``select`` and ``oracle``.
         plar: Cells of the pool that the refinement saw, flagged, corrected for free and left
             open, where the query asked it.
     """
@@ -62,6 +62,7 @@ class Campaign:
         seed: Of the run; round r draws with ``seed + r``.
         first_query: Scores the pool in round 0; ``query`` by default.
         pass_options: Of :func:`~mmseg_tsf.active_learning.selection.select`.
+        options: Further options of all of these by name, to say what a resumed run changes.
     """
 
     def __init__(
@@ -77,12 +78,13 @@ class Campaign:
         seed: int,
         first_query: QueryStrategy | None = None,
         pass_options: dict | None = None,
+        options: dict | None = None,
     ) -> None:
         self.store, self.pool, self.facts = store, pool, facts
         self.rounds, self.budget = rounds, budget
         self.query, self.first_query = query, first_query or query
         self.selector, self.oracle, self.seed = selector, oracle, seed
-        self.pass_options = pass_options or {}
+        self.pass_options, self.options = pass_options or {}, options or {}
 
     def check(self, model) -> None:
         """Refuses, before any time is spent, a model or budget that the queries can not use.
@@ -91,6 +93,12 @@ class Campaign:
             ValueError: Names what is missing.
         """
         self.selector.check_unit(self.budget.unit)
+        for name in ('total', 'per_round'):
+            value = getattr(self.budget, name)
+            if value and not self.budget.amount(value, self.facts['available']):
+                raise ValueError(
+                    f'budget.{name}={value} is less than one of {self.budget.unit}: raise it'
+                )
         for query in (self.first_query, self.query):
             query.check(model)
 
@@ -110,6 +118,12 @@ class Campaign:
                 f'budget.total is {limit} {self.budget.unit}, but {paid} are paid already (the '
                 'initial labels included): raise it'
             )
+        held = len(self.store.answered())
+        if held > self.rounds:
+            raise ValueError(
+                f'train_cfg.rounds={self.rounds}, but {held} are answered already: raise it, or '
+                'their labels would not be used'
+            )
         for change in changes:
             print_log(f'Active learning: {change}', 'current')
         if changes:
@@ -127,6 +141,7 @@ class Campaign:
             oracle=type(self.oracle).__name__,
             folder=self._folder(),
             seed=self.seed,
+            **self.options,
         )
 
     def _folder(self) -> str | None:
@@ -162,29 +177,48 @@ class Campaign:
         """
         outcome = RoundOutcome('answered')
         if self._state(number) == 'empty':
-            began = time.perf_counter()
-            if not self._ask(number, model):
-                return RoundOutcome('exhausted')
-            outcome.seconds['query'] = time.perf_counter() - began
+            self._ask(number, model, outcome.seconds)
         if self._state(number) == 'asked':
             began = time.perf_counter()
             message = with_help_of_all(lambda ask: self._answer(number, ask), predict)
             outcome.seconds['oracle'] = time.perf_counter() - began
             if message:
                 outcome.state, outcome.message = 'pending', message
-        outcome.plar = on_main_process(lambda: self.store.request(number).info['plar'])
+        info = on_main_process(lambda: self.store.request(number).info)
+        outcome.plar = info['plar']
+        if not info['images']:
+            outcome.state, outcome.message = 'exhausted', self._why_nothing(number, info['amount'])
         return outcome
+
+    def left(self, spent: dict[str, int]) -> int:
+        """What is left to spend, in the budget's unit; 0 where the pool is asked in full."""
+        available = self.facts['available']
+        if spent['pixels'] >= available['pixels']:
+            return 0
+        return self.budget.left(spent, available)
 
     def _state(self, number: int) -> str:
         return on_main_process(lambda: self.store.state(number))
 
-    def _ask(self, number: int, model) -> bool:
-        """Writes the request of a round; False where nothing can be asked."""
+    def _why_nothing(self, number: int, amount: int) -> str:
+        left = self.budget.left(self.spent(number), self.facts['available'])
+        unit = self.budget.unit
+        if not left:
+            return f'the budget is spent: nothing is asked in round {number}'
+        return (
+            f'nothing is asked in round {number}: {left} {unit} are left and {amount} of them were '
+            f'for this round, but {type(self.selector).__name__} found nothing that is wanted and '
+            'fits; what is left goes to the later rounds'
+        )
+
+    def _ask(self, number: int, model, seconds: dict[str, float]) -> None:
+        """Writes the request of a round, an empty one where nothing can be asked."""
         amount = self.budget.for_round(
             self.rounds - number, self.spent(number), self.facts['available']
         )
         if not amount:
-            return False
+            on_main_process(lambda: self._write_request(number, [], amount, {}))
+            return
         statistics = PoolStatistics()
         chosen = select(
             model,
@@ -194,14 +228,12 @@ class Campaign:
             amount,
             self.budget.unit,
             seed=self.seed + number,
+            seconds=seconds,
             statistics=statistics,
             **self.pass_options,
         )
         plar = statistics.compute(next(model.parameters()).device)
-        if not chosen:
-            return False
         on_main_process(lambda: self._write_request(number, chosen, amount, plar))
-        return True
 
     def _write_request(self, number: int, chosen: list, amount: int, plar: dict) -> None:
         info = dict(
@@ -230,6 +262,9 @@ class Campaign:
     def _answer(self, number: int, ask: Ask) -> str:
         """Asks the oracle; returns what to do where it has no answer yet."""
         request = self.store.request(number)
+        if not request.images:
+            self.store.write_answer(number, [], dict(who='nobody'))
+            return ''
         found = self.oracle.answer(number, request, Ahead(ask, request.images))
         if isinstance(found, Pending):
             return found.message

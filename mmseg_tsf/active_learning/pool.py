@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 from mmengine.dataset import BaseDataset
-from PIL import Image, UnidentifiedImageError
 
+from ..datasets.checks import image_size
 from ..models.utils.pixel_losses import IGNORE_INDEX
 
 MOVES_PIXELS = ('Crop', 'Flip', 'Mosaic', 'Pad', 'Rotate')
@@ -99,13 +99,8 @@ class Pool:
         Raises:
             ValueError: The file is no image.
         """
-        try:
-            with Image.open(self.path(index)) as image:
-                return image.height, image.width
-        except UnidentifiedImageError:
-            raise ValueError(
-                f'image {self.path(index)} can not be read: replace it, or take it off the list'
-            ) from None
+        width, height = image_size(self.path(index))
+        return height, width
 
     def image(self, index: int) -> PoolImage:
         """One image with what is known of it.

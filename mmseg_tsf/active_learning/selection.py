@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +44,7 @@ def select(
     budget: int,
     unit: str = 'pixels',
     seed: int = 0,
+    seconds: dict[str, float] | None = None,
     **options,
 ) -> list[Choice]:
     """Scores the pool and chooses what to ask; every rank must call it and gets the same result.
@@ -55,15 +57,31 @@ def select(
         budget: How much, in ``unit``.
         unit: ``'pixels'`` (native), ``'regions'`` or ``'images'``, whichever the selector has.
         seed: Parts equal scores, and whatever else is random.
+        seconds: Is told how long ``score`` and ``select`` took.
         **options: Of :func:`~mmseg_tsf.active_learning.pool_pass.score_pool`.
 
     Raises:
         ValueError: An option that is wrong or does not fit the model; names it.
     """
     check_budget(selector, budget, unit)
+    seconds = {} if seconds is None else seconds
+    began = time.perf_counter()
     scored = score_pool(model, pool, strategy, selector, seed=seed, **options)
     with contextlib.closing(scored):  # the model is as it was, also after an error
-        return choose(scored, selector, budget, unit, seed, strategy.in_pool_order)
+        timed = _timed(scored, seconds)
+        chosen = choose(timed, selector, budget, unit, seed, strategy.in_pool_order)
+    seconds['select'] = time.perf_counter() - began - seconds['score']
+    return chosen
+
+
+def _timed(scored: Iterable[ScoredImage], seconds: dict[str, float]) -> Iterator[ScoredImage]:
+    """Adds up how long the images are waited for."""
+    seconds['score'], began = 0.0, time.perf_counter()
+    for image in scored:
+        seconds['score'] += time.perf_counter() - began
+        yield image
+        began = time.perf_counter()
+    seconds['score'] += time.perf_counter() - began
 
 
 def check_budget(selector: Selector, budget: int, unit: str) -> None:

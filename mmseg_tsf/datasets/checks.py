@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os.path as osp
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.dist import get_dist_info
 from mmseg.registry import DATASETS
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from .splits import check_disjoint, read_list
 
@@ -40,6 +41,24 @@ def check_lists(labelled: dict, unlabelled: dict | None) -> None:
     if len(names) == 2 and _image_folder(labelled) == _image_folder(unlabelled):
         (labelled_path, first), (unlabelled_path, second) = names.values()
         check_disjoint(first, second, labelled_path, unlabelled_path)
+
+
+def check_no_image_twice(labelled: BaseDataset, unlabelled: BaseDataset) -> None:
+    """Refuses an image that is labelled and in the pool, however the two are listed.
+
+    Raises:
+        ValueError: Names the first ones and the mend.
+    """
+    first, second = (
+        {osp.realpath(part.get_data_info(i)['img_path']) for i in range(len(part))}
+        for part in (labelled, unlabelled)
+    )
+    both = sorted(first & second)
+    if both:
+        raise ValueError(
+            f'{len(both)} images are labelled and unlabelled at once ({", ".join(both[:3])}): '
+            'give SemiDataset.unlabelled an ann_file without them'
+        )
 
 
 def _image_folder(cfg: dict) -> str | None:
@@ -72,22 +91,66 @@ def check_masks(dataset: BaseDataset) -> None:
     Raises:
         FileNotFoundError, ValueError: One sentence that names the file and the mend.
     """
-    rank, world_size = get_dist_info()
-    infos = [dataset.get_data_info(i) for i in range(rank, len(dataset), world_size)]
     num_classes = len(dataset.metainfo['classes'])
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        for _ in pool.map(lambda info: _check_mask(info, num_classes), infos):
-            pass
+    _check_own_share(dataset, lambda info: _check_mask(info, num_classes))
 
 
 def check_images(dataset: BaseDataset) -> None:
-    """Checks that every image of an unlabelled data set is there.
+    """Checks that every image of an unlabelled data set is there, and is one.
+
+    Each rank looks at its share.
 
     Raises:
-        FileNotFoundError: One sentence that names the first missing file.
+        FileNotFoundError, ValueError: One sentence that names the first file that is not.
     """
-    for i in range(len(dataset)):
-        _check_exists(dataset.get_data_info(i)['img_path'], 'image')
+    _check_own_share(dataset, _check_image)
+
+
+def _check_own_share(dataset: BaseDataset, check: Callable[[dict], object]) -> None:
+    rank, world_size = get_dist_info()
+    infos = [dataset.get_data_info(i) for i in range(rank, len(dataset), world_size)]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        for _ in pool.map(check, infos):
+            pass
+
+
+def _check_image(info: dict) -> None:
+    _check_exists(info['img_path'], 'image')
+    image_size(info['img_path'])
+
+
+def image_size(path: str) -> tuple[int, int]:
+    """Width and height of an image, from its header.
+
+    Raises:
+        ValueError: The file is no image; names it and the mend.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except UnidentifiedImageError:
+        raise ValueError(
+            f'image {path} can not be read: replace it, or take it off the list'
+        ) from None
+
+
+def read_ids(path: str) -> np.ndarray:
+    """``(H, W)`` class ids of a mask, as they are in the file.
+
+    Raises:
+        ValueError: The file is damaged or no mask of one channel; names it and the mend.
+    """
+    problem = ''
+    try:
+        with Image.open(path) as mask:
+            ids = np.asarray(mask)
+    except (OSError, SyntaxError, ValueError) as error:
+        problem = f'can not be read ({error})'
+    if not problem and ids.ndim != 2:
+        problem = f'has {ids.shape[2]} channels, not one with class ids'
+    if problem:
+        raise ValueError(f'mask {path} {problem}: write it again, or take it off the list')
+    return ids
 
 
 def _check_exists(path: str, what: str) -> None:
@@ -107,14 +170,14 @@ def _check_mask(info: dict, num_classes: int) -> None:
             'labelled data set'
         )
     _check_exists(mask_path, 'mask of a labelled image')
-    with Image.open(image_path) as image, Image.open(mask_path) as mask:
-        if image.size != mask.size:
-            raise ValueError(
-                f'mask {mask_path} is {mask.size[0]}x{mask.size[1]} pixels, its image '
-                f'{image.size[0]}x{image.size[1]}: they must be of one size'
-            )
-        ids = np.unique(np.asarray(mask))
-    ids = set(ids.tolist()) - {255}
+    width, height = image_size(image_path)
+    mask = read_ids(mask_path)
+    if mask.shape != (height, width):
+        raise ValueError(
+            f'mask {mask_path} is {mask.shape[1]}x{mask.shape[0]} pixels, its image '
+            f'{width}x{height}: they must be of one size'
+        )
+    ids = set(np.unique(mask).tolist()) - {255}
     if info.get('reduce_zero_label'):  # first, as in MMSeg's LoadAnnotations
         ids = {i - 1 for i in ids if i > 0}
     if info.get('label_map'):

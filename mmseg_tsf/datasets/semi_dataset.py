@@ -15,7 +15,7 @@ from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
-from .checks import check_images, check_lists, check_masks
+from .checks import check_images, check_lists, check_masks, check_no_image_twice
 from .manual_pipeline import check_no_masks_are_read, with_manual_labels
 from .packed_batch import PackedBatch
 from .transforms import LoadManualAnnotations
@@ -101,6 +101,7 @@ class SemiDataset(Dataset):
         self._manual_indices: list[int] = []
         if unlabelled is not None:
             self.unlabelled = DATASETS.build(with_manual_labels(unlabelled))
+            check_no_image_twice(self.labelled, self.unlabelled)
             check_no_masks_are_read(self.unlabelled)
             if supervise_manual:
                 partly = dict(unlabelled, pipeline=labelled['pipeline'])

@@ -77,7 +77,7 @@ def mean_curve(curves: Sequence[Sequence[tuple[float, float]]]) -> list[dict]:
 def summarise_curves(
     curves: Sequence[Sequence[tuple[float, float]]], full: float | None, share: float
 ) -> dict:
-    """Figures of one method over seeds.
+    """Figures of one method over seeds, by the rounds that every seed has.
 
     Args:
         curves: See :func:`mean_curve`.
@@ -90,6 +90,8 @@ def summarise_curves(
         score) and ``spend_to_reach`` with the number of seeds that ``reached`` it, ``None`` if
         not all did.
     """
+    num = min(len(curve) for curve in curves)  # as far as every seed has come
+    curves = [curve[:num] for curve in curves]
     columns = [tuple(zip(*curve, strict=True)) for curve in curves]
     summary = dict(
         curve=mean_curve(curves),

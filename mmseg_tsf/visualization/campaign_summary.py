@@ -23,6 +23,7 @@ def summarise(work_dir: Path, store: RoundStore | None = None) -> dict:
     store = store or RoundStore(work_dir / 'rounds')
     campaign, lines = store.campaign(), RoundLog(work_dir / 'active_learning.jsonl').read()
     budget, paid = Budget(**campaign['budget']), spent(store, campaign['initial'])
+    left = budget.left(paid, campaign['available'])
     rounds = [describe_round(store, number) for number in store.numbers()]
     return dict(
         rounds_planned=campaign['rounds'],
@@ -31,13 +32,13 @@ def summarise(work_dir: Path, store: RoundStore | None = None) -> dict:
         initial=campaign['initial'],
         spent=paid,
         total=budget.amount(budget.total, campaign['available']),
-        left=budget.left(paid, campaign['available']),
+        left=left,
         available=campaign['available'],
         classes=class_pixels(campaign['classes'], rounds),
         rounds=rounds,
         # by round; the last line is what counts where a round was held again
         plar={line['round']: line['plar'] for line in lines if line.get('plar')},
-        waits_for=waits_for(work_dir, campaign, rounds, lines),
+        waits_for=waits_for(work_dir, campaign, rounds, lines, left),
     )
 
 
@@ -68,7 +69,9 @@ def class_pixels(classes: list[str], rounds: list[dict]) -> dict[str, int]:
     return dict(zip(classes, totals, strict=True))
 
 
-def waits_for(work_dir: Path, campaign: dict, rounds: list[dict], lines: list[dict]) -> str:
+def waits_for(
+    work_dir: Path, campaign: dict, rounds: list[dict], lines: list[dict], left: int
+) -> str:
     """One sentence on what comes next."""
     states = [line['state'] for line in lines if 'state' in line]
     if rounds and rounds[-1]['state'] == 'asked':
@@ -79,8 +82,8 @@ def waits_for(work_dir: Path, campaign: dict, rounds: list[dict], lines: list[di
         return f'the answer of round {number} by {campaign["oracle"]}{where}'
     if 'finished' in states:
         return 'nothing, training is finished'
-    if 'exhausted' in states:
-        return 'the end of training: nothing is left to ask or to spend'
     if len(rounds) >= campaign['rounds']:
         return 'the end of training: every round is answered'
+    if not left:
+        return 'the end of training: the budget is spent'
     return f'training up to round {len(rounds)}: resume it, if it is not running'

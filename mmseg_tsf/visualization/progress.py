@@ -9,7 +9,7 @@ from .charts import Series, line_chart
 from .overview import score_key
 from .runs import last_score, make_groups, read_info, read_label_quality, read_run, read_test
 
-PHASES = ('train', 'validate', 'query', 'oracle')
+PHASES = ('train', 'validate', 'score', 'select', 'oracle')
 CELLS = ('flagged', 'corrected', 'unresolved')
 SMALL = dict(wide=400, narrow=340)
 

@@ -52,6 +52,13 @@ def test_the_mean_curve_has_the_rounds_that_all_seeds_have():
     ]
 
 
+def test_a_seed_that_is_not_finished_cuts_the_others():
+    curves = [[(10, 30.0), (12, 40.0), (14, 50.0)], [(10, 30.0), (12, 38.0)]]
+    found = summarise_curves(curves, 100.0, 0.4)
+    assert found['final']['mean'] == 39 and found['aubc']['mean'] == 34.5
+    assert found['share_of_full']['mean'] == 0.39 and found['reached'] == 1
+
+
 def test_a_summary():
     curves = [[(10, 30.0), (20, 40.0)], [(10, 34.0), (20, 50.0)]]
     plain = summarise_curves(curves, None, 0.95)

@@ -69,7 +69,13 @@ class GroundTruthOracle(Oracle):
     def _truth(self, image_id: str, asked: np.ndarray) -> np.ndarray:
         """``(H, W)`` uint8 ground truth of an image, looked at where it is asked."""
         info = self.images.dataset.get_data_info(self.index(image_id))
-        truth, path = self._load(info)['gt_seg_map'], info['seg_map_path']
+        path = info['seg_map_path']
+        try:
+            truth = self._load(info)['gt_seg_map']
+        except (OSError, SyntaxError) as error:
+            raise ValueError(
+                f'mask {path} can not be read ({error}): write it again and resume'
+            ) from None
         if truth.shape != asked.shape:
             raise ValueError(
                 f'mask {path} is {truth.shape} (height, width), its image {asked.shape}: they '

@@ -35,7 +35,7 @@ class MeanTeacherHook(Hook):
         if not 0 <= decay < 1:
             raise ValueError(f'MeanTeacherHook.decay={decay} must lie in [0, 1)')
         self.decay, self.average_buffers = decay, average_buffers
-        self._keeps_loaded = False
+        self._keeps_loaded = self._resumed = False
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Notes whether the teacher was loaded, for a resumed run."""
@@ -43,6 +43,7 @@ class MeanTeacherHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Takes the note up when a run is resumed."""
+        self._resumed = runner._resume
         if runner._resume:
             self._keeps_loaded = checkpoint.get('teacher_was_loaded', False)
 
@@ -53,9 +54,11 @@ class MeanTeacherHook(Hook):
             raise TypeError(
                 f'{type(model).__name__} has no teacher: take MeanTeacherHook out of custom_hooks'
             )
-        if runner.iter == 0 and not model.teacher_was_loaded:
+        if runner.iter or self._resumed:  # a round may be held, and resumed, at iteration 0
+            return
+        if not model.teacher_was_loaded:
             ema_update(model.teacher, model.student, decay=0.0)
-        elif runner.iter == 0:
+        else:
             self._keeps_loaded = True
             print_log('The teacher was loaded from the checkpoint and is kept.', 'current')
 

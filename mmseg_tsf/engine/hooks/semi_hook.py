@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from mmengine.dist import get_rank
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.datasets.transforms import RandomCrop
@@ -93,10 +93,23 @@ class SemiHook(Hook):
         self._first_bad = self._first_bad.masked_fill(bad, runner.iter)
         if not values.is_cuda or self.every_n_train_iters(runner, self.check_interval):
             self._raise_if_bad()
+        if self._is_about_to_save(runner):  # which deletes an older checkpoint first
+            self._raise_if_bad()
+            self._raise_if_weights_are_bad(runner)
+
+    def _is_about_to_save(self, runner: Runner) -> bool:
+        return any(
+            self.every_n_train_iters(runner, hook.interval) or self.is_last_train_iter(runner)
+            for hook in runner.hooks
+            if isinstance(hook, CheckpointHook)
+        )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Never lets a broken model replace a good checkpoint."""
         self._raise_if_bad()
+        self._raise_if_weights_are_bad(runner)
+
+    def _raise_if_weights_are_bad(self, runner: Runner) -> None:
         model = unwrap(runner)
         for name in model.network_names:
             finite = [p.isfinite().all() for p in getattr(model, name).parameters()]

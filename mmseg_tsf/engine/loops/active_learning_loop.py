@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,10 +95,11 @@ class ActiveLearningLoop(IterBasedTrainLoop):
             pool=pool or {},
             seed=runner.seed or 0,
             work_dir=Path(runner.work_dir),
+            start=start,
+            boundaries=self.boundaries,
         )
         self.campaign.check(unwrap(runner))
         self._indices: dict[str, int] = {}
-        self._exhausted = False
         self._validated: tuple[int, dict] = (-1, {})
         self._stage_began = time.perf_counter()
         on_main_process(lambda: mend_last_checkpoint(runner))
@@ -130,6 +132,8 @@ class ActiveLearningLoop(IterBasedTrainLoop):
                 if self._is_time_to_validate():
                     self._validate()
             if self._iter == self._max_iters:
+                if self._is_time_to_validate():
+                    self._validate()  # a run that was killed after its last checkpoint has yet to
                 self._record(len(self.store.answered()), 'finished', {}, self.campaign.spent())
             self.runner.call_hook('after_train_epoch')
             self.runner.call_hook('after_train')
@@ -150,7 +154,12 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         if self.start == 'fresh':
             on_main_process(lambda: self.initial.keep(self.runner))
         answered = [number for number in self.store.answered() if number < held]
-        self._exhausted = len(answered) < held
+        if len(answered) < held:
+            raise ValueError(
+                f'the checkpoint at iteration {self._iter} is behind {held} rounds, but '
+                f'{self.store.root} has {len(answered)} answers: restore its rounds from a copy, '
+                'or put train_cfg.rounds, stages and max_iters back'
+            )
         if answered:
             self._use_labels(answered[-1])
 
@@ -179,7 +188,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
 
     def _hold_round_if_due(self) -> bool:
         """False where training can not go on."""
-        due = self._iter in self.boundaries and not self._exhausted
+        due = self._iter in self.boundaries
         return not due or self._hold_round(self.boundaries.index(self._iter))
 
     def _hold_round(self, number: int) -> bool:
@@ -198,10 +207,10 @@ class ActiveLearningLoop(IterBasedTrainLoop):
             print_log(f'Active learning, round {number}: {outcome.message}', 'current')
             return False
         if outcome.state == 'exhausted':
-            self._exhausted = True
-            text = f'Active learning: nothing is left to ask or to spend in round {number}'
-            print_log(text, 'current')
-            return self.start == 'continue'
+            print_log(f'Active learning: {outcome.message}', 'current', logging.WARNING)
+            spent = self.campaign.spent()
+            if self.start == 'fresh' and not self.campaign.left(spent):
+                return False
         self._use_labels(number)
         if self.start == 'fresh':
             self.initial.restore(self.runner)
@@ -233,4 +242,9 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         metrics = self._validated[1] if self._validated[0] == self._iter else {}
         line.update(metrics={k: float(v) for k, v in metrics.items()}, plar=plar or {})
         line['seconds'] = {name: round(value, 3) for name, value in seconds.items()}
+        for old in self.log.read():
+            if (old['round'], old['iter']) == (number, self._iter):  # held in part before a stop
+                for name, value in old['seconds'].items():
+                    if name == 'train' or name not in line['seconds']:
+                        line['seconds'][name] = value
         self.log.write(line)

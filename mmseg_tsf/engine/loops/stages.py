@@ -54,6 +54,13 @@ def check_run(loop) -> None:
             "ActiveLearningLoop needs train_dataloader.sampler=dict(type='SemiInfiniteSampler'), "
             'so that a resumed run goes on where it stopped'
         )
+    counts = (loop.runner.cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+    odd = [boundary for boundary in loop.boundaries if boundary % counts]
+    if odd:
+        raise ValueError(
+            f'rounds after the iterations {odd} would cut optimiser steps of {counts} batches '
+            '(optim_wrapper.accumulative_counts): give train_cfg.stages in multiples of that'
+        )
     model = unwrap(loop.runner)
     used = getattr(model, 'has_teacher', False) or getattr(model, 'manual_weight', 0)
     if not used and not dataset.supervise_manual:

@@ -118,13 +118,19 @@ def test_padding_in_the_unlabelled_pipeline(data_root, tmp_path):
 
 
 class Poison(Hook):
-    """Makes the friend's weights infinite before an iteration."""
+    """Makes the friend's weights infinite before or after an iteration."""
 
-    def __init__(self, iteration: int) -> None:
-        self.iteration = iteration
+    def __init__(self, iteration: int, after: bool = False) -> None:
+        self.iteration, self.after = iteration, after
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
-        if batch_idx == self.iteration:
+        self.poison(runner, batch_idx == self.iteration and not self.after)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self.poison(runner, batch_idx == self.iteration and self.after)
+
+    def poison(self, runner, now: bool) -> None:
+        if now:
             with torch.no_grad():
                 runner.model.friend.decode_head.conv_seg.weight.fill_(float('nan'))
 
@@ -145,6 +151,18 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(d
     assert [path.name for path in tmp_path.glob('*.pth')] == ['iter_4.pth']
     state = torch.load(tmp_path / 'iter_4.pth', weights_only=False)['state_dict']
     assert all(value.isfinite().all() for value in state.values())
+
+
+def test_weights_that_break_at_a_checkpoint_leave_the_one_before(data_root, tmp_path):
+    cfg = tiny_runner_cfg('tsf', data_root, tmp_path, max_iters=8)
+    cfg.default_hooks.checkpoint = dict(
+        type='CheckpointHook', by_epoch=False, interval=2, max_keep_ckpts=1
+    )
+    runner = make_runner(cfg)
+    runner.register_hook(Poison(3, after=True), priority='HIGHEST')
+    with pytest.raises(ValueError, match='weights of the friend are not finite at iteration 4'):
+        runner.train()
+    assert [path.name for path in tmp_path.glob('*.pth')] == ['iter_2.pth']
 
 
 def test_checkpoint_is_refused_when_the_last_look_was_long_ago(data_root, tmp_path):
