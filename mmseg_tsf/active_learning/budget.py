@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from .round_store import RoundStore
 
-UNITS = ('pixels', 'regions', 'images')
-COUNTED = (*UNITS, 'clicks')  # an estimate, see masks.count_clicks, that no budget is given in
+UNITS = ('pixels', 'regions', 'images', 'clicks')
 
 
 @dataclass
@@ -19,8 +18,9 @@ class Budget:
         total: A share (float in (0, 1]) of all pixels or images, labelled and unlabelled, or an
             amount (int).
         per_round: Likewise; by default what is left is shared evenly among the rounds left.
-        unit: ``'pixels'`` (of the images' own resolution, void included), ``'regions'`` or
-            ``'images'``.
+        unit: ``'pixels'`` (of the images' own resolution, void included), ``'regions'``,
+            ``'images'`` or ``'clicks'``, an estimate (see ``masks.count_clicks``) that counts the
+            units of a round one by one and the initial labels as none.
 
     Raises:
         ValueError: A wrong unit or amount; names the key.
@@ -31,12 +31,6 @@ class Budget:
     unit: str = 'pixels'
 
     def __post_init__(self) -> None:
-        if self.unit == 'clicks':
-            raise ValueError(
-                "budget.unit='clicks': clicks are estimated once it is known what to ask, so no "
-                'selector can keep to them; a single pixel is one click, so give a budget in '
-                'pixels to PixelSelector(block=1)'
-            )
         if self.unit not in UNITS:
             raise ValueError(f'budget.unit must be one of {", ".join(UNITS)}, not {self.unit!r}')
         for name in ('total', 'per_round'):
@@ -49,10 +43,10 @@ class Budget:
                     f'budget.{name}={value!r} must be a share in (0, 1] (a float) or an amount of '
                     f'{self.unit} (an int above 0)'
                 )
-            if not whole and self.unit == 'regions':
+            if not whole and self.unit in ('regions', 'clicks'):
                 raise ValueError(
-                    f'budget.{name}={value} is a share, but of regions there is no total to take '
-                    'a share of: give an amount (an int)'
+                    f'budget.{name}={value} is a share, but of {self.unit} there is no total to '
+                    'take a share of: give an amount (an int)'
                 )
 
     def amount(self, value: float, available: dict[str, int]) -> int:
@@ -93,7 +87,7 @@ def spent(store: RoundStore, initial: dict[str, int], before: int | None = None)
         initial: What the initial labels count, by unit.
         before: Count the rounds before this one; all by default.
     """
-    total = Counter({unit: initial.get(unit, 0) for unit in COUNTED})
+    total = Counter({unit: initial.get(unit, 0) for unit in UNITS})
     touched = set()
     for number in store.answered():
         if before is not None and number >= before:

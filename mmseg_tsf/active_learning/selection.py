@@ -55,7 +55,8 @@ def select(
         strategy: What to ask first.
         selector: In which units.
         budget: How much, in ``unit``.
-        unit: ``'pixels'`` (native), ``'regions'`` or ``'images'``, whichever the selector has.
+        unit: ``'pixels'`` (native), ``'regions'``, ``'images'`` or ``'clicks'``, whichever the
+            selector has.
         seed: Parts equal scores, and whatever else is random.
         seconds: Is told how long ``score`` and ``select`` took.
         **options: Of :func:`~mmseg_tsf.active_learning.pool_pass.score_pool`.
@@ -107,8 +108,8 @@ def choose(
 
     Each rank writes its candidates to a scratch file, the ranks search the key of the cut
     together by summed histograms, and each reads its file once more. A budget is met exactly
-    where there are enough candidates; whole regions and images never exceed one of pixels and end
-    with the first that does not fit.
+    where there are enough candidates; whole regions and images never exceed one of pixels or clicks
+    and end with the first that does not fit.
 
     Args:
         scored: The share of this rank; no image on two ranks.
@@ -179,7 +180,10 @@ def _records(
     records = np.empty(len(order), RECORD)
     records['key'], records['index'] = keys[order], index
     records['unit'], records['group'] = candidates.units[order], candidates.groups[order]
-    records['cost'] = candidates.pixels[order] if unit == 'pixels' else 1
+    if unit == 'clicks':
+        records['cost'] = selector.clicks(scored, candidates.units[order])
+    else:
+        records['cost'] = candidates.pixels[order] if unit == 'pixels' else 1
     return records
 
 

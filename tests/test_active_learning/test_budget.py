@@ -50,7 +50,7 @@ def test_a_round_costs_no_more_than_per_round_and_no_more_than_is_left():
         (dict(total=5, unit='hours'), 'budget.unit must be one of pixels'),
         (dict(total=0.5, unit='regions'), 'give an amount'),
         (dict(total=9, per_round=0.5, unit='regions'), 'budget.per_round=0.5 is a share'),
-        (dict(total=70, unit='clicks'), 'a single pixel is one click, so give a budget in pixels'),
+        (dict(total=0.5, unit='clicks'), 'of clicks there is no total'),
     ],
 )
 def test_wrong_options_are_named(options, text):

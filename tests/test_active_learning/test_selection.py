@@ -4,11 +4,19 @@ import numpy as np
 import pytest
 import torch
 from query_jobs import CUTS, queries, work
-from query_runs import STRATEGIES, plain, random_images, scored_image
+from query_runs import STRATEGIES, make_model, make_pool, plain, random_images, scored_image
 
 from mmseg_tsf.active_learning import spool
-from mmseg_tsf.active_learning.selection import choose, share_budget
-from mmseg_tsf.active_learning.selectors import GridSelector, ImageSelector, PixelSelector
+from mmseg_tsf.active_learning.masks import count_clicks
+from mmseg_tsf.active_learning.query_strategies import EntropyQuery
+from mmseg_tsf.active_learning.selection import choose, select, share_budget
+from mmseg_tsf.active_learning.selectors import (
+    GridSelector,
+    ImageSelector,
+    PixelSelector,
+    Selector,
+    SuperpixelSelector,
+)
 from mmseg_tsf.active_learning.spool import RECORD, Spool, sort_keys
 
 
@@ -166,6 +174,35 @@ def test_the_file_holds_what_the_budget_can_reach(monkeypatch):
         kept = np.concatenate(list(own.chunks()))['key']
     best = np.sort(keys)[::-1][:50]
     assert set(best.tolist()) <= set(kept.tolist())
+
+
+class Plain(GridSelector):
+    """A selector that leaves clicks to the base class."""
+
+    clicks = Selector.clicks
+
+
+@pytest.mark.parametrize(
+    'selector',
+    [PixelSelector(), PixelSelector(block=3), Plain(8), GridSelector(8), SuperpixelSelector(8)],
+)
+def test_a_budget_of_clicks_is_kept(selector, data_root):
+    pool = make_pool(data_root)
+    model = make_model()
+    images, counts = [], []
+    for budget in (40, 60):
+        choices = select(model, pool, EntropyQuery(), selector, budget, 'clicks')
+        alone = [
+            count_clicks(selector.mask(unit[None], pool.image(choice.index)))
+            for choice in choices
+            for unit in choice.units
+        ]
+        assert budget - 2 * max(alone) < sum(alone) <= budget
+        images.append({choice.index for choice in choices})
+        counts.append(len(alone))
+    assert counts[0] < counts[1] and images[0] <= images[1]
+    if getattr(selector, 'block', 0) == 1:
+        assert counts == [40, 60]
 
 
 def test_an_empty_pool_of_candidates_asks_nothing():

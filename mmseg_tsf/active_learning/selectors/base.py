@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..masks import count_clicks
 from ..pool import PoolImage
 
 
@@ -67,7 +68,7 @@ class Selector(ABC):
         can_trim: Whether a part of a unit may be asked, so that a budget of pixels is met exactly.
     """
 
-    budgets: tuple[str, ...] = ('pixels', 'regions')
+    budgets: tuple[str, ...] = ('pixels', 'regions', 'clicks')
     can_trim = False
 
     def __init__(self, class_balanced: bool = False) -> None:
@@ -101,6 +102,21 @@ class Selector(ABC):
             np.ndarray: Those of ``order`` that stay, in its order.
         """
         return order
+
+    def clicks(self, scored: ScoredImage, units: np.ndarray) -> np.ndarray:
+        """Estimated clicks that each of some units costs on its own, see ``count_clicks``.
+
+        Args:
+            scored: The image.
+            units: ``(M,)``, of its candidates.
+
+        Returns:
+            np.ndarray: ``(M,)`` uint32, at least 1.
+        """
+        counts = (
+            count_clicks(self.mask(units[i : i + 1], scored.image)) for i in range(len(units))
+        )
+        return np.fromiter(counts, np.uint32, len(units)).clip(min=1)
 
     @abstractmethod
     def mask(self, units: np.ndarray, image: PoolImage, limit: int | None = None) -> np.ndarray:

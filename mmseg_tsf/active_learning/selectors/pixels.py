@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..masks import count_clicks
 from ..pool import PoolImage
 from ..registry import SELECTORS
 from .base import Candidates, ScoredImage, Selector, at_least_one
@@ -114,6 +115,16 @@ class PixelSelector(Selector):
         before = np.maximum(before, self.suppression)
         behind = np.maximum(behind, self.suppression)
         return np.minimum(before, place), np.minimum(behind, place[::-1])
+
+    def clicks(self, scored: ScoredImage, units: np.ndarray) -> np.ndarray:
+        """See the base class; a single pixel is one click."""
+        if self.block == 1:
+            return np.ones(len(units), np.uint32)
+        free, (height, width) = scored.image.free, scored.image.size
+        row, column = np.divmod(np.asarray(units, np.int64), width)
+        sides = (*self._extent(row, height), *self._extent(column, width))
+        blocks = (free[t:b, left:right] for t, b, left, right in zip(*sides, strict=True))
+        return np.fromiter(map(count_clicks, blocks), np.uint32, len(units))
 
     def mask(self, units: np.ndarray, image: PoolImage, limit: int | None = None) -> np.ndarray:
         """See the base class."""

@@ -194,7 +194,7 @@ def test_a_budget_that_is_changed_on_resume_is_the_one_that_is_shown(data_root, 
         (dict(budget=dict(total=2.0)), 'budget.total=2.0 must be a share'),
         (dict(budget=dict(total=0.5, unit='hours')), 'budget.unit must be one of'),
         (dict(budget=dict(total=0.5, unit='regions')), 'there is no total'),
-        (dict(budget=dict(total=50, unit='clicks')), 'so give a budget in pixels'),
+        (dict(budget=dict(total=0.5, unit='clicks')), 'of clicks there is no total'),
         (dict(query=dict(type='PLARQuery')), 'has none'),
     ],
 )
