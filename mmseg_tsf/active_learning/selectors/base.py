@@ -113,10 +113,8 @@ class Selector(ABC):
         Returns:
             np.ndarray: ``(M,)`` uint32, at least 1.
         """
-        counts = (
-            count_clicks(self.mask(units[i : i + 1], scored.image)) for i in range(len(units))
-        )
-        return np.fromiter(counts, np.uint32, len(units)).clip(min=1)
+        masks = (self.mask(unit[None], scored.image) for unit in units)
+        return np.fromiter(map(count_clicks, masks), np.uint32, len(units))
 
     @abstractmethod
     def mask(self, units: np.ndarray, image: PoolImage, limit: int | None = None) -> np.ndarray:
