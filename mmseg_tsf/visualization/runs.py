@@ -142,7 +142,7 @@ def make_groups(runs: list[dict], full: float | None, share: float) -> list[dict
         if len(set(seeds)) < len(seeds):
             folders = ', '.join(run['folder'] for run in members)
             raise ValueError(f'{folders} repeat a seed of {config}: give each seed once')
-        name = Path(config).stem
+        name = Path(config or members[0]['folder']).stem  # made without a file: its folder
         if configs.count(config) > 1:  # one config, several settings: tell them apart
             name = f'{name} [{settings}]'
         curves = [run['points'] for run in members]
