@@ -190,10 +190,10 @@ def test_part_of_the_answers_is_taken_and_the_rest_is_named(store, capsys):
 
 def test_shapes_that_are_not_read_are_named(store, capsys):
     element = Element('image', name='c.png', height=str(SIZE[0]), width=str(SIZE[1]))
-    SubElement(element, 'box', label='car', xtl='1', ytl='1', xbr='9', ybr='9')
+    SubElement(element, 'skeleton', label='car')
     Path('a.xml').write_bytes(annotations([element], LABELS))
     take('a.xml', '--format', 'cvat')
-    assert 'not read: 1 shapes of the kind box\n' in capsys.readouterr().out
+    assert 'not read: 1 shapes of the kind skeleton\n' in capsys.readouterr().out
     assert not list(ANSWERS.rglob('*.png'))
 
 
