@@ -125,10 +125,10 @@ class LabelRefinement(BaseModule):
             found = self.refiner(view.features, view.probs, mask, manual, valid)
             undecidable = found.undecidable
             labels, corrected = paste_corrections(labels, mask, found)
-            if found.confidence is None:  # as sure as the least sure label that is believed
-                sure = confidence.clamp(min=self.min_confidence or 0.5)
-            else:
+            if self.refiner.calibrated:
                 sure = _nearest(found.confidence, labels.shape[1:])
+            else:  # as sure as the least sure label that is believed
+                sure = confidence.clamp(min=self.min_confidence or 0.5)
             confidence = torch.where(corrected, sure, confidence)
         masks = dict(
             flagged=mask,

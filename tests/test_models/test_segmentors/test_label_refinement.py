@@ -101,7 +101,7 @@ def test_flagged_pixels_without_a_refiner_keep_or_lose_their_label(unresolved):
     assert stats['refinement.corrected'] == 0
 
 
-@pytest.mark.parametrize('rule', ['gaussian', 'vote'])
+@pytest.mark.parametrize('rule', ['gaussian', 'kriging'])
 def test_corrections_stay_inside_the_mask_and_count_as_far_as_they_are_sure(rule):
     options = dict(refiner=dict(REFINED['refiner'], rule=rule), error_head=None)
     model = refined_model('ael_random', **options, refinement=dict(taps=TAPS, min_confidence=0.33))
@@ -120,7 +120,7 @@ def test_corrections_stay_inside_the_mask_and_count_as_far_as_they_are_sure(rule
     assert changed.any()
     assert not (changed & ~flagged).any()
     least = torch.full_like(pseudo.confidence, 0.33)
-    if rule == 'gaussian':
+    if rule == 'kriging':
         manual = torch.stack([s.gt_sem_seg.data[0] for s in samples['unlabelled']])
         mask = flagged & (manual == 255)
         found = model.refinement.refiner(view.features, view.probs, mask, manual, valid)
