@@ -65,7 +65,8 @@ def believe(model: nn.Module, pool: Pool, image: PoolImage) -> Belief:
     refined, corrected = pseudo.labels, torch.zeros_like(flagged)
     if refinement.refiner is not None:
         found = refinement.refiner(view.features, view.probs, flagged, manual, valid)
-        refined, corrected = paste_corrections(refined, flagged, found)
+        refined, corrected = paste_corrections(pseudo, view.probs, flagged, found)
+        refined = refined.labels
     maps = pseudo.labels, refined, flagged, corrected, known
     return Belief(*(part[0, :height, :width].cpu() for part in maps))
 

@@ -164,14 +164,16 @@ class Ablation:
                 mask = flagged & (manual[None] == IGNORE_INDEX)
                 for name, refiner in self.refiners.items():
                     found = refiner(view.features, view.probs, mask, manual[None], valid)
-                    after, corrected = paste_corrections(pseudo.labels, mask, found)
+                    refined, corrected = paste_corrections(pseudo, view.probs, mask, found)
+                    after = refined.labels
                     key = (layout, share, name)
                     quality = self.quality.setdefault(
                         key, PseudoLabelQuality(self.model.num_classes)
                     )
                     quality.update(pseudo.labels, after, flagged, truth, left_out[None])
                     if found.confidence is not None:
-                        doubt = 1 - nearest(found.confidence, truth.shape[1:])
+                        sure = nearest(found.confidence, truth.shape[1:])
+                        doubt = 1 - (sure if found.change is None else refined.confidence)
                         counts = corrected & ~left_out & (truth != IGNORE_INDEX)
                         quality.update_errors('decided', doubt, after != truth, counts)
 

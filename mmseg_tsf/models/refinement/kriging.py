@@ -88,8 +88,10 @@ def krige(
     posteriors, similars = (t.split(pixels.counts) for t in (posterior, similar))
     images = [i for i in range(len(probs)) if pixels.counts[i] and seeds.counts[i]]
     maps, scales = scaled_maps(maps, manual.shape[1:], images, valid, weights, options)
+    changes = torch.zeros_like(probs)
     for row, i in enumerate(images):
-        queries, own = asked[i], known[i][:: max(1, math.ceil(len(known[i]) / MAX_SEEDS))]
+        own = known[i][:: max(1, math.ceil(len(known[i]) / MAX_SEEDS))]
+        queries = torch.cat((asked[i], known[i]))
         place = [
             embedding([f[row] for f in maps], [s[row] for s in scales], where, options.cell_range)
             for where in (own, queries)
@@ -97,13 +99,14 @@ def krige(
         error = -probs[i].flatten(1)[:, own].t()
         error[torch.arange(len(own), device=own.device), manual[i].flatten()[own]] += 1
         change, nearness = carry(*place, error, options.noise)
-        posteriors[i].add_(change)
-        similars[i].copy_(nearness)
+        changes[i].flatten(1)[:, queries] = change.t()
+        posteriors[i].add_(change[: len(asked[i])])
+        similars[i].copy_(nearness[: len(asked[i])])
     best, second = best_two(posterior)
     # without any manual pixel the similarity is 0, which decides nothing
     decided = (similar > 0) & (similar >= options.min_similarity)
     margin = (best - second).clamp(0, 1)
-    return Decision(posterior.argmax(dim=1), decided, margin, best.clamp(0, 1))
+    return Decision(posterior.argmax(dim=1), decided, margin, best.clamp(0, 1), changes)
 
 
 def scaled_maps(

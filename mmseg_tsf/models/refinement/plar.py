@@ -55,10 +55,6 @@ class PseudoLabelAutoRefinement(nn.Module):
             asks for no Gaussians.
         hidden: Width of the weight module.
 
-    Attributes:
-        calibrated: Whether the confidence of its labels is to be believed: kriging's errs by 3 %,
-            the Gaussians' by 20 to 60 % (docs/method.md).
-
     Raises:
         ValueError: An option out of its range; names it.
     """
@@ -96,7 +92,7 @@ class PseudoLabelAutoRefinement(nn.Module):
             **self.statistics_options,
         )
         self.kriging = Kriging(**(kriging or {}))
-        self.num_classes, self.rule, self.calibrated = num_classes, rule, rule == 'kriging'
+        self.num_classes, self.rule = num_classes, rule
         self.reference, self.enough_manual = reference, enough_manual
         self.temperature, self.min_margin = temperature, min_margin
         self.reject_above = reject_above

@@ -31,6 +31,8 @@ class Refinement:
             of the network's probabilities.
         confidence: ``(N, h, w)`` float32 in [0, 1], how likely the label of a flagged pixel or of
             a manual cell is right, 0 elsewhere; ``None`` where the rule has no posterior.
+        change: ``(N, K, h, w)`` float32, what the rule adds to the network's probabilities in
+            corrected and manual cells, 0 elsewhere; ``None`` where it does not work so.
         manual: ``(N, h, w)`` bool, cells in which somebody has labelled a pixel: their label is
             that one.
     """
@@ -43,6 +45,7 @@ class Refinement:
     margin: Tensor
     undecidable: Tensor
     confidence: Tensor | None
+    change: Tensor | None
     manual: Tensor
 
 
@@ -69,7 +72,18 @@ def assemble(
     if decision.confidence is not None:
         confidence = known.float()
         confidence.flatten(1)[where] = decision.confidence
-    changed = new != labels
+    change = decision.change
+    if change is not None:
+        change = change * (corrected | known).unsqueeze(1)
     return Refinement(
-        new, flagged, corrected, changed, unresolved, margin, undecidable, confidence, known
+        labels=new,
+        flagged=flagged,
+        corrected=corrected,
+        changed=new != labels,
+        unresolved=unresolved,
+        margin=margin,
+        undecidable=undecidable,
+        confidence=confidence,
+        change=change,
+        manual=known,
     )

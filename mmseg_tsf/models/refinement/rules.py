@@ -40,12 +40,15 @@ class Decision:
         margin: ``(M,)`` float32 in [0, 1], relative gap between the best and the second class.
         confidence: ``(M,)`` float32 in [0, 1], how likely the best class is right; ``None`` where
             the rule has no posterior.
+        change: ``(N, K, h, w)`` float32, what the rule adds to the network's probabilities at the
+            M pixels and at the manual ones; ``None`` where it does not work so.
     """
 
     classes: Tensor
     decided: Tensor
     margin: Tensor
     confidence: Tensor | None = None
+    change: Tensor | None = None
 
 
 def gather_evidence(

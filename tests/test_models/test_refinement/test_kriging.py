@@ -66,6 +66,9 @@ def test_it_is_the_gaussian_process_of_the_errors(pairs, monkeypatch):
         margin = np.clip(top[:, -1] - top[:, -2], 0, 1)
         np.testing.assert_allclose(found.margin[own], margin, atol=1e-5)
         np.testing.assert_allclose(found.confidence[own], np.clip(top[:, -1], 0, 1), atol=1e-5)
+        before = probs[i].flatten(1)[:, mask[i].flatten()].t().numpy()
+        change = found.change[i].flatten(1)[:, mask[i].flatten()].t().numpy()
+        np.testing.assert_allclose(before + change, posterior, atol=1e-5)
     assert 0.05 < found.decided.float().mean() < 0.95
 
 

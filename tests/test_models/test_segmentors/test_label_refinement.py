@@ -124,15 +124,19 @@ def test_corrections_stay_inside_the_mask_and_count_as_far_as_they_are_sure(rule
         manual = torch.stack([s.gt_sem_seg.data[0] for s in samples['unlabelled']])
         mask = flagged & (manual == 255)
         found = model.refinement.refiner(view.features, view.probs, mask, manual, valid)
-        scale = 32 // found.confidence.shape[1]
-        least = found.confidence.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
+        assert found.change.shape[2] < 32
+        change = torch.nn.functional.interpolate(found.change, (32, 32), mode='bilinear')
+        least, labels = (view.probs + change).clamp(0, 1).max(dim=1)
+        assert torch.equal(pseudo.labels[flagged & ~asked], labels[flagged & ~asked])
         assert 0.2 < least[changed].min() < least[changed].max() <= 1
     assert torch.allclose(pseudo.confidence[changed], least[changed])
     assert float(stats['refinement.changed']) == pytest.approx(float(changed.float().mean()))
 
 
 def test_flagged_pixels_beside_a_manual_one_take_its_label():
-    model = refined_model('mt', refinement=dict(taps=TAPS, min_confidence=0.999))
+    refiner = dict(REFINED['refiner'], rule='gaussian')
+    refinement = dict(taps=TAPS, min_confidence=0.999)
+    model = refined_model('mt', refiner=refiner, refinement=refinement)
     view = model.teacher_pass(batch_for(model)[0]['unlabelled'])
     stride = 32 // view.features[-1].shape[2]
     assert stride > 1
