@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
 from mmengine.config import Config
 from mmseg.registry import DATASETS
-from PIL import Image
 
+from ..datasets.checks import image_size
 from .budget import Budget
 from .campaign import Campaign
 from .pool import Pool
@@ -105,7 +106,7 @@ def describe_data(labelled, pool: Pool) -> dict:
         pool: The images that may be asked.
     """
     paths = [labelled.get_data_info(i)['img_path'] for i in range(len(labelled))]
-    pixels = sum(_num_pixels(path) for path in paths)
+    pixels = sum(math.prod(image_size(path)) for path in paths)
     initial = dict(pixels=pixels, images=len(paths), regions=len(paths), clicks=0)
     sizes = (pool.size(i) for i in range(len(pool)))
     available = dict(
@@ -119,11 +120,6 @@ def describe_data(labelled, pool: Pool) -> dict:
         initial=initial,
         available=available,
     )
-
-
-def _num_pixels(path: str) -> int:
-    with Image.open(path) as image:
-        return image.width * image.height
 
 
 def _fingerprint(names: Iterable[str]) -> str:

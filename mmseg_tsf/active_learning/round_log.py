@@ -25,8 +25,18 @@ class RoundLog:
         return [json.loads(line) for line in self.path.read_text().splitlines()]
 
     def write(self, line: dict) -> None:
-        """Adds a line, in the place of an earlier one of its round and iteration."""
+        """Adds a line, in the place of an earlier one of its round and iteration.
+
+        Seconds that went into a round before a stop are kept: those of the training, and of
+        whatever was not done again.
+
+        Args:
+            line: With ``round``, ``iter`` and ``seconds`` (by what they went into).
+        """
+        lines = {(own['round'], own['iter']): own for own in self.read()}
         key = line['round'], line['iter']
-        lines = [old for old in self.read() if (old['round'], old['iter']) != key]
-        lines = sorted([*lines, line], key=lambda own: (own['iter'], own['round']))
+        before = lines.get(key, {}).get('seconds', {})
+        trained = {name: value for name, value in before.items() if name == 'train'}
+        lines[key] = dict(line, seconds={**before, **line['seconds'], **trained})
+        lines = sorted(lines.values(), key=lambda own: (own['iter'], own['round']))
         write_file(self.path, ''.join(json.dumps(own) + '\n' for own in lines).encode())

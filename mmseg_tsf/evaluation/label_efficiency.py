@@ -58,13 +58,12 @@ def mean_curve(curves: Sequence[Sequence[tuple[float, float]]]) -> list[dict]:
     """Curves of several seeds as one, round by round.
 
     Args:
-        curves: For each seed its ``(spend, score)`` by round; rounds that not every seed has are
-            left out.
+        curves: For each seed its ``(spend, score)`` by round, equally many.
 
     Returns:
         list[dict]: ``spend`` (mean) and ``mean``, ``sd``, ``n`` of the score for each round.
     """
-    rounds = zip(*curves, strict=False)
+    rounds = zip(*curves, strict=True)
     return [
         dict(
             spend=statistics.fmean(spend for spend, _ in points),
@@ -80,7 +79,7 @@ def summarise_curves(
     """Figures of one method over seeds, by the rounds that every seed has.
 
     Args:
-        curves: See :func:`mean_curve`.
+        curves: For each seed its ``(spend, score)`` by round.
         full: Score of the fully supervised model, if it is known.
         share: Of that score, for ``spend_to_reach``.
 

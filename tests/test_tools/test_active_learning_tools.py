@@ -36,7 +36,7 @@ def snapshot(folder) -> dict:
 
 def test_status_adds_up(run, capsys):
     RoundLog(run / 'active_learning.jsonl').write(
-        dict(round=1, iter=4, state='answered', plar=dict(corrected=12))
+        dict(round=1, iter=4, state='answered', plar=dict(corrected=12), seconds={})
     )
     write_request(RoundStore(run / 'rounds'), 2)
     before = snapshot(run)
@@ -82,7 +82,7 @@ def test_what_is_waited_for(run):
     assert waits_for().endswith(f'GroundTruthOracle: do what {readme} says, then resume')
     write_answer(store, 2)
     assert waits_for() == 'the end of training: every round is answered'
-    log.write(dict(round=3, iter=9, state='finished'))
+    log.write(dict(round=3, iter=9, state='finished', seconds={}))
     assert waits_for() == 'nothing, training is finished'
 
 
@@ -143,6 +143,7 @@ def make_run(tmp_path):
             spent = dict(pixels=round(1000 * share), images=5, regions=2 * i + 3, clicks=7 * i)
             line = dict(round=i, iter=10 * i, spent=spent, unit='pixels', share=share)
             line['metrics'] = {'teacher/mIoU': score, 'student/mIoU': 1.0, 'student/IoU.Sky': 2.0}
+            line['seconds'] = {}
             log.write({**line, **more})
         return str(folder)
 

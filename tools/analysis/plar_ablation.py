@@ -56,6 +56,8 @@ SETTINGS = {
 }
 EQUAL = ('kriging, equal weights',)
 """Settings whose lambdas stay at a half; the others have those that the checkpoint has learnt."""
+CALIBRATION = 'decided.calibration_error'
+"""Of a rule's confidence, on the pixels that it decided."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -100,10 +102,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--json', help='write the figures here, too')
     parser.add_argument('--markdown', help='write the table into this file, between its markers')
     return parser.parse_args(argv)
-
-
-CALIBRATION = 'decided.calibration_error'
-"""Of a rule's confidence, on the pixels that it decided."""
 
 
 class Ablation:

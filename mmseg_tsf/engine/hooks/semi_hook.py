@@ -91,11 +91,10 @@ class SemiHook(Hook):
             self._first_bad = values.new_full((len(losses),), -1, dtype=torch.int64)
         bad = ~values.isfinite() & (self._first_bad < 0)
         self._first_bad = self._first_bad.masked_fill(bad, runner.iter)
-        if not values.is_cuda or self.every_n_train_iters(runner, self.check_interval):
-            self._raise_if_bad()
         if self._is_about_to_save(runner):  # which deletes an older checkpoint first
+            self._raise_if_broken(runner)
+        elif not values.is_cuda or self.every_n_train_iters(runner, self.check_interval):
             self._raise_if_bad()
-            self._raise_if_weights_are_bad(runner)
 
     def _is_about_to_save(self, runner: Runner) -> bool:
         return any(
@@ -106,10 +105,10 @@ class SemiHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Never lets a broken model replace a good checkpoint."""
-        self._raise_if_bad()
-        self._raise_if_weights_are_bad(runner)
+        self._raise_if_broken(runner)
 
-    def _raise_if_weights_are_bad(self, runner: Runner) -> None:
+    def _raise_if_broken(self, runner: Runner) -> None:
+        self._raise_if_bad()
         model = unwrap(runner)
         for name in model.network_names:
             finite = [p.isfinite().all() for p in getattr(model, name).parameters()]

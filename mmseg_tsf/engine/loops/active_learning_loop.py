@@ -242,9 +242,4 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         metrics = self._validated[1] if self._validated[0] == self._iter else {}
         line.update(metrics={k: float(v) for k, v in metrics.items()}, plar=plar or {})
         line['seconds'] = {name: round(value, 3) for name, value in seconds.items()}
-        for old in self.log.read():
-            if (old['round'], old['iter']) == (number, self._iter):  # held in part before a stop
-                for name, value in old['seconds'].items():
-                    if name == 'train' or name not in line['seconds']:
-                        line['seconds'][name] = value
         self.log.write(line)
