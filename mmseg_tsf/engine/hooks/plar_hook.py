@@ -49,7 +49,7 @@ class PLARHook(Hook):
     ) -> None:
         if not 0 <= begin <= 1:
             raise ValueError(f'PLARHook.begin={begin} is a share of training in [0, 1]')
-        self.begin, self.loss_ramp = begin, check_ramp(loss_ramp)
+        self.begin, self.loss_ramp = begin, check_ramp('PLARHook.loss_ramp', loss_ramp)
         self.dataset_cfg, self.interval = dataset, interval
         self.dataset = None
 

@@ -84,7 +84,7 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.weight, self.ts_ramp = weight, check_ramp(ramp)
+        self.weight, self.ts_ramp = weight, check_ramp('ramp', ramp)
         self.adaptive_cutmix = adaptive_cutmix
         self.adaptive_copy_paste = adaptive_copy_paste
         self.equalization_sampling = equalization_sampling

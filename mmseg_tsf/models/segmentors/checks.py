@@ -95,16 +95,18 @@ def check_share(name: str, value: float) -> float:
     return value
 
 
-def check_ramp(shares: tuple[float, float]) -> tuple[float, float]:
+def check_ramp(name: str, shares: tuple[float, float]) -> tuple[float, float]:
     """Begin and end of a ramp as shares of training.
 
     Raises:
-        ValueError: Not two shares in order; names the mend.
+        ValueError: Not two shares in order; says which option it is.
     """
-    begin, end = shares
-    if not 0 <= begin <= end <= 1:
-        raise ValueError(f'a ramp is (begin, end) with 0 <= begin <= end <= 1, not {shares}')
-    return begin, end
+    is_pair = isinstance(shares, Sequence) and len(shares) == 2
+    if not is_pair or not 0 <= shares[0] <= shares[1] <= 1:
+        raise ValueError(
+            f'{name}={shares} must be (begin, end) with 0 <= begin <= end <= 1; (0, 0) for no ramp'
+        )
+    return shares[0], shares[1]
 
 
 def check_classes(option: str, classes: Sequence[int], num_classes: int) -> tuple[int, ...]:

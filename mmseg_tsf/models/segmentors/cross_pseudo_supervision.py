@@ -52,7 +52,7 @@ class CrossPseudoSupervision(SemiSegmentor):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.weight, self.cutmix, self.cps_ramp = weight, cutmix, check_ramp(ramp)
+        self.weight, self.cutmix, self.cps_ramp = weight, cutmix, check_ramp('ramp', ramp)
         self.gamma, self.threshold = gamma, check_share('threshold', threshold)
 
     @property

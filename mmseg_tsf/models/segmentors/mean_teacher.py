@@ -43,7 +43,7 @@ class MeanTeacher(TeacherSegmentor):
     ) -> None:
         super().__init__(**kwargs)
         self.weight, self.cutmix, self.threshold = weight, cutmix, threshold
-        self.consistency_ramp = check_ramp(ramp)
+        self.consistency_ramp = check_ramp('ramp', ramp)
 
     @property
     def required_branches(self) -> tuple[str, ...]:

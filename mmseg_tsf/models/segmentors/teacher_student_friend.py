@@ -42,7 +42,7 @@ class TeacherStudentFriend(AdaptiveEqualizationLearning):
         super().__init__(**kwargs)
         self.cps_gamma = cps_gamma
         self.cps_threshold = check_share('cps_threshold', cps_threshold)
-        self.cps_weight, self.cps_ramp = cps_weight, check_ramp(cps_ramp)
+        self.cps_weight, self.cps_ramp = cps_weight, check_ramp('cps_ramp', cps_ramp)
 
     def unsupervised_loss(
         self, outputs: dict[str, NetworkOutput], batch: SemiBatch
