@@ -1,9 +1,10 @@
-"""The demo: a generated street, a supervised baseline, TSF, and TSF that asks for labels.
+"""The demo: a generated street, a supervised model of it, TSF, and TSF that asks for labels.
 
-Generates the data set and trains all three from the same ten labelled images, as many iterations
-each; the third also asks a simulated annotator for single pixels, in rounds. The labelled images
-show sunny streets, the unlabelled and the held-out ones streets in any weather. Prints the IoU of
-each class, writes side-by-side pictures and the curve of mIoU against labels. Everything lies under
+Generates the data set and trains a model on ten labelled images. From its weights three trainings
+go on, as many iterations each: supervised as before, TSF, and TSF that also asks a simulated
+annotator for single pixels, in rounds. The labelled images show sunny streets, the unlabelled and
+the held-out ones streets in weather that has turned, little or all the way. Prints the IoU of each
+class, writes side-by-side pictures and the curve of mIoU against labels. Everything lies under
 ``work_dirs/demo``.
 """
 
@@ -32,6 +33,8 @@ from mmseg_tsf.visualization import write_report
 
 ROOT = Path('work_dirs/demo')
 METHODS = {'supervised': 'Supervised', 'tsf': 'TSF', 'active_learning': 'TSF + AL'}
+START = 'start'
+"""Folder of the supervised training that all methods go on from."""
 NUM_LABELLED = 10
 NUM_VAL = 60
 NUM_PICTURES = 6
@@ -52,13 +55,13 @@ def find_config(method: str) -> Path:
 
 
 def run_all(console: Console, what: str, commands: dict[str, list[str]]) -> None:
-    """Runs one tool per method side by side, output in log files, progress on the screen.
+    """Runs one tool per folder side by side, output in log files, progress on the screen.
 
     Raises:
         ValueError: A tool failed.
     """
     began = time.perf_counter()
-    env = dict(os.environ, OMP_NUM_THREADS=str(max(1, (os.cpu_count() or 2) // 2)))
+    env = dict(os.environ, OMP_NUM_THREADS=str(max(1, (os.cpu_count() or 2) // len(commands))))
     env['PYTHONPATH'] = os.pathsep.join(filter(None, (os.getcwd(), env.get('PYTHONPATH'))))
     logs, processes = {}, {}
     for method, command in commands.items():
@@ -70,12 +73,12 @@ def run_all(console: Console, what: str, commands: dict[str, list[str]]) -> None
     with console.status(f'{what} ...') as status:
         while any(process.poll() is None for process in processes.values()):
             time.sleep(1)
-            shown = (f'{METHODS[method]} {last_step(log)}' for method, log in logs.items())
+            shown = (f'{method} {last_step(log)}' for method, log in logs.items())
             status.update(f'{what}: {" | ".join(shown)}')
     for method, process in processes.items():
         if process.returncode:
             raise ValueError(
-                f'{what} of {METHODS[method]} failed with exit status {process.returncode}: '
+                f'{what} of {method} failed with exit status {process.returncode}: '
                 f'see {logs[method]}'
             )
     console.print(f'{what}: {time.perf_counter() - began:.0f} s (logs: {ROOT}/*/{what}.log)')
@@ -89,10 +92,11 @@ def last_step(log: Path) -> str:
 
 def train_and_test(console: Console) -> dict[str, dict[str, float]]:
     """Trains all methods and tests their last checkpoints; metrics by method."""
+    weights = train_start(console)
     configs = {method: str(find_config(method)) for method in METHODS}
     folders = {method: str(ROOT / method) for method in METHODS}
     commands = {
-        method: ['tools/train.py', config, '--work-dir', folders[method]]
+        method: [*train(config, folders[method]), '--cfg-options', f'load_from={weights}']
         for method, config in configs.items()
     }
     run_all(console, 'training', commands)
@@ -105,6 +109,21 @@ def train_and_test(console: Console) -> dict[str, dict[str, float]]:
         method: json.loads((ROOT / method / 'test_metrics.json').read_text())['metrics']
         for method in METHODS
     }
+
+
+def train_start(console: Console) -> Path:
+    """Trains the supervised model that the others go on from; its plain checkpoint."""
+    folder = ROOT / START
+    run_all(console, 'first training', {START: train(find_config('supervised'), folder)})
+    weights = folder / 'student.pth'
+    command = ['tools/export_segmentor.py', last_checkpoint(START), str(weights), '--force']
+    run_all(console, 'export', {START: command})
+    return weights
+
+
+def train(config: str | Path, folder: str | Path) -> list[str]:
+    """Command of a training."""
+    return ['tools/train.py', str(config), '--work-dir', str(folder)]
 
 
 def last_checkpoint(method: str) -> str:

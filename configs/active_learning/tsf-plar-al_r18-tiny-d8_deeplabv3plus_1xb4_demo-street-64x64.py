@@ -1,6 +1,6 @@
 # The whole system on the demo street: ten labelled images, then three rounds of single pixels.
 _base_ = '../tsf/tsf_r18-tiny-d8_deeplabv3plus_1xb4_demo-street-64x64.py'
-max_iters = 1000
+max_iters = 700
 model = dict(
     manual_weight=1.0,
     error_head=dict(type='ErrorMaskDecoder', channels=32),

@@ -93,7 +93,7 @@ def test_colour_alone_does_not_give_the_class(root, labels):
     correct = table.argmax(1)[colour] == labels[valid]
     assert correct.mean() < 0.65
     recalls = [correct[labels[valid] == index].mean() for index in range(len(CLASSES))]
-    assert np.mean(recalls) < 0.35
+    assert np.mean(recalls) < 0.4
 
 
 def test_size_is_height_and_width():

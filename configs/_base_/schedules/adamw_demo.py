@@ -1,5 +1,5 @@
 # Schedule of the demo: small network, no weights file, minutes on a CPU.
-max_iters = 1000
+max_iters = 700
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='FusedAdamW', lr=3e-3, weight_decay=0.01)
 )

@@ -46,8 +46,12 @@ def draw_weather(rng: np.random.Generator) -> str:
 
 
 def draw_mood(rng: np.random.Generator, weather: str) -> Mood:
-    """Light of one picture in that weather, with its own jitter of every quantity."""
-    zenith, skyline, cloud, sun, visibility, exposure = WEATHER[weather]
+    """Light of one picture somewhere between sunny and that weather, everything jittered."""
+    turned = rng.uniform()
+    zenith, skyline, cloud, sun, visibility, exposure = (
+        (1 - turned) * np.asarray(clear) + turned * np.asarray(own)
+        for clear, own in zip(WEATHER['sunny'], WEATHER[weather], strict=True)
+    )
     return Mood(
         zenith=pick_colour(rng, [zenith], 0.06),
         skyline=pick_colour(rng, [skyline], 0.05),
@@ -58,7 +62,7 @@ def draw_mood(rng: np.random.Generator, weather: str) -> Mood:
         exposure=exposure * float(np.exp(rng.normal(0.0, 0.18))),
         white_balance=np.exp(rng.normal(0.0, 0.055, 3)).astype(np.float32),
         gamma=rng.uniform(0.8, 1.25),
-        wetness=rng.uniform(0.3, 0.8) if weather == 'rain' else 0.0,
+        wetness=turned * rng.uniform(0.3, 0.8) if weather == 'rain' else 0.0,
         noise=rng.uniform(0.006, 0.03),
         blur=rng.uniform(0.0, 0.75),
     )
