@@ -21,14 +21,23 @@ SMOOTH = dict(mt={}, cps=dict(ramp=(0.0, 0.0)), supervised={})
 
 
 def steps(
-    method: str, rank: int, world_size: int, num_steps: int = 2, half: bool = False, **options
+    method: str,
+    rank: int,
+    world_size: int,
+    num_steps: int = 2,
+    half: bool = False,
+    void_on: int | None = None,
+    **options,
 ) -> dict:
     """Some optimiser steps on this rank's share of the batches; returns the state.
 
-    ``half`` leaves the second half of the doubled batch away.
+    ``half`` leaves the second half of the doubled batch away. On rank ``void_on`` no labelled pixel
+    has a class, and where it is given, labels are refined.
     """
     model = build_model(method, pool=20, **options)
     freeze_norm(model)
+    if void_on is not None:
+        model.refinement.active = True
     wrapped = model
     if world_size > 1:
         wrapped = MMDistributedDataParallel(module=model, broadcast_buffers=False)
@@ -43,6 +52,9 @@ def steps(
             for i, sample in enumerate(own):
                 first = 10 * (branch == 'partner') + share.start
                 sample.set_metainfo(dict(pool_idx=first + i))
+        if rank == void_on:
+            for sample in samples['labelled']:
+                sample.gt_sem_seg.data.fill_(255)
         torch.manual_seed(rank)
         losses = wrapped(inputs, samples, mode='loss')
         loss, _ = model.parse_losses(losses)
@@ -125,6 +137,7 @@ def work(rank: int, root: str, out: str) -> None:
     results = {method: steps(method, rank, 2, **more) for method, more in SMOOTH.items()}
     results['banks'] = steps('tsf', rank, 2, **bank_options())
     results['refined'] = steps('mt', rank, 2, **refined_options())
+    results['uneven'] = steps('tsf', rank, 2, void_on=1, **REFINED)
     results['run'] = whole_run(Path(root), Path(out) / 'run')
     results['rounds'] = learn_actively(Path(root), Path(out) / 'rounds')
     torch.save(results, f'{out}/rank{rank}.pt')

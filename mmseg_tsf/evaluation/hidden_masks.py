@@ -60,10 +60,12 @@ def with_masks(cfg: Config, branch: str) -> object:
     return DATASETS.build(source)
 
 
-def load_image(model: SemiSegmentor, dataset, index: int) -> tuple[Tensor, Tensor]:
-    """Preprocessed image ``(1, 3, H, W)`` and its hidden ground truth ``(1, H, W)`` int64.
+def load_image(model: SemiSegmentor, dataset, index: int) -> tuple[Tensor, Tensor, Tensor]:
+    """An image for a network, and what is known of it.
 
-    Where the preprocessor pads, the ground truth is 255.
+    Returns:
+        tuple[Tensor, Tensor, Tensor]: Preprocessed image ``(1, 3, H, W)``; hidden ground truth
+        ``(1, H, W)`` int64, 255 where the preprocessor pads; ``(1, H, W)`` bool, not set there.
     """
     item = dataset[index]
     batch = dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
@@ -74,7 +76,8 @@ def load_image(model: SemiSegmentor, dataset, index: int) -> tuple[Tensor, Tenso
     height, width = data['inputs'].shape[2:]
     size = height - top - bottom, width - left - right
     truth = F.interpolate(truth[:, None].float(), size).squeeze(1).long()
-    return data['inputs'], F.pad(truth, padding, value=IGNORE_INDEX)
+    valid = F.pad(torch.ones_like(truth, dtype=torch.bool), padding, value=False)
+    return data['inputs'], F.pad(truth, padding, value=IGNORE_INDEX), valid
 
 
 def taps_of(model: SemiSegmentor) -> tuple[str, ...]:

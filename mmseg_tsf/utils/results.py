@@ -43,6 +43,7 @@ QUALITY = {
     'after.accuracy': 'after',
     'before.mIoU': 'mIoU, before',
     'after.mIoU': 'after',
+    'after.dropped': 'dropped',
     'emd.AP': 'AP, EMD',
     'confidence.AP': 'confidence',
     'confidence<0.7.AP': '< 0.7',

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from distributed_jobs import SMOOTH, bank_options, refined_options, steps, work
+from helpers import REFINED, build_model
 
 from mmseg_tsf.active_learning import RoundStore, verify
 from mmseg_tsf.models.mixing import draw_partners
@@ -55,6 +56,17 @@ def test_the_class_memory_is_that_of_all_ranks_together(ranks):
         assert torch.equal(first[key], second[key]), key
         torch.testing.assert_close(first[key], expected[key], rtol=1e-5, atol=1e-5, msg=key)
         assert expected[key].any()
+
+
+def test_ranks_stay_together_where_one_has_nothing_to_learn_errors_from(ranks):
+    first, second = (rank['uneven'] for rank in ranks)
+    begun = build_model('tsf', pool=20, **REFINED).state_dict()
+    for part in ('student', 'friend', 'refinement'):
+        keys = [k for k in first if k.startswith(part) and k.endswith(('.weight', '.bias'))]
+        assert any(not torch.equal(first[key], begun[key]) for key in keys), part
+        for key in keys:
+            assert first[key].isfinite().all()
+            assert torch.equal(first[key], second[key]), key
 
 
 def test_a_run_of_two_ranks_stays_together(ranks):

@@ -122,6 +122,15 @@ def test_picture_has_a_row_per_image_and_the_panels_of_the_paper(trained, tmp_pa
     assert mpl_image.imread(out).std() > 0.1
 
 
+def test_a_model_without_a_refiner_keeps_its_own_mask():
+    options = dict(REFINED, refiner=None, refinement=dict(taps=TAPS, min_confidence=0.33))
+    model = build_model('mt', **options)
+    own = model.refinement
+    found = load_tool('pseudo_labels').refinement_of(model)
+    assert found is own and found.error_head is not None and found.min_confidence == 0.33
+    assert found.refiner.rule == 'vote' and found.active
+
+
 def test_a_name_that_is_not_in_the_list_is_refused(trained):
     with pytest.raises(ValueError, match='frame_99 is not in the unlabelled list'):
         load_tool('pseudo_labels').main([*trained, '--images', 'frame_99'])

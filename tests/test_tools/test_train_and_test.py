@@ -144,6 +144,13 @@ def test_step_time(config, tmp_path):
     assert result['peak_memory_mib'] > 0
 
 
+def test_step_time_against_another_config(config):
+    tool = load_tool('benchmark/step_time.py')
+    result = tool.main([str(config), '--against', str(config), '--steps', '2', '--warmup', '1'])
+    assert result['against']['config'] == str(config)
+    assert result['against']['ratio'] > 0 and result['against']['ratio_by_floors'] > 0
+
+
 def test_unlabelled_masks_are_not_needed(config, tmp_path, own_data_root):
     names = (own_data_root / 'unlabelled.txt').read_text().split()
     for name in names:

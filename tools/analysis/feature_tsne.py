@@ -67,7 +67,7 @@ def gather(model, dataset, args: argparse.Namespace) -> tuple[list[np.ndarray], 
     features, classes = ([], []), []
     num = min(args.images, len(dataset))
     for i in range(num):
-        images, truth = load_image(model, dataset, i * len(dataset) // num)
+        images, truth, _ = load_image(model, dataset, i * len(dataset) // num)
         view = view_images(model, images, taps)
         confidence = view.probs.amax(dim=1)
         if refinement is not None:

@@ -146,10 +146,9 @@ class Ablation:
                 refiner.update_memory(features, truth)
 
     @torch.no_grad()
-    def measure(self, index: int, images: Tensor, truth: Tensor) -> None:
-        """One image ``(1, 3, H, W)`` and its hidden ground truth ``(1, H, W)``."""
+    def measure(self, index: int, images: Tensor, truth: Tensor, valid: Tensor) -> None:
+        """One image as ``load_image`` gives it, and its position."""
         view = view_images(self.model, images, self.taps)
-        valid = torch.ones_like(truth, dtype=torch.bool)
         pseudo = pseudo_labels(view.logits, valid)
         flagged = self.flagger.flag(view, pseudo.confidence)
         grid = view.features[-1].shape[2:]
@@ -225,7 +224,7 @@ def main(argv: list[str] | None = None) -> list[dict]:
     if any(refiner.memories is not None for refiner in ablation.refiners.values()):
         labelled = with_masks(cfg, 'labelled')
         for i in range(len(labelled)):
-            ablation.remember(*load_image(model, labelled, i))
+            ablation.remember(*load_image(model, labelled, i)[:2])
     num = min(args.images or len(dataset), len(dataset))
     for i in track(range(num), 'refining', say=print):
         ablation.measure(i, *load_image(model, dataset, i * len(dataset) // num))

@@ -72,25 +72,36 @@ def choose(dataset, names: list[str] | None, num: int) -> list[int]:
 
 
 def refinement_of(model) -> LabelRefinement:
-    """The model's own, or the paper's vote behind a confidence mask where it has none."""
+    """The model's own; the paper's vote where it has no refiner, behind the mask that it has."""
     own = getattr(model, 'refinement', None)
     if own is None or own.refiner is None:
         refiner = dict(PAPER, type='PseudoLabelAutoRefinement')
-        own = LabelRefinement(
+        paper = LabelRefinement(
             model.network, model.num_classes, refiner=refiner, taps=taps_of(model)
         )
-        own = own.to(next(model.parameters()).device).eval()
+        paper.to(next(model.parameters()).device).eval()
+        if own is None:
+            own = paper
+        own.refiner = paper.refiner
     own.active = True
     return own
 
 
 @torch.no_grad()
 def panels(
-    model, refinement: LabelRefinement, images: Tensor, truth: Tensor, seeds: float
+    model, refinement: LabelRefinement, image: tuple[Tensor, Tensor, Tensor], seeds: float
 ) -> dict[str, np.ndarray]:
-    """The maps of one image by title: ``(H, W)`` class ids, or floats in [0, 1]."""
+    """The maps of one image by title: ``(H, W)`` class ids, or floats in [0, 1].
+
+    Args:
+        model: The trained model.
+        refinement: What flags and corrects.
+        image: As ``load_image`` gives it.
+        seeds: Share of the feature cells with a manual label.
+    """
+    images, truth, valid = image
     view = view_images(model, images, refinement.taps)
-    pseudo = pseudo_labels(view.logits, torch.ones_like(truth, dtype=torch.bool))
+    pseudo = pseudo_labels(view.logits, valid)
     flagged = refinement.flag(view, pseudo.confidence)
     grid = view.features[-1].shape[2:]
     cells = nearest(flagged, grid)[0]
@@ -98,7 +109,7 @@ def panels(
     asked = draw_cells(cells, number, 'pixels', torch.Generator().manual_seed(0))
     manual = answer_cells(asked, truth[0])[0][None]
     refined, _ = refinement(view, pseudo, manual)
-    found = refinement.refiner(view.features, view.probs, flagged, manual)
+    found = refinement.refiner(view.features, view.probs, flagged, manual, valid)
     open_cells = F.interpolate(found.unresolved[None].float(), truth.shape[1:])[0] > 0
     labels = {'ground truth': truth, 'pseudo-label': pseudo.labels}
     maps = {f'confidence < {c}': pseudo.confidence < c for c in (0.7, 0.8, 0.9)}
@@ -158,8 +169,7 @@ def main(argv: list[str] | None = None) -> str:
     refinement = refinement_of(model)
     rows = []
     for index in choose(dataset, args.images, args.num):
-        images, truth = load_image(model, dataset, index)
-        maps = panels(model, refinement, images, truth, args.seeds)
+        maps = panels(model, refinement, load_image(model, dataset, index), args.seeds)
         image = dataset[index]['inputs'].permute(1, 2, 0).numpy()[..., ::-1]
         rows.append((Path(dataset.get_data_info(index)['img_path']).stem, image, maps))
     draw(rows, dataset.metainfo, args.out)

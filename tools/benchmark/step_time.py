@@ -189,7 +189,7 @@ def benchmark(cfg: Config, steps: int, warmup: int) -> dict:
     """
     for key in ('val_cfg', 'val_dataloader', 'val_evaluator'):
         cfg[key] = None
-    cfg.train_cfg.update(max_iters=steps + warmup)
+    cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=steps + warmup)  # without rounds
     with tempfile.TemporaryDirectory() as cfg.work_dir:
         cfg.default_hooks.checkpoint = None
         cfg.log_level = 'ERROR'
@@ -232,6 +232,9 @@ def main(argv: list[str] | None = None) -> dict:
         epilog='example: python tools/benchmark/step_time.py configs/tsf/<config>.py --steps 20',
     )
     parser.add_argument('config', type=existing_file, help='training config')
+    parser.add_argument(
+        '--against', type=existing_file, help='another config, to compare the steps with'
+    )
     parser.add_argument('--json', help='write the result here, too')
     parser.add_argument('--steps', type=int, default=10, help='that count (%(default)s)')
     parser.add_argument('--warmup', type=int, default=3, help='steps before them (%(default)s)')
@@ -242,6 +245,16 @@ def main(argv: list[str] | None = None) -> dict:
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     result = benchmark(cfg, args.steps, args.warmup)
+    if args.against:
+        other = Config.fromfile(args.against)
+        other.merge_from_dict(args.cfg_options or {})
+        other = benchmark(other, args.steps, args.warmup)
+        # by way of the floors, which the machine's noise touched as it did the steps
+        ratio = result['step_time'] / other['step_time']
+        result['against'] = dict(config=other['config'], ratio=ratio)
+        if result['calls'] == other['calls']:
+            ratio = result['ratio_to_floor'] / other['ratio_to_floor']
+            result['against']['ratio_by_floors'] = ratio
     text = json.dumps(result, indent=2)
     print(text)
     if args.json:

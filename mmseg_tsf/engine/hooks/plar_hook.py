@@ -121,24 +121,23 @@ def measure_pseudo_labels(
     model.eval()
     try:
         for i in range(rank, len(dataset), world_size):
-            images, truth = load_image(model, dataset, i)
+            images, truth, valid = load_image(model, dataset, i)
             manual = torch.full_like(truth, IGNORE_INDEX)
             path = dataset.get_data_info(i)['img_path']
             if people is not None and people.has_labels(path):
                 resized = scatter_labels(people.read(path), manual[0].cpu().numpy())
                 manual = torch.from_numpy(resized)[None].to(truth)
-            _measure(model, images, truth, manual, quality)
+            _measure(model, images, truth, valid, manual, quality)
     finally:
         model.train(was_training)
     quality.reduce()
     return quality
 
 
-def _measure(model, images, truth, manual, quality: PseudoLabelQuality) -> None:
+def _measure(model, images, truth, valid, manual, quality: PseudoLabelQuality) -> None:
     """One image: its labels before and after, and the maps that are to tell errors."""
     view = model.teacher_pass(images)
-    everywhere = torch.ones_like(truth, dtype=torch.bool)
-    pseudo = pseudo_labels(view.logits, everywhere)
+    pseudo = pseudo_labels(view.logits, valid)
     refined, masks = model.refinement.refine(view, pseudo, manual)
     masks.pop('undecidable')
     asked = manual != IGNORE_INDEX

@@ -31,7 +31,8 @@ class ErrorMaskDecoder(BaseDecodeHead):
             most of the cost.
         threshold: Error probability above which a pixel is flagged (the paper: 0.5), in (0, 1).
         loss_decode: MMSeg's loss; ``class_weight=[w]`` weights the wrong pixels, which get rare
-            as training over-fits the labelled images.
+            as training over-fits the labelled images. Void pixels have no loss, but count in the
+            mean unless it has ``avg_non_ignore=True``, for which the host waits for the device.
         **kwargs: See ``BaseDecodeHead``.
 
     Raises:

@@ -86,7 +86,7 @@ def krige(
     similar = torch.zeros_like(posterior[:, 0])
     asked, known = (p.position.split(p.counts) for p in (pixels, seeds))
     posteriors, similars = (t.split(pixels.counts) for t in (posterior, similar))
-    images = [i for i in range(len(probs)) if pixels.counts[i] and seeds.counts[i]]
+    images = [i for i in range(len(probs)) if seeds.counts[i]]
     maps, scales = scaled_maps(maps, manual.shape[1:], images, valid, weights, options)
     changes = torch.zeros_like(probs)
     for row, i in enumerate(images):

@@ -47,6 +47,12 @@ def check_options(
     check_statistics_options(**statistics)
     if enough_manual < 1:
         raise ValueError(f'enough_manual must be at least 1, not {enough_manual}')
+    if reference == 'by_count' and enough_manual < statistics['min_pixels']:
+        raise ValueError(
+            f'enough_manual={enough_manual} is below min_pixels={statistics["min_pixels"]}: a '
+            'class with manual pixels between the two would lose its reliable ones and be no '
+            'candidate; raise enough_manual'
+        )
     if temperature <= 0:
         raise ValueError(f'temperature must be above 0, not {temperature}')
     if not 0 <= min_margin < 1:

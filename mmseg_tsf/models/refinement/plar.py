@@ -136,7 +136,7 @@ class PseudoLabelAutoRefinement(nn.Module):
             reliable = pseudo.masked_fill(flagged, IGNORE_INDEX)
             flagged = flagged & (manual == IGNORE_INDEX)
             pixels = PixelIndex.of(flagged)
-            weights = self.weight_module(features)
+            weights = self.weight_module(features, valid)
             if self.rule == 'kriging':
                 inside = pseudo != IGNORE_INDEX
                 decision = krige(features, probs, manual, inside, pixels, weights, self.kriging)

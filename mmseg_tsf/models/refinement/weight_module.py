@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .distances import hybrid_distances
+from .references import nearest
 
 
 class WeightModule(nn.Module):
@@ -30,18 +31,27 @@ class WeightModule(nn.Module):
         nn.init.zeros_(self.layers[-1].weight)
         nn.init.zeros_(self.layers[-1].bias)
 
-    def forward(self, features: Sequence[Tensor]) -> Tensor:
+    def forward(self, features: Sequence[Tensor], valid: Tensor | None = None) -> Tensor:
         """Weights of the first map.
 
         Args:
             features: ``(N, C_j, h_j, w_j)`` each.
+            valid: ``(N, H, W)`` bool, of any size; not set in the padding, which does not count.
 
         Returns:
             Tensor: ``(N, 2)`` float32 in (0, 1): for Euclidean and Mahalanobis distances.
         """
         with torch.autocast(features[0].device.type, enabled=False):
-            pooled = torch.cat([f.float().mean(dim=(2, 3)) for f in features], dim=1)
+            pooled = torch.cat([_average(f.float(), valid) for f in features], dim=1)
             return self.layers(pooled).sigmoid()
+
+
+def _average(features: Tensor, valid: Tensor | None) -> Tensor:
+    """``(N, C)`` means over the pixels of each image."""
+    if valid is None:
+        return features.mean(dim=(2, 3))
+    inside = nearest(valid, tuple(features.shape[2:])).unsqueeze(1).float()
+    return (features * inside).sum(dim=(2, 3)) / inside.sum(dim=(2, 3)).clamp(min=1)
 
 
 def weight_loss(

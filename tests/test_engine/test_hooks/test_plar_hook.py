@@ -159,8 +159,9 @@ def test_padding_of_an_image_is_void(data_root):
     pipeline = [step for step in PIPELINE if step['type'] != 'Resize']
     dataset = DATASETS.build(part_cfg(data_root, 'unlabelled.txt', pipeline))
     found = [load_image(build_model('mt', cfg), dataset, 0) for cfg in (padded, plain)]
-    (image, truth), (small, expected) = found
+    (image, truth, valid), (small, expected, everywhere) = found
     assert image.shape[2:] == truth.shape[1:] == (64, 64)
     assert small.shape[2:] == expected.shape[1:] == (40, 48)
     assert torch.equal(truth[:, :40, :48], expected)
     assert (truth[:, 40:] == 255).all() and (truth[:, :, 48:] == 255).all()
+    assert valid[:, :40, :48].all() and valid.sum() == 40 * 48 and everywhere.all()

@@ -82,6 +82,15 @@ def test_an_image_without_manual_pixels_keeps_its_probabilities():
     assert not found.decided[first].any() and found.decided[~first].all()
 
 
+def test_manual_cells_are_known_where_nothing_else_is_asked():
+    maps, probs, _, mask, manual, weights = scene(num=1)
+    with_questions = run(maps, probs, mask, manual, weights).change
+    alone = run(maps, probs, torch.zeros_like(mask), manual, weights).change
+    known = (manual != 255).unsqueeze(1).expand_as(alone)
+    torch.testing.assert_close(alone[known], with_questions[known])
+    assert alone[known].abs().max() > 0.1 and not alone[~known].any()
+
+
 def test_one_manual_pixel_speaks_for_what_is_alike_and_for_nothing_else():
     maps, probs, _, mask, manual, weights = scene(num=1)
     manual[:] = 255

@@ -202,8 +202,7 @@ def test_padding_is_neither_flagged_nor_a_reference(rule):
     valid = torch.ones_like(mask)
     valid[:, :, 16:] = False
     refiner = build(rule=rule, reference='reliable+manual')
-    with torch.no_grad():  # weights that do not depend on the image: its mean sees the padding
-        refiner.weight_module.layers[-1].bias.fill_(0.3)
+    torch.nn.init.normal_(refiner.weight_module.layers[-1].weight)
     found = refiner(maps, probs, mask, manual, valid)
     cropped = [m[..., :16] for m in maps]
     expected = refiner(cropped, probs[..., :16], mask[..., :16], manual[..., :16])
@@ -307,6 +306,10 @@ def test_the_memory_is_a_running_gaussian():
         (dict(shrinkage=2), r'shrinkage must be .* in \(0, 1\], not 2'),
         (dict(min_pixels=1), 'min_pixels must be at least 2'),
         (dict(enough_manual=0), 'enough_manual must be at least 1'),
+        (
+            dict(rule='vote', reference='by_count', enough_manual=2, min_pixels=8),
+            'enough_manual=2 is below min_pixels=8',
+        ),
         (dict(temperature=0), 'temperature must be above 0'),
         (dict(rule='fused', min_margin=1.0), r'min_margin must be in \[0, 1\)'),
         (dict(covariance='own'), "covariance must be one of class, pooled, not 'own'"),

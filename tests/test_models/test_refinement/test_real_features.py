@@ -8,7 +8,7 @@ import torch
 from mmseg.registry import MODELS
 from PIL import Image
 from scipy.spatial.distance import cdist
-from sklearn.covariance import LedoitWolf
+from sklearn.covariance import OAS, LedoitWolf
 
 from mmseg_tsf.models.refinement import (
     class_statistics,
@@ -22,9 +22,10 @@ WEIGHTS = DATA / 'weights/mobilenet_v2_in1k_int8dequant_mmseg.pth'
 IMAGES = DATA / 'camvid/img_dir/val'
 
 
+@pytest.mark.parametrize('shrinkage, estimator', [('ledoit_wolf', LedoitWolf), ('oas', OAS)])
 @pytest.mark.skipif(not (WEIGHTS.exists() and IMAGES.exists()), reason='data are not here')
 @torch.no_grad()
-def test_distances_on_camvid_equal_the_reference():
+def test_distances_on_camvid_equal_the_reference(shrinkage, estimator):
     init = dict(type='Pretrained', checkpoint=str(WEIGHTS))
     backbone = MODELS.build(dict(type='MobileNetV2', out_indices=(4,), init_cfg=init))
     backbone.init_weights()
@@ -36,14 +37,15 @@ def test_distances_on_camvid_equal_the_reference():
     mask_file = DATA / 'camvid/ann_dir/val' / f'{name.stem}.png'
     labels = nearest(torch.from_numpy(np.array(Image.open(mask_file))).long()[None], (45, 60))
     mask = torch.rand(labels.shape, generator=torch.Generator().manual_seed(0)) < 0.2
-    statistics = class_statistics(features, labels.masked_fill(mask, 255), 11)
+    reliable = labels.masked_fill(mask, 255)
+    statistics = class_statistics(features, reliable, 11, shrinkage=shrinkage)
     first = euclidean_distances(features, statistics, mask).numpy()
     second = mahalanobis_distances(features, statistics, mask).numpy()
     vectors, flagged = features[0].double().flatten(1).t().numpy(), mask.flatten().numpy()
     expected = np.full((2, *first.shape), np.inf)
     for k in statistics.candidates[0]:
         own = vectors[(labels.flatten().numpy() == k) & ~flagged]
-        mean, inverse = own.mean(axis=0, keepdims=True), LedoitWolf().fit(own).precision_
+        mean, inverse = own.mean(axis=0, keepdims=True), estimator().fit(own).precision_
         expected[0, :, k] = cdist(vectors[flagged], mean)[:, 0]
         expected[1, :, k] = cdist(vectors[flagged], mean, 'mahalanobis', VI=inverse)[:, 0]
     expected /= np.sqrt(vectors.shape[1])

@@ -28,6 +28,18 @@ def test_weights_start_at_one_half_and_are_per_image():
     torch.testing.assert_close(module([f[1:2] for f in features]), weights[1:2])
 
 
+def test_padding_does_not_count():
+    module = WeightModule((6, 4), hidden=8)
+    torch.nn.init.normal_(module.layers[-1].weight)
+    features = [torch.randn(2, 6, 8, 8), torch.randn(2, 4, 4, 4)]
+    valid = torch.ones(2, 16, 16, dtype=torch.bool)
+    torch.testing.assert_close(module(features, valid), module(features))
+    valid[1, :, 8:] = False
+    cropped = [f[1:, :, :, : f.shape[3] // 2] for f in features]
+    torch.testing.assert_close(module(features, valid)[1:], module(cropped))
+    assert module(features, torch.zeros_like(valid)).isfinite().all()
+
+
 @pytest.mark.parametrize('useful', [0, 1])
 @pytest.mark.parametrize('reference', ['reliable+manual', 'manual'])
 def test_lambda_moves_to_the_map_that_tells_the_classes_apart(useful, reference):
