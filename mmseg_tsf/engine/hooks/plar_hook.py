@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from mmengine.dist import get_dist_info, get_world_size
 from mmengine.hooks import Hook
@@ -19,10 +21,12 @@ from .mean_teacher_hook import schedule_of, unwrap
 
 @HOOKS.register_module()
 class PLARHook(Hook):
-    """Turns EMD and PLAR on after a warm-up, and measures them against hidden ground truth.
+    """Turns EMD and PLAR on after a warm-up, and measures them.
 
-    The hidden ground truth belongs to a data set of its own, which only this hook reads, without
-    gradient; nothing of it reaches a training batch.
+    The shares of each class's pseudo-labels that were flagged, corrected, changed and left
+    unresolved are logged in any case, the rest where there is hidden ground truth. That belongs to
+    a data set of its own, which only this hook reads, without gradient; nothing of it reaches a
+    training batch.
 
     Args:
         begin: Share of training after which labels are refined, in [0, 1]. Until then the heads
@@ -31,7 +35,7 @@ class PLARHook(Hook):
             linearly from 0; no ramp by default.
         dataset: Config of unlabelled images with their masks, for evaluation only; ``None`` for
             no evaluation.
-        interval: Iterations between evaluations.
+        interval: Iterations between figures.
 
     Raises:
         ValueError: ``begin`` or ``loss_ramp`` out of order.
@@ -77,26 +81,39 @@ class PLARHook(Hook):
         model.refinement.loss_weight = model.ramp(self.loss_ramp)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
-        """Evaluates at the interval and at the end."""
+        """Says what was refined, and how well, at the interval and at the end."""
         last = runner.iter + 1 == runner.max_iters
-        if self.dataset is None or not (last or self.every_n_train_iters(runner, self.interval)):
+        if not (last or self.every_n_train_iters(runner, self.interval)):
+            return
+        refinement = unwrap(runner).refinement
+        classes = runner.train_loop.dataloader.dataset.metainfo['classes']
+        if refinement.active:
+            shares = by_class(refinement.take_class_shares(), classes)
+            log(runner, 'Refined labels of each class up to', 'refinement', shares)
+        if self.dataset is None:
             return
         people = getattr(runner.train_loop.dataloader.dataset, 'manual_loader', None)
         quality = measure_pseudo_labels(unwrap(runner), self.dataset, people)
-        by_class = {
-            f'{name}.{label}': value
-            for name, values in quality.shares().items()
-            for label, value in zip(self.dataset.metainfo['classes'], values, strict=True)
-        }
-        after = f'after iteration {runner.iter + 1}'
-        for title, figures in (
-            (f'Quality of pseudo-labels {after}', quality.compute()),
-            (f'Pseudo-labels of each class {after}', by_class),
-        ):
-            scalars = {f'pseudo/{name}': value for name, value in figures.items()}
-            runner.message_hub.update_scalars(scalars)
-            text = '  '.join(f'{name}: {value:.2f}' for name, value in figures.items())
-            runner.logger.info(f'{title}: {text}')
+        log(runner, 'Quality of pseudo-labels after', 'pseudo', quality.compute())
+        shares = by_class(quality.shares(), classes)
+        log(runner, 'Pseudo-labels of each class after', 'pseudo', shares)
+
+
+def by_class(shares: dict[str, Iterable[float]], classes: Iterable[str]) -> dict[str, float]:
+    """Values of each name and class by ``name.class``."""
+    return {
+        f'{name}.{label}': float(value)
+        for name, values in shares.items()
+        for label, value in zip(classes, values, strict=True)
+    }
+
+
+def log(runner: Runner, title: str, prefix: str, figures: dict[str, float]) -> None:
+    """Percent, for people and for visualisers."""
+    scalars = {f'{prefix}/{name}': value for name, value in figures.items()}
+    runner.message_hub.update_scalars(scalars)
+    text = '  '.join(f'{name}: {value:.2f}' for name, value in figures.items())
+    runner.logger.info(f'{title} iteration {runner.iter + 1}: {text}')
 
 
 @torch.no_grad()

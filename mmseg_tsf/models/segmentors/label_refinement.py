@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from mmengine.dist import all_reduce
 from mmengine.model import BaseModule
 from mmseg.models.utils import resize
 from mmseg.registry import MODELS
@@ -17,6 +18,8 @@ from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels
 from .structures import TeacherView
 
 TAPS = ('decode_head.bottleneck', 'decode_head.sep_bottleneck')
+SHARES = ('flagged', 'corrected', 'changed', 'unresolved')
+"""Masks whose shares of the pixels are logged."""
 
 
 class LabelRefinement(BaseModule):
@@ -76,6 +79,9 @@ class LabelRefinement(BaseModule):
         self.taps, self.num_classes = tuple(taps), num_classes
         self.min_confidence, self.unresolved = min_confidence, unresolved
         self.active, self.loss_weight = False, 1.0
+        # pixels by class of the pseudo-label, in all and in each mask; the last class: no label
+        counts = torch.zeros(1 + len(SHARES), num_classes + 1, dtype=torch.int64)
+        self.register_buffer('class_counts', counts, persistent=False)
         self.error_head = self.refiner = None
         if error_head is not None:
             self.error_head = MODELS.build(
@@ -105,7 +111,11 @@ class LabelRefinement(BaseModule):
         valid = pseudo.labels != IGNORE_INDEX
         refined, masks = self.refine(view, pseudo, manual)
         undecidable = masks.pop('undecidable')
-        stats = {f'refinement.{name}': masked_mean(m, valid) for name, m in masks.items()}
+        slots = pseudo.labels.clamp(max=self.num_classes).flatten()
+        every = (valid, *(masks[name] for name in SHARES))
+        for counts, mask in zip(self.class_counts, every, strict=True):
+            counts.scatter_add_(0, slots, mask.flatten().long())
+        stats = {f'refinement.{name}': masked_mean(masks[name], valid) for name in SHARES}
         return refined, {**stats, 'refinement.undecidable': undecidable.float().mean()}
 
     @torch.no_grad()
@@ -139,6 +149,16 @@ class LabelRefinement(BaseModule):
         if self.unresolved == 'ignore':
             labels = labels.masked_fill(mask & ~corrected, IGNORE_INDEX)
         return PseudoLabels(labels, confidence), masks
+
+    def take_class_shares(self) -> dict[str, Tensor]:
+        """Percent ``(K,)`` of each class's pseudo-labels in each mask since the last call.
+
+        Summed over ranks, all of which must call it; NaN for a class that no pseudo-label had.
+        """
+        counts = self.class_counts[:, :-1].clone()
+        self.class_counts.zero_()
+        all_reduce(counts)
+        return dict(zip(SHARES, 100 * counts[1:] / counts[0], strict=True))
 
     def flag(self, view: TeacherView, confidence: Tensor) -> Tensor:
         """``(N, H, W)`` bool error mask of the teacher's labels."""

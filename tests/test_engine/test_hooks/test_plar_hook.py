@@ -116,6 +116,15 @@ def test_manual_labels_are_leant_on_and_counted_in_no_figure(data_root, tmp_path
     assert right['pseudo/after.accuracy.inside'] > right['pseudo/before.accuracy.inside'] + 1
 
 
+def test_shares_of_each_class_are_those_of_all_steps(data_root, tmp_path):
+    runner, _ = run(data_root, tmp_path, dict(begin=0.5, interval=2))
+    scalars = {k: h.data[0] for k, h in runner.message_hub.log_scalars.items()}
+    found = np.array([scalars[f'refinement/flagged.{c}'] for c in CLASSES])
+    assert found.shape[1] == 1  # two intervals, and nothing was refined in the first
+    assert np.nanmax(found) > 0 and np.nanmin(found) >= 0 and np.nanmax(found) <= 100
+    assert not runner.model.refinement.class_counts.any()  # begun anew
+
+
 def test_measuring_does_not_disturb_the_training(data_root, tmp_path):
     hidden = part_cfg(data_root, 'unlabelled.txt', PIPELINE)
     with_it, _ = run(data_root, tmp_path / 'a', dict(begin=0.5, dataset=hidden, interval=1))

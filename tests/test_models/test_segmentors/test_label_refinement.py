@@ -21,6 +21,22 @@ def with_manual(samples, label: int = 2) -> None:
             sample.gt_sem_seg.data[..., :16, :16] = label
 
 
+def test_shares_of_each_class_add_up():
+    model = refined_model('mt')
+    model.refinement.active = True
+    inputs, samples = batch_for(model)
+    with_manual(samples)
+    losses = model.loss(inputs, samples)
+    counts = model.refinement.class_counts.clone()
+    whole = counts[:, :-1].sum(dim=1).float()
+    shares = model.refinement.take_class_shares()
+    assert list(shares) == ['flagged', 'corrected', 'changed', 'unresolved']
+    for row, (name, own) in enumerate(shares.items(), start=1):
+        assert whole[row] / whole[0] == pytest.approx(float(losses[f'refinement.{name}']))
+        torch.testing.assert_close(own, 100 * counts[row, :-1] / counts[0, :-1], equal_nan=True)
+    assert not model.refinement.class_counts.any()
+
+
 @pytest.mark.parametrize('method', TEACHERS)
 class TestEveryTeacher:
     """What holds for each method."""
