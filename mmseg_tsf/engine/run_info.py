@@ -39,10 +39,10 @@ def describe_run(runner: Runner) -> dict:
         batch_size=runner.train_loop.dataloader.batch_size,
         accumulative_counts=runner.cfg.optim_wrapper.get('accumulative_counts', 1),
         world_size=get_world_size(),
-        device=_device_name(),
+        device=device_name(),
         torch=torch.__version__,
         torch_threads=torch.get_num_threads(),
-        commit=_commit(),
+        commit=commit(),
     )
 
 
@@ -88,7 +88,8 @@ def peak_memory_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
-def _device_name() -> str:
+def device_name() -> str:
+    """Of the GPU, or ``'cpu'``."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu'
 
 
@@ -99,7 +100,7 @@ def _sha256(path: str) -> str | None:
         return hashlib.sha256(file.read()).hexdigest()[:16]
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """Commit of the package's checkout, ``-dirty`` if changed since; ``None`` if installed."""
     folder = osp.dirname(osp.abspath(__file__))
 

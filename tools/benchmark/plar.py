@@ -28,6 +28,7 @@ from scipy.spatial.distance import cdist
 from sklearn.covariance import LedoitWolf
 from torch import Tensor
 
+from mmseg_tsf.engine.run_info import commit
 from mmseg_tsf.models.refinement import PAPER, PseudoLabelAutoRefinement
 from mmseg_tsf.utils import run_tool
 
@@ -198,7 +199,7 @@ def benchmark(
     median = {name: statistics.median(values) for name, values in times.items()}
     result = dict(device=str(device), grid=list(size), classes=classes, channels=channels)
     result.update(flagged=int(case.mask.sum()), gflop=flops / 1e9, repeats=repeats)
-    result.update(threads=torch.get_num_threads())
+    result.update(threads=torch.get_num_threads(), torch=torch.__version__, commit=commit())
     result.update({f'{name}_time': value for name, value in median.items()})
     result['ratio_to_gemm'] = ratio(times['plar'], times['gemm'])
     result['default_ratio_to_gemm'] = ratio(times['default'], times['gemm'])

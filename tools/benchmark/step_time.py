@@ -27,7 +27,7 @@ from torch import Tensor
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.engine.hooks.mean_teacher_hook import unwrap
-from mmseg_tsf.engine.run_info import peak_memory_mib
+from mmseg_tsf.engine.run_info import commit, device_name, peak_memory_mib
 from mmseg_tsf.models.mixing import box_mask, mix, random_boxes
 from mmseg_tsf.models.segmentors import SemiSegmentor
 from mmseg_tsf.models.segmentors.structures import NetworkOutput, SemiBatch
@@ -212,7 +212,10 @@ def benchmark(cfg: Config, steps: int, warmup: int) -> dict:
         ],
         loader_time=loader_time,
         peak_memory_mib=peak_memory_mib(),
+        device=device_name(),
         threads=torch.get_num_threads(),
+        torch=torch.__version__,
+        commit=commit(),
         steps=steps,
     )
     if timer.times['composed']:

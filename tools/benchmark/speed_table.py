@@ -1,0 +1,111 @@
+"""Writes what the other benchmarks have measured into a page.
+
+    python tools/benchmark/speed_table.py step.json plar.json -o docs/speed.md
+
+Takes JSON files of step_time.py and plar.py. The tables replace those of the page, between its
+markers; its other text is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from mmseg_tsf.utils import existing_file, run_tool
+from mmseg_tsf.utils.markdown import table_lines, write_between_markers
+
+STEP = {
+    'step_time': 's / step',
+    'floor_time': 's, floor',
+    'ratio_to_floor': 'step / floor',
+    'ratio_to_composed': 'step / composed',
+    'network_calls': 'network calls',
+    'loader_time': 's, loader',
+    'peak_memory_mib': 'peak MiB',
+}
+"""Columns of a training step, by the keys of step_time.py."""
+PLAR = {
+    'plar_time': 's, paper',
+    'ratio_to_gemm': 'paper / products',
+    'speedup': 'reference / paper',
+    'default_time': 's, default',
+    'default_ratio_to_gemm': 'default / products',
+    'memory_ratio': 'peak memory / features',
+}
+"""Columns of a refinement, by the keys of plar.py."""
+WHERE = {'device': 'device', 'threads': 'threads', 'torch': 'torch', 'commit': 'commit'}
+
+
+def step_table(results: list[dict]) -> list[str]:
+    """Markdown of step_time.py's results."""
+    rows = []
+    for own in results:
+        against = own.get('against') or {}
+        ratio = against.get('ratio_by_floors', against.get('ratio'))
+        other = f'{ratio:.3f} of `{short(against["config"])}`' if against else '–'
+        rows.append([f'`{short(own["config"])}`', *cells(own, STEP), other, *cells(own, WHERE)])
+    return table_lines(['config', *STEP.values(), 'against', *WHERE.values()], rows)
+
+
+def plar_tables(results: list[dict]) -> list[str]:
+    """Markdown of plar.py's results: the refinement, and how its time grows."""
+    lines, rows = [], []
+    for own in results:
+        case = f'{own["grid"][0]}x{own["grid"][1]}, {own["classes"]} classes'
+        case += f', {own["channels"]} channels twice, {own["flagged"]} flagged'
+        rows.append([case, *cells(own, PLAR), *cells(own, WHERE)])
+    lines += table_lines(['grid', *PLAR.values(), *WHERE.values()], rows)
+    for own in results:
+        for name, points in own['scaling'].items():
+            first = points[0]
+            body = [
+                [
+                    str(point[name]),
+                    f'{point["seconds"]:.4f}',
+                    f'{point[name] / first[name]:.1f}',
+                    f'{point["seconds"] / first["seconds"]:.1f}',
+                ]
+                for point in points
+            ]
+            head = [f'{name} ({own["device"]})', 's, paper', f'times the {name}', 'times the time']
+            lines += ['', *table_lines(head, body)]
+    return lines
+
+
+def cells(result: dict, columns: dict[str, str]) -> list[str]:
+    """Text of some figures; a dash for what was not measured."""
+    found = (result.get(key) for key in columns)
+    return [
+        '–' if value is None else f'{value:.3f}' if isinstance(value, float) else str(value)
+        for value in found
+    ]
+
+
+def short(config: str) -> str:
+    """Name of a config without folder and suffix."""
+    return Path(config).stem
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('results', nargs='+', type=existing_file, help='JSON files')
+    parser.add_argument('-o', '--out', default='docs/speed.md', help='page (%(default)s)')
+    args = parser.parse_args(argv)
+    results = {path: json.loads(Path(path).read_text()) for path in args.results}
+    steps = [own for own in results.values() if 'step_time' in own]
+    refinements = [own for own in results.values() if 'plar_time' in own]
+    for path, own in results.items():
+        if own not in steps and own not in refinements:
+            raise ValueError(f'{path} is neither of step_time.py nor of plar.py: leave it out')
+    lines = step_table(steps) if steps else []
+    lines += ['', *plar_tables(refinements)] if refinements else []
+    write_between_markers(args.out, 'speed', '\n'.join(lines) + '\n')
+    print(f'{len(results)} results: {args.out}')
+
+
+if __name__ == '__main__':
+    run_tool(main)
