@@ -15,12 +15,14 @@ import argparse
 import copy
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
 from torch import Tensor
 
+from mmseg_tsf.engine.run_info import commit
 from mmseg_tsf.evaluation import PseudoLabelQuality, answer_cells, draw_cells
 from mmseg_tsf.evaluation.hidden_masks import (
     load_image,
@@ -41,6 +43,10 @@ from mmseg_tsf.utils.markdown import table_lines, write_between_markers
 SETTINGS = {
     'kriging': dict(rule='kriging'),
     'paper': PAPER,
+    'paper, OAS': dict(PAPER, shrinkage='oas'),
+    'paper, gaussian': dict(PAPER, rule='gaussian'),
+    'paper, class memory': dict(PAPER, memory=dict(momentum=0.99)),
+    'paper, reject above 1.5': dict(PAPER, reject_above=1.5),
     'paper, pooled': dict(PAPER, covariance='pooled', min_pixels=2),
     'vote, manual': dict(rule='vote'),
     'vote, by count': dict(rule='vote', reference='by_count'),
@@ -187,27 +193,40 @@ class Ablation:
 
 
 def to_markdown(rows: list[dict], head: dict) -> str:
-    """Gains and calibration errors by setting and share, two tables for each layout."""
+    """Gains, mIoU and calibration errors by setting and share, three tables for each layout."""
     parts = [
         f'`{Path(head["config"]).name}`, `{Path(head["checkpoint"]).name}`; {head["images"]} '
-        f'unlabelled images, seed {head["seed"]} of what is labelled. Points of accuracy inside '
-        'the error mask, on the pixels that nobody was asked about, by the share of the feature '
-        'cells that has a manual label; and the expected calibration error, in percent, of what '
-        'a rule says of the labels that it decides.'
+        f'unlabelled images, seed {head["seed"]} of what is labelled, commit {head["commit"]}. '
+        'Points of accuracy inside the error mask, on the pixels that nobody was asked about, by '
+        'the share of the feature cells that has a manual label; the mIoU of the labels, inside '
+        'the mask and outside; and the expected calibration error, in percent, of what a rule '
+        'says of the labels that it decides.'
     ]
     for layout in dict.fromkeys(row['layout'] for row in rows):
-        found = {(r['setting'], r['share']): r for r in rows if r['layout'] == layout}
-        shares = sorted({share for _, share in found})
-        names = dict.fromkeys(setting for setting, _ in found)
-        before = [f'{found[next(iter(names)), s]["before.accuracy.inside"]:.1f}' for s in shares]
-        body = [[n, *(f'{found[n, s]["gain"]:+.1f}' for s in shares)] for n in names]
-        columns = [f'manual {layout}', *(f'{100 * share:g} %' for share in shares)]
-        parts += ['', *table_lines(columns, [['right before, %', *before], *body])]
-        sure = [n for n in names if CALIBRATION in found[n, shares[0]]]
-        columns[0] = f'calibration error, manual {layout}'
-        body = [[n, *(percent(found[n, s][CALIBRATION]) for s in shares)] for n in sure]
-        parts += ['', *table_lines(columns, body)] if body else []
+        by_name: dict[str, list[dict]] = {}
+        for row in sorted(rows, key=lambda row: row['share']):
+            if row['layout'] == layout:
+                by_name.setdefault(row['setting'], []).append(row)
+        first = next(iter(by_name.values()))
+        sure = {name: own for name, own in by_name.items() if CALIBRATION in own[0]}
+        tables = {
+            '': [line('right before, %', first, 'before.accuracy.inside', percent)]
+            + [line(name, own, 'gain', '{:+.1f}'.format) for name, own in by_name.items()],
+            'mIoU, ': [line('before', first, 'before.mIoU', percent)]
+            + [line(name, own, 'after.mIoU', percent) for name, own in by_name.items()],
+            'calibration error, ': [
+                line(name, own, CALIBRATION, percent) for name, own in sure.items()
+            ],
+        }
+        for title, body in tables.items():
+            shares = (f'{100 * row["share"]:g} %' for row in first)
+            parts += ['', *table_lines([f'{title}manual {layout}', *shares], body)] if body else []
     return '\n'.join(parts) + '\n'
+
+
+def line(title: str, rows: list[dict], key: str, text: Callable[[float], str]) -> list[str]:
+    """Cells of a table: one figure for each share."""
+    return [title, *(text(row[key]) for row in rows)]
 
 
 def percent(value: float) -> str:
@@ -237,7 +256,8 @@ def main(argv: list[str] | None = None) -> list[dict]:
             f'{row["gain"]:+6.2f} {row["before.mIoU"]:.2f} -> {row["after.mIoU"]:.2f}'
         )
     head = dict(config=args.config, checkpoint=args.checkpoint, images=num, seed=args.seed)
-    head.update(min_confidence=ablation.flagger.min_confidence, options=dict(args.options))
+    head.update(commit=commit(), options=dict(args.options))
+    head.update(min_confidence=ablation.flagger.min_confidence)
     if args.markdown:
         write_between_markers(args.markdown, 'plar', to_markdown(rows, head))
     if args.json:
