@@ -257,4 +257,4 @@ def _order(method: str) -> int:
 
 
 def _text(value: float | None) -> str:
-    return NOTHING if value is None else f'{value:.2f}'
+    return NOTHING if value is None or value != value else f'{value:.2f}'  # NaN: of nothing
