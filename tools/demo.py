@@ -114,7 +114,7 @@ def train_and_test(console: Console) -> dict[str, dict[str, float]]:
 def train_start(console: Console) -> Path:
     """Trains the supervised model that the others go on from; its plain checkpoint."""
     folder = ROOT / START
-    run_all(console, 'first training', {START: train(find_config('supervised'), folder)})
+    run_all(console, 'start', {START: train(find_config('supervised'), folder)})
     weights = folder / 'student.pth'
     command = ['tools/export_segmentor.py', last_checkpoint(START), str(weights), '--force']
     run_all(console, 'export', {START: command})
