@@ -196,6 +196,7 @@ def benchmark(cfg: Config, steps: int, warmup: int) -> dict:
     with tempfile.TemporaryDirectory() as cfg.work_dir:
         cfg.default_hooks.checkpoint = None
         cfg.log_level = 'ERROR'
+        cfg.visualizer = None  # a named one would write into the folder of a run before
         runner = Runner.from_cfg(cfg)
         timer = StepTimer(warmup)
         runner.register_hook(timer)
