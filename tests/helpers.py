@@ -39,7 +39,7 @@ METHODS = {
 TAPS = ('decode_head.convs', 'backbone.body')  # of tiny_segmentor
 REFINED = dict(
     error_head=dict(type='ErrorMaskDecoder', channels=4),
-    refiner=dict(type='PseudoLabelAutoRefinement', min_pixels=4, hidden=4),
+    refiner=dict(type='PseudoLabelAutoRefinement', weights='learnt', min_pixels=4, hidden=4),
     refinement=dict(taps=TAPS),
 )  # options of any method with a teacher
 

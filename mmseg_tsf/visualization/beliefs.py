@@ -14,7 +14,7 @@ from ..active_learning.pool import Pool, PoolImage
 from ..active_learning.pool_pass import evaluation_mode, manual_labels
 from ..active_learning.pool_reader import PoolItem
 from ..datasets.semi_dataset import seeded
-from ..models.segmentors.label_refinement import paste_corrections
+from ..models.refinement import paste_corrections
 from ..models.utils import pseudo_labels
 from ..models.utils.pixel_losses import IGNORE_INDEX
 

@@ -79,20 +79,30 @@ def test_ablation_takes_up_what_the_checkpoint_has_learnt(trained, monkeypatch):
     torch.save(checkpoint, path)
     tool, made = load_tool('plar_ablation'), []
     monkeypatch.setattr(tool.Ablation, 'measure', lambda self, *_: made.append(self))
-    names = ['kriging', 'kriging, equal weights', 'gaussian, class memory']
+    names = ['kriging', 'kriging, learnt weights', 'gaussian, class memory']
     options = ['--images', '1', '--options', 'memory.momentum=0.5', '--settings', names[2]]
     tool.main([config, path, *options])
     tool.main([config, path, '--images', '1', '--settings', *names])
     assert made[0].refiners[names[2]].memories[0].momentum == 0.5
     memories = made[1].refiners[names[2]].memories
     assert all(memory.count.sum() > 1000 for memory in memories)  # five labelled images
-    for name, refiner in made[1].refiners.items():
-        own = refiner.weight_module.state_dict()
-        if name == 'kriging, equal weights':
-            assert (own['layers.2.weight'] == 0).all()  # a half for each map, whatever the image
-        else:
-            for key, value in own.items():
-                assert torch.equal(value, weights[f'refinement.refiner.weight_module.{key}']), key
+    assert made[1].refiners['kriging'].weight_module is None
+    for key, value in (
+        made[1].refiners['kriging, learnt weights'].weight_module.state_dict().items()
+    ):
+        assert torch.equal(value, weights[f'refinement.refiner.weight_module.{key}']), key
+
+
+def test_ablation_of_a_model_without_learnt_weights_leaves_their_rows_out(trained, monkeypatch):
+    tool, made = load_tool('plar_ablation'), []
+    monkeypatch.setattr(tool.Ablation, 'measure', lambda self, *_: made.append(self))
+    options = ['--images', '1', '--cfg-options', 'model.refiner.weights=equal']
+    tool.main([*trained, *options])
+    rows = list(made[0].refiners)
+    assert 'kriging' in rows and 'paper, equal weights' in rows and 'vote, manual' in rows
+    assert 'paper' not in rows and not any('learnt' in name for name in rows)
+    with pytest.raises(ValueError, match="--settings 'paper' has learnt weights, and the model"):
+        tool.main([*trained, *options, '--settings', 'kriging', 'paper'])
 
 
 def test_picture_has_a_row_per_image_and_the_panels_of_the_paper(trained, tmp_path):

@@ -5,8 +5,10 @@
 The images are the unlabelled list of the config, whose hidden masks are read here, for evaluation
 only. Manual labels are drawn inside the error mask: ``pixels`` takes single feature cells spread
 at random, ``blocks`` 4x4 cells for the same price; a cell is answered by the class of the native
-pixel in its middle, and the whole cell is left out of the figures. Prints, per rule and share, the
-accuracy of the labels inside the mask before and after.
+pixel in its middle, and the whole cell is left out of the figures. Settings with learnt weights
+take those of the checkpoint, which needs a training with ``--cfg-options
+model.refiner.weights=learnt``, and the same option here. Prints, per rule and share, the accuracy
+of the labels inside the mask before and after.
 """
 
 from __future__ import annotations
@@ -31,37 +33,38 @@ from mmseg_tsf.evaluation.hidden_masks import (
     view_images,
     with_masks,
 )
-from mmseg_tsf.models.refinement import PAPER
+from mmseg_tsf.models.refinement import PAPER, PseudoLabelAutoRefinement, paste_corrections
 from mmseg_tsf.models.refinement.references import nearest
 from mmseg_tsf.models.segmentors import LabelRefinement
-from mmseg_tsf.models.segmentors.label_refinement import paste_corrections
 from mmseg_tsf.models.utils import pseudo_labels
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
 from mmseg_tsf.utils import existing_file, run_tool, track
 from mmseg_tsf.utils.markdown import table_lines, write_between_markers
 
+LEARNT = dict(weights='learnt')
 SETTINGS = {
-    'kriging': dict(rule='kriging'),
+    'kriging': {},
     'paper': PAPER,
+    'paper, equal weights': dict(PAPER, weights='equal'),
     'paper, OAS': dict(PAPER, shrinkage='oas'),
     'paper, gaussian': dict(PAPER, rule='gaussian'),
     'paper, class memory': dict(PAPER, memory=dict(momentum=0.99)),
     'paper, reject above 1.5': dict(PAPER, reject_above=1.5),
     'paper, pooled': dict(PAPER, covariance='pooled', min_pixels=2),
     'vote, manual': dict(rule='vote'),
+    'vote, learnt weights': dict(rule='vote', **LEARNT),
     'vote, by count': dict(rule='vote', reference='by_count'),
     'vote, own covariance': dict(rule='vote', covariance='class'),
     'gaussian': dict(rule='gaussian', reference='reliable+manual'),
     'gaussian, manual': dict(rule='gaussian'),
+    'gaussian, learnt weights': dict(rule='gaussian', **LEARNT),
     'gaussian, by count': dict(rule='gaussian', reference='by_count'),
     'gaussian, own covariance': dict(rule='gaussian', covariance='class'),
     'fused, manual': dict(rule='fused'),
     'gaussian, class memory': dict(rule='gaussian', memory=dict(momentum=0.9)),
     'gaussian, reject above 1.5': dict(rule='gaussian', reject_above=1.5),
-    'kriging, equal weights': dict(rule='kriging'),
+    'kriging, learnt weights': LEARNT,
 }
-EQUAL = ('kriging, equal weights',)
-"""Settings whose lambdas stay at a half; the others have those that the checkpoint has learnt."""
 CALIBRATION = 'decided.calibration_error'
 """Of a rule's confidence, on the pixels that it decided."""
 
@@ -99,11 +102,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--options', nargs='+', action=DictAction, default={}, help='of every refiner: key=value'
     )
     parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={}, help='of the config: key=value'
+    )
+    parser.add_argument(
         '--settings',
         nargs='+',
-        default=list(SETTINGS),
         choices=list(SETTINGS),
-        help='rows of the table; all by default',
+        help='rows of the table; all that the checkpoint has the weights for by default',
     )
     parser.add_argument('--json', help='write the figures here, too')
     parser.add_argument('--markdown', help='write the table into this file, between its markers')
@@ -122,16 +127,36 @@ class Ablation:
         self.model, self.args = model, args
         self.taps = taps_of(model)
         self.flagger = getattr(model, 'refinement', None) or self._refinement()
-        self.refiners = {}
-        for name in args.settings:
-            options = Config(copy.deepcopy(SETTINGS[name]))
-            options.merge_from_dict(args.options)
-            self.refiners[name] = self._refinement(**options.to_dict()).refiner
         learnt = getattr(getattr(model, 'refinement', None), 'refiner', None)
-        for name, refiner in self.refiners.items():
-            if learnt is not None and name not in EQUAL:
-                refiner.weight_module = copy.deepcopy(learnt.weight_module)
+        self.learnt = getattr(learnt, 'weight_module', None)
+        self.refiners = {name: self._refiner(name) for name in self._settings()}
         self.quality: dict[tuple, PseudoLabelQuality] = {}
+
+    def _settings(self) -> list[str]:
+        """Rows of the table.
+
+        Raises:
+            ValueError: Weights are asked for that the model has not learnt.
+        """
+        lacking = [name for name, own in SETTINGS.items() if own.get('weights') == 'learnt']
+        lacking = [] if self.learnt is not None else lacking
+        asked = self.args.settings or [name for name in SETTINGS if name not in lacking]
+        for name in asked:
+            if name in lacking:
+                raise ValueError(
+                    f'--settings {name!r} has learnt weights, and the model has none: train it '
+                    'with --cfg-options model.refiner.weights=learnt, and say so here'
+                )
+        return asked
+
+    def _refiner(self, name: str) -> PseudoLabelAutoRefinement:
+        """Of a setting, with the weights that the model has learnt where it asks for them."""
+        options = Config(copy.deepcopy(SETTINGS[name]))
+        options.merge_from_dict(self.args.options)
+        refiner = self._refinement(**options.to_dict()).refiner
+        if refiner.weight_module is not None:
+            refiner.weight_module = copy.deepcopy(self.learnt)
+        return refiner
 
     def _refinement(self, **options) -> LabelRefinement:
         refinement = LabelRefinement(
@@ -238,6 +263,7 @@ def main(argv: list[str] | None = None) -> list[dict]:
     """Entry point."""
     args = parse_args(argv)
     cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options)
     model, dataset = load_with_hidden_masks(cfg, args.checkpoint)
     ablation = Ablation(model, args)
     if any(refiner.memories is not None for refiner in ablation.refiners.values()):

@@ -5,6 +5,7 @@ from .class_statistics import ClassStatistics, class_statistics
 from .distances import euclidean_distances, hybrid_distances, mahalanobis_distances
 from .kriging import Kriging, krige
 from .options import PAPER
+from .paste import paste_corrections
 from .plar import PseudoLabelAutoRefinement
 from .references import labels_to_grid, nearest, reference_labels
 from .result import Refinement
@@ -25,6 +26,7 @@ __all__ = [
     'labels_to_grid',
     'mahalanobis_distances',
     'nearest',
+    'paste_corrections',
     'reference_labels',
     'weight_loss',
 ]

@@ -10,6 +10,7 @@ from .rules import RULES
 
 PAPER = dict(
     rule='vote',
+    weights='learnt',
     reference='reliable+manual',
     min_pixels=8,
     covariance='class',
@@ -24,6 +25,7 @@ PAPER = dict(
 def check_options(
     channels: Sequence[int],
     rule: str,
+    weights: str,
     reference: str,
     enough_manual: int,
     temperature: float,
@@ -41,7 +43,11 @@ def check_options(
         raise ValueError(
             f'PLAR reads two feature maps, channels={tuple(channels)} has {len(channels)}'
         )
-    for name, value, known in (('rule', rule, RULES), ('reference', reference, REFERENCES)):
+    for name, value, known in (
+        ('rule', rule, RULES),
+        ('weights', weights, ('equal', 'learnt')),
+        ('reference', reference, REFERENCES),
+    ):
         if value not in known:
             raise ValueError(f'{name} must be one of {", ".join(known)}, not {value!r}')
     check_statistics_options(**statistics)

@@ -34,8 +34,10 @@ class PseudoLabelAutoRefinement(nn.Module):
         rule: ``'kriging'``, see ``kriging.py``, or what compares a pixel with the Gaussians of
             its image's classes: ``'vote'`` (the paper's), ``'gaussian'`` or ``'fused'``, see
             ``rules.py``. The options from ``reference`` to ``temperature`` are for these, and,
-            with any rule, for the loss of the weight module.
+            with any rule, for what learnt weights learn from.
         kriging: Options of :class:`Kriging`.
+        weights: Of the two maps: ``'equal'``, or ``'learnt'`` by a :class:`WeightModule` from
+            the image's features (the paper's).
         reference: Which pixels describe a class: ``'manual'``, ``'reliable+manual'`` (the
             paper's) or ``'by_count'``, see ``references.py``.
         enough_manual: With ``'by_count'``, manual pixels from which on a class is described by
@@ -53,7 +55,7 @@ class PseudoLabelAutoRefinement(nn.Module):
         memory: Options of :class:`ClassMemory`, which stands in for classes that an image lacks
             and is fed by :meth:`update_memory`; ``None`` for no memory. Not for kriging, which
             asks for no Gaussians.
-        hidden: Width of the weight module.
+        hidden: Width of the module of learnt weights.
 
     Raises:
         ValueError: An option out of its range; names it.
@@ -65,6 +67,7 @@ class PseudoLabelAutoRefinement(nn.Module):
         channels: Sequence[int],
         rule: str = 'kriging',
         kriging: dict | None = None,
+        weights: str = 'equal',
         reference: str = 'manual',
         enough_manual: int = 2,
         min_pixels: int = 2,
@@ -83,6 +86,7 @@ class PseudoLabelAutoRefinement(nn.Module):
         check_options(
             channels,
             rule,
+            weights,
             reference,
             enough_manual,
             temperature,
@@ -96,7 +100,7 @@ class PseudoLabelAutoRefinement(nn.Module):
         self.reference, self.enough_manual = reference, enough_manual
         self.temperature, self.min_margin = temperature, min_margin
         self.reject_above = reject_above
-        self.weight_module = WeightModule(channels, hidden)
+        self.weight_module = WeightModule(channels, hidden) if weights == 'learnt' else None
         self.memories = None
         if memory is not None:
             memories = [ClassMemory(num_classes, own, **memory) for own in channels]
@@ -136,7 +140,7 @@ class PseudoLabelAutoRefinement(nn.Module):
             reliable = pseudo.masked_fill(flagged, IGNORE_INDEX)
             flagged = flagged & (manual == IGNORE_INDEX)
             pixels = PixelIndex.of(flagged)
-            weights = self.weight_module(features, valid)
+            weights = self._weights(features, valid)
             if self.rule == 'kriging':
                 inside = pseudo != IGNORE_INDEX
                 decision = krige(features, probs, manual, inside, pixels, weights, self.kriging)
@@ -148,6 +152,12 @@ class PseudoLabelAutoRefinement(nn.Module):
                 decision = self._compare(maps, statistics, pixels, weights[pixels.image], probs)
             self._limit(decision, pixels, probs, undecidable)
             return assemble(pseudo, manual, flagged, pixels, decision, undecidable)
+
+    def _weights(self, features: Sequence[Tensor], valid: Tensor | None) -> Tensor:
+        """``(N, 2)`` lambda_E and lambda_M of each image."""
+        if self.weight_module is None:
+            return features[0].new_full((len(features[0]), 2), 0.5, dtype=torch.float32)
+        return self.weight_module(features, valid)
 
     def _statistics(
         self, maps: list[Tensor], reliable: Tensor, manual: Tensor
@@ -207,7 +217,7 @@ class PseudoLabelAutoRefinement(nn.Module):
         labels: Tensor,
         max_pixels: int = 4096,
     ) -> Tensor:
-        """Loss of the weight module on labelled images; nothing else gets a gradient.
+        """Loss of learnt weights on labelled images; nothing else gets a gradient.
 
         The task is that of :meth:`forward`: the flagged pixels of an image are told apart by the
         others. The truth is known for the flagged ones.

@@ -129,7 +129,7 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
 
     def view_batch(self, batch: SemiBatch, images: Tensor) -> TeacherView:
         """The teacher's view of the unlabelled images, and of the labelled where it is needed."""
-        if self.refinement is None and not self.consistency_on_labelled:
+        if not (self.refinement_learns or self.consistency_on_labelled):
             return self.teacher_pass(images)
         both = self.teacher_pass(torch.cat((batch.labelled, images)))
         batch.teacher, view = both.split(len(batch.labelled))

@@ -12,7 +12,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..decode_heads import error_mask
-from ..refinement import Refinement
+from ..refinement import paste_corrections
 from ..utils import FeatureTap, masked_mean
 from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels
 from .structures import TeacherView
@@ -179,67 +179,40 @@ class LabelRefinement(BaseModule):
             threshold = self.error_head.threshold
         return error_mask(doubt, confidence, threshold, self.min_confidence)
 
+    @property
+    def learns(self) -> bool:
+        """Whether there is anything to learn from the teacher's view of labelled images."""
+        refiner = self.refiner
+        parts = (refiner.weight_module, refiner.memories) if refiner is not None else ()
+        return any(part is not None for part in (self.error_head, *parts))
+
     def losses(self, view: TeacherView, ground_truth: Tensor) -> dict[str, Tensor]:
-        """Losses of the EMD and the weight module on labelled images.
+        """Losses of the EMD and of learnt weights on labelled images.
 
         Args:
             view: Of the labelled images.
             ground_truth: ``(N, H, W)`` int64.
 
         Returns:
-            dict[str, Tensor]: ``loss_emd``, ``loss_weight_module``.
+            dict[str, Tensor]: ``loss_emd``, ``loss_weight_module``, as far as there are both.
         """
-        losses, logits = {}, None
+        losses, logits, refiner = {}, None, self.refiner
         if self.error_head is not None:
             logits = self.error_logits(view)
             losses['loss_emd'] = self.error_head.loss_on(logits, view.probs, ground_truth)
-        if self.refiner is not None:
+        if refiner is not None and refiner.memories is not None:
+            refiner.update_memory(view.features, ground_truth)
+        if refiner is not None and refiner.weight_module is not None:
             with torch.no_grad():
                 mask = self._mask(logits, view.probs.amax(dim=1))
-                if self.refiner.memories is not None:
-                    self.refiner.update_memory(view.features, ground_truth)
-            losses['loss_weight_module'] = self.refiner.loss(
+            losses['loss_weight_module'] = refiner.loss(
                 view.features, view.probs, mask, ground_truth
             )
         return {name: self.loss_weight * loss for name, loss in losses.items()}
 
 
-def paste_corrections(
-    pseudo: PseudoLabels, probs: Tensor, mask: Tensor, found: Refinement
-) -> tuple[PseudoLabels, Tensor]:
-    """Brings corrections from the feature grid to image size, inside the error mask only.
-
-    What a rule adds to the probabilities is interpolated and added to those of the pixels, so
-    that edges stay where the network sees them. A rule that only names classes gives them to all
-    flagged pixels of a cell, and so does a manual pixel then.
-
-    Args:
-        pseudo: ``(N, H, W)``.
-        probs: ``(N, K, H, W)`` of the network.
-        mask: ``(N, H, W)`` bool error mask without the manual pixels.
-        found: On a coarser grid.
-
-    Returns:
-        tuple[PseudoLabels, Tensor]: Refined ones, and ``(N, H, W)`` bool, which were decided.
-    """
-    labels, confidence, size = pseudo.labels, pseudo.confidence, pseudo.labels.shape[1:]
-    corrected = _nearest(found.corrected | found.manual, size).bool() & mask
-    if found.change is None:
-        return PseudoLabels(
-            torch.where(corrected, _nearest(found.labels, size), labels), confidence
-        ), corrected
-    best, classes = (probs + resize(found.change, size, mode='bilinear')).max(dim=1)
-    corrected |= mask & (classes != labels)
-    labels = torch.where(mask, classes, labels)
-    return PseudoLabels(labels, torch.where(mask, best.clamp(0, 1), confidence)), corrected
-
-
 def _probability(logits: Tensor, size: tuple[int, int]) -> Tensor:
     return resize(logits.float(), size, mode='bilinear').squeeze(1).sigmoid()
-
-
-def _nearest(values: Tensor, size: tuple[int, int]) -> Tensor:
-    return resize(values.unsqueeze(1).float(), size, mode='nearest').squeeze(1).to(values.dtype)
 
 
 def _out_channels(module: nn.Module) -> int | None:

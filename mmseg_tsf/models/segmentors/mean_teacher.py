@@ -54,7 +54,7 @@ class MeanTeacher(TeacherSegmentor):
         valid = valid_mask(data_samples['unlabelled'], images)
         student_view = inputs.get('strong', images)
         batch = SemiBatch(inputs['labelled'], data_samples['labelled'], student_view, valid)
-        if self.cutmix is None or self.refinement is not None:
+        if self.cutmix is None or self.refinement_learns:
             view = self.teacher_pass(torch.cat((inputs['labelled'], images)))
             batch.teacher, view = view.split(len(inputs['labelled']))
         else:

@@ -42,6 +42,11 @@ class TeacherSegmentor(SemiSegmentor):
                 self.teacher, self.num_classes, error_head, refiner, **(refinement or {})
             )
 
+    @property
+    def refinement_learns(self) -> bool:
+        """Whether the teacher has to see the labelled images for the refinement's own heads."""
+        return self.refinement is not None and self.refinement.learns
+
     @torch.no_grad()
     def teacher_pass(self, images: Tensor) -> TeacherView:
         """One pass of the teacher, features tapped where they are needed."""
@@ -79,7 +84,7 @@ class TeacherSegmentor(SemiSegmentor):
         self, outputs: dict[str, NetworkOutput], batch: SemiBatch
     ) -> dict[str, Tensor]:
         """Losses of the refinement's own heads, on labelled images."""
-        if self.refinement is None:
+        if not self.refinement_learns:
             return dict(batch.stats)
         losses = self.refinement.losses(batch.teacher, ground_truth(batch.samples))
         return {**losses, **batch.stats}

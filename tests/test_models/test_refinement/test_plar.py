@@ -97,6 +97,18 @@ def test_the_vote_equals_its_plain_form():
     assert not found.margin[~mask].any()
 
 
+@pytest.mark.parametrize('rule', ['kriging', 'vote', 'gaussian', 'fused'])
+def test_weights_count_the_maps_alike_until_they_are_learnt(rule):
+    maps, probs, mask, truth = scene(noise=2.0)
+    manual = some_manual(truth, 0.2).masked_fill(~mask, 255)
+    equal, learnt = (build(rule=rule, weights=weights) for weights in ('equal', 'learnt'))
+    assert not list(equal.parameters())
+    before, found = learnt(maps, probs, mask, manual), equal(maps, probs, mask, manual)
+    assert torch.equal(found.labels, before.labels) and torch.equal(found.margin, before.margin)
+    torch.nn.init.constant_(learnt.weight_module.layers[-1].bias, 2.0)
+    assert not torch.equal(learnt(maps, probs, mask, manual).margin, found.margin)
+
+
 @pytest.mark.parametrize('rule', ['vote', 'gaussian', 'fused'])
 def test_every_rule_corrects_what_the_features_show(rule):
     maps, probs, mask, truth = scene()
@@ -201,7 +213,7 @@ def test_padding_is_neither_flagged_nor_a_reference(rule):
     manual = some_manual(truth, 0.3).masked_fill(~mask, 255)
     valid = torch.ones_like(mask)
     valid[:, :, 16:] = False
-    refiner = build(rule=rule, reference='reliable+manual')
+    refiner = build(rule=rule, weights='learnt', reference='reliable+manual')
     torch.nn.init.normal_(refiner.weight_module.layers[-1].weight)
     found = refiner(maps, probs, mask, manual, valid)
     cropped = [m[..., :16] for m in maps]
@@ -302,6 +314,7 @@ def test_the_memory_is_a_running_gaussian():
     [
         (dict(channels=(8,)), 'PLAR reads two feature maps, .* has 1'),
         (dict(rule='mean'), "rule must be one of kriging, vote, .*, not 'mean'"),
+        (dict(weights='half'), "weights must be one of equal, learnt, not 'half'"),
         (dict(reference='all'), "reference must be one of manual.*, not 'all'"),
         (dict(shrinkage=2), r'shrinkage must be .* in \(0, 1\], not 2'),
         (dict(min_pixels=1), 'min_pixels must be at least 2'),

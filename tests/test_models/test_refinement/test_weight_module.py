@@ -44,7 +44,7 @@ def test_padding_does_not_count():
 @pytest.mark.parametrize('reference', ['reliable+manual', 'manual'])
 def test_lambda_moves_to_the_map_that_tells_the_classes_apart(useful, reference):
     torch.manual_seed(0)
-    refiner = PseudoLabelAutoRefinement(3, (6, 6), reference=reference, hidden=8)
+    refiner = PseudoLabelAutoRefinement(3, (6, 6), weights='learnt', reference=reference, hidden=8)
     maps, probs, mask, labels = toy(useful)
     maps = [m.requires_grad_() for m in maps]
     losses = []
@@ -79,7 +79,7 @@ def test_loss_equals_a_plain_one_and_ignores_what_has_no_candidate():
 
 
 def test_nothing_to_learn_from_is_a_loss_of_nought_that_reaches_every_parameter():
-    refiner = PseudoLabelAutoRefinement(3, (6, 6), hidden=8)
+    refiner = PseudoLabelAutoRefinement(3, (6, 6), weights='learnt', hidden=8)
     maps, probs, mask, labels = toy(0)
     for nothing in (torch.zeros_like(mask), torch.ones_like(mask)):  # no question; no reference
         loss = refiner.loss(maps, probs, nothing, labels)
@@ -90,7 +90,7 @@ def test_nothing_to_learn_from_is_a_loss_of_nought_that_reaches_every_parameter(
 
 def test_a_cap_on_the_pixels_leaves_the_loss_about_the_same():
     torch.manual_seed(0)
-    refiner = PseudoLabelAutoRefinement(3, (6, 6), hidden=8)
+    refiner = PseudoLabelAutoRefinement(3, (6, 6), weights='learnt', hidden=8)
     arguments = toy(0)
     full, some = (refiner.loss(*arguments, max_pixels=m).item() for m in (4096, 64))
     assert full != some

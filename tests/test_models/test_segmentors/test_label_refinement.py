@@ -37,6 +37,34 @@ def test_shares_of_each_class_add_up():
     assert not model.refinement.class_counts.any()
 
 
+@pytest.mark.parametrize('method', ['mt_cutmix', 'ael', 'tsf'])
+@pytest.mark.parametrize(
+    'part', ['nothing', 'error_head', 'learnt weights', 'memory'], ids=lambda part: part
+)
+def test_the_teacher_sees_labelled_images_where_something_learns_from_them(method, part):
+    refiner = dict(REFINED['refiner'], weights='equal')
+    if part == 'learnt weights':
+        refiner['weights'] = 'learnt'
+    if part == 'memory':
+        refiner.update(rule='gaussian', memory=dict(momentum=0.5))
+    head = REFINED['error_head'] if part == 'error_head' else None
+    model = refined_model(method, error_head=head, refiner=refiner)
+    model.refinement.active = True
+    seen, run = [], model.run
+    model.run = lambda name, images: (
+        name == 'teacher' and seen.append(len(images)),
+        run(name, images),
+    )[1]
+    inputs, samples = batch_for(model)
+    with_manual(samples)
+    losses = model.loss(inputs, samples)
+    unlabelled = len(inputs['unlabelled']) + len(inputs.get('partner', ()))
+    assert seen == [unlabelled + (0 if part == 'nothing' else len(inputs['labelled']))]
+    assert ('loss_emd' in losses) == (part == 'error_head')
+    assert ('loss_weight_module' in losses) == (part == 'learnt weights')
+    assert losses['refinement.flagged'] > 0
+
+
 @pytest.mark.parametrize('method', TEACHERS)
 class TestEveryTeacher:
     """What holds for each method."""
