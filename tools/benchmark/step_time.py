@@ -32,7 +32,7 @@ from mmseg_tsf.models.mixing import box_mask, mix, random_boxes
 from mmseg_tsf.models.segmentors import SemiSegmentor
 from mmseg_tsf.models.segmentors.structures import NetworkOutput, SemiBatch
 from mmseg_tsf.models.utils import weighted_cross_entropy
-from mmseg_tsf.utils import existing_file, run_tool
+from mmseg_tsf.utils import existing_file, keep_freed_memory, run_tool
 
 
 def now() -> float:
@@ -197,6 +197,7 @@ def benchmark(cfg: Config, steps: int, warmup: int) -> dict:
         cfg.default_hooks.checkpoint = None
         cfg.log_level = 'ERROR'
         cfg.visualizer = None  # a named one would write into the folder of a run before
+        keep_freed_memory()  # as train.py does
         runner = Runner.from_cfg(cfg)
         timer = StepTimer(warmup)
         runner.register_hook(timer)
