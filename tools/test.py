@@ -39,7 +39,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=2,
         help='seconds that --show shows a picture (%(default)s)',
     )
-    parser.add_argument('--tta', action='store_true', help='test-time augmentation')
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help='test-time augmentation: tta_pipeline of the config, or three sizes and flips',
+    )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides of the config, key=value'
     )
@@ -70,13 +74,33 @@ def prepare(args: argparse.Namespace) -> Config:
         hook.update(draw=True, show=args.show, wait_time=args.wait_time)
         cfg.visualizer.save_dir = args.show_dir
     if args.tta:
-        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-        cfg.tta_model.module = cfg.model
-        cfg.model = cfg.tta_model
+        dataset = cfg.test_dataloader.dataset
+        dataset.pipeline = cfg.get('tta_pipeline') or tta_pipeline(dataset.pipeline)
+        cfg.model = dict(cfg.get('tta_model', dict(type='SegTTAModel')), module=cfg.model)
         cfg.test_cfg = dict(type='TestLoop')
     if args.out:
         cfg.test_evaluator.update(output_dir=args.out, keep_results=True)
     return cfg
+
+
+def tta_pipeline(pipeline: list[dict]) -> list[dict]:
+    """The test pipeline at three sizes, each as it is and flipped; for configs without one.
+
+    Raises:
+        ValueError: It has no ``Resize``.
+    """
+    kinds = [step['type'] for step in pipeline]
+    if 'Resize' not in kinds:
+        raise ValueError('--tta: the test pipeline has no Resize, set tta_pipeline in the config')
+    at = kinds.index('Resize')
+    resize, (width, height) = pipeline[at], pipeline[at].scale
+    sizes = [(round(width * ratio), round(height * ratio)) for ratio in (0.75, 1.0, 1.25)]
+    choices = [
+        [dict(resize, scale=size) for size in sizes],
+        [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0.0, 1.0)],
+        *([step] for step in pipeline[at + 1 :]),
+    ]
+    return [*pipeline[:at], dict(type='TestTimeAug', transforms=choices)]
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:

@@ -15,6 +15,9 @@ from mmseg.registry import LOOPS
 def evaluate_networks(loop, networks: Sequence[str] | None, stage: str) -> dict[str, float]:
     """Evaluates each network on the loop's data, reading every image once.
 
+    Painted images and predictions in files are those of the network that predicts by default, or
+    of the first one evaluated where it is not among them.
+
     Args:
         loop: A validation or test loop.
         networks: Names; all of the model's by default.
@@ -26,18 +29,26 @@ def evaluate_networks(loop, networks: Sequence[str] | None, stage: str) -> dict[
     runner = loop.runner
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     predict_on = model.predict_on
-    evaluators = {name: copy.deepcopy(loop.evaluator) for name in networks or model.network_names}
+    names = networks or model.network_names
+    shown = predict_on if predict_on in names else names[0]
+    if any(getattr(metric, 'format_only', False) for metric in loop.evaluator.metrics):
+        names = [shown]
+    evaluators = {name: copy.deepcopy(loop.evaluator) for name in names}
+    for metric in (m for name, own in evaluators.items() if name != shown for m in own.metrics):
+        metric.output_dir = None  # one folder, one network's predictions
     runner.call_hook(f'before_{stage}')
     runner.call_hook(f'before_{stage}_epoch')
     runner.model.eval()
     try:
         for idx, batch in enumerate(loop.dataloader):
             runner.call_hook(f'before_{stage}_iter', batch_idx=idx, data_batch=batch)
+            outputs = None
             for name, evaluator in evaluators.items():
                 model.predict_on = name
                 with torch.no_grad(), autocast(enabled=loop.fp16):
-                    outputs = getattr(runner.model, f'{stage}_step')(batch)
-                evaluator.process(data_samples=outputs, data_batch=batch)
+                    samples = getattr(runner.model, f'{stage}_step')(batch)
+                evaluator.process(data_samples=samples, data_batch=batch)
+                outputs = samples if name == shown else outputs
             runner.call_hook(
                 f'after_{stage}_iter', batch_idx=idx, data_batch=batch, outputs=outputs
             )
@@ -52,6 +63,22 @@ def evaluate_networks(loop, networks: Sequence[str] | None, stage: str) -> dict[
     return metrics
 
 
+def check_networks(runner, networks: Sequence[str] | None, key: str) -> Sequence[str] | None:
+    """Names of networks, or ``None``.
+
+    Raises:
+        ValueError: The model has no such network; names the key and the ones that it has.
+    """
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    known = model.network_names
+    if networks is None or (isinstance(networks, list | tuple) and set(networks) <= set(known)):
+        return networks
+    raise ValueError(
+        f'{key}={networks!r} must be a list of networks of {type(model).__name__}: '
+        f'{", ".join(known)}'
+    )
+
+
 @LOOPS.register_module()
 class SemiValLoop(ValLoop):
     """``ValLoop`` that reports several networks: ``teacher/mIoU``, ``student/mIoU``, ...
@@ -60,11 +87,14 @@ class SemiValLoop(ValLoop):
         *args: See mmengine's ``ValLoop``.
         networks: Names of the networks; all by default.
         **kwargs: See mmengine's ``ValLoop``.
+
+    Raises:
+        ValueError: The model has no such network.
     """
 
     def __init__(self, *args, networks: Sequence[str] | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.networks = networks
+        self.networks = check_networks(self.runner, networks, 'val_cfg.networks')
 
     def run(self) -> dict[str, float]:
         """Launches validation."""
@@ -77,7 +107,7 @@ class SemiTestLoop(TestLoop):
 
     def __init__(self, *args, networks: Sequence[str] | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.networks = networks
+        self.networks = check_networks(self.runner, networks, 'test_cfg.networks')
 
     def run(self) -> dict[str, float]:
         """Launches the test."""

@@ -94,6 +94,7 @@ class SemiSegmentor(BaseModel):
             setattr(self, name, MODELS.build(copy.deepcopy(segmentor)))
         self.teacher_mode = self._resolve_teacher_mode(teacher_mode)
         self.teacher_was_loaded = False
+        self.is_checked = False  # SemiHook looks at the run before it starts
         self.manual_weight = manual_weight
         if self.has_teacher:
             self.teacher.requires_grad_(False)
@@ -132,6 +133,11 @@ class SemiSegmentor(BaseModel):
         return getattr(self, self.learners[0]).num_classes
 
     @property
+    def out_channels(self) -> int:
+        """Channels of the logits (MMSeg's test-time augmentation asks for it)."""
+        return self.network.out_channels
+
+    @property
     def decode_head(self) -> nn.Module:
         """Decode head of the network that predicts (MMSeg's inference API asks for it)."""
         return self.network.decode_head
@@ -151,6 +157,11 @@ class SemiSegmentor(BaseModel):
     def forward(self, inputs, data_samples=None, mode: str = 'tensor'):
         """MMEngine's entry: ``mode`` is 'loss', 'predict' or 'tensor'."""
         if mode == 'loss':
+            if not self.is_checked:
+                raise ValueError(
+                    f'nothing has checked this training of a {type(self).__name__}: add '
+                    "dict(type='SemiHook') to custom_hooks"
+                )
             return self.loss(inputs, data_samples)
         return self.network(inputs, data_samples, mode)
 

@@ -1,8 +1,11 @@
 """Each network's metrics under its name, equal to evaluating it alone."""
 
+import numpy as np
 import pytest
 import torch
 from helpers import build_model
+from mmengine.hooks import Hook
+from PIL import Image
 from tiny_runs import make_runner, tiny_runner_cfg, validation_cfg
 
 NETWORKS = ('teacher', 'student', 'friend')
@@ -60,10 +63,56 @@ def test_test_loop_reports_the_same(data_root, tmp_path, checkpoint):
     assert metrics == expected
 
 
-def test_wrong_network_name_is_refused(data_root, tmp_path, checkpoint):
-    runner = runner_of(data_root, tmp_path, checkpoint, type='SemiValLoop', networks=['tutor'])
-    with pytest.raises(ValueError, match="'tutor': TeacherStudentFriend has the networks teacher"):
-        runner.val()
+@pytest.mark.parametrize('networks', [['tutor'], ['student', 'techer'], 'teacher'])
+def test_wrong_network_name_is_refused_before_training(data_root, tmp_path, checkpoint, networks):
+    runner = runner_of(data_root, tmp_path, checkpoint, type='SemiValLoop', networks=networks)
+    sentence = r'val_cfg.networks=.* must be a list of networks of TeacherStudentFriend: teacher,'
+    with pytest.raises(ValueError, match=sentence):
+        runner.train()
+    assert runner.iter == 0 and not list(tmp_path.rglob('*.pth'))
+
+
+class Outputs(Hook):
+    """Keeps the labels that a hook which paints pictures would get."""
+
+    def __init__(self) -> None:
+        self.labels: list = []
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self.labels += [sample.pred_sem_seg.data.flatten() for sample in outputs]
+
+
+@pytest.mark.parametrize('format_only', [False, True])
+@pytest.mark.parametrize(
+    ('predict_on', 'networks', 'shown'),
+    [
+        ('teacher', None, 'teacher'),
+        ('student', None, 'student'),
+        ('teacher', ['friend', 'student'], 'friend'),
+    ],
+)
+def test_pictures_and_files_show_the_network_that_predicts(
+    data_root, tmp_path, predict_on, networks, shown, format_only
+):
+    cfg = tiny_runner_cfg('tsf', data_root, tmp_path / 'run', **validation_cfg(data_root))
+    cfg.val_cfg.networks = networks
+    cfg.val_evaluator.update(output_dir=str(tmp_path / 'out'), format_only=format_only)
+    runner = make_runner(cfg)
+    runner.model.predict_on = predict_on
+    for label, name in enumerate(NETWORKS):  # each says one class, whatever it sees
+        head = getattr(runner.model, name).decode_head.conv_seg
+        torch.nn.init.zeros_(head.weight)
+        head.bias.data = torch.eye(len(head.bias))[label]
+    runner.register_hook(outputs := Outputs())
+    metrics = runner.val()
+    label = NETWORKS.index(shown)
+    assert len(outputs.labels) == 3 and all((own == label).all() for own in outputs.labels)
+    written = list((tmp_path / 'out').glob('*.png'))
+    assert len(written) == 3
+    assert all((np.asarray(Image.open(path)) == label).all() for path in written)
+    assert {key.split('/')[0] for key in metrics} == (
+        set() if format_only else set(networks or NETWORKS)
+    )
 
 
 def test_validation_within_training_changes_nothing_and_can_pick_the_best(data_root, tmp_path):
