@@ -35,6 +35,7 @@ def steps(
     has a class, and where it is given, labels are refined.
     """
     model = build_model(method, pool=20, **options)
+    model.is_checked = True
     freeze_norm(model)
     if void_on is not None:
         model.refinement.active = True

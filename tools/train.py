@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
@@ -24,7 +25,7 @@ from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.active_learning.disk_errors import disk_errors_of
 from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.engine.dry_run import dry_run
-from mmseg_tsf.utils import existing_file, run_tool
+from mmseg_tsf.utils import existing_file, keep_freed_memory, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -76,6 +77,9 @@ def enable_amp(cfg: Config, dtype: str) -> None:
         raise ValueError(
             f"--amp works with optim_wrapper.type='OptimWrapper', not {cfg.optim_wrapper.type!r}"
         )
+    if cfg.optim_wrapper.type == 'AmpOptimWrapper':
+        print_log('--amp: the config has an AmpOptimWrapper, which is taken as it is', 'current')
+        return
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.dtype = dtype
     # bfloat16 has float32's range, so its loss needs no scaling
@@ -101,6 +105,7 @@ def main(argv: list[str] | None = None) -> None:
         # before this run joins a process group or writes anything
         RoundStore(Path(cfg.work_dir, 'rounds')).check_unlocked()
         start_cpu_process_group(cfg)
+        keep_freed_memory()
         Runner.from_cfg(cfg).train()
 
 

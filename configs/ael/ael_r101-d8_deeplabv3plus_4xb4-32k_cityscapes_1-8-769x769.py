@@ -13,7 +13,7 @@ model = dict(
     paste_exclude=(0, 1, 2, 8, 10),  # road, sidewalk, building, vegetation, sky
     consistency_on_labelled=True,
 )
-train_dataloader = dict(dataset=dict(paste_prob=0.5))
+train_dataloader = dict(dataset=dict(paste_prob=0.5, paste_pipeline={{_base_.paste_pipeline}}))
 custom_hooks = [
     dict(type='SemiHook'),
     dict(type='MeanTeacherHook', decay=0.99),

@@ -64,9 +64,12 @@ class SemiDataset(Dataset):
         paste_prob: Chance that an item brings a second labelled image for copy-paste; where it
             does not, the branch holds an image whose label is 255 everywhere. ``None`` for no
             such branch.
+        paste_pipeline: Pipeline of that second image, with crops of the labelled one's size; the
+            labelled one by default.
         views: Further views of the unlabelled crop, by name: transforms put before
             ``PackSegInputs``, e.g. ``dict(strong=[dict(type='PhotoMetricDistortion')])``.
-        check_files: Whether to look at every file and labelled mask before training.
+        check_files: Whether to look at every file and labelled mask before training, those of the
+            validation too.
         seed: Of the order and augmentation; the sampler's by default.
         supervise_manual: Whether the images with manual labels are dealt as labelled ones, too,
             so that those pixels count in the supervised loss.
@@ -82,6 +85,7 @@ class SemiDataset(Dataset):
         labelled: dict,
         unlabelled: dict | None = None,
         paste_prob: float | None = None,
+        paste_pipeline: list | None = None,
         views: dict[str, list] | None = None,
         check_files: bool = True,
         seed: int | None = None,
@@ -91,7 +95,12 @@ class SemiDataset(Dataset):
     ) -> None:
         check_lists(labelled, unlabelled)
         _check_pool_options(unlabelled, supervise_manual, pool_only)
+        if paste_prob is not None and not 0 <= paste_prob <= 1:
+            raise ValueError(f'SemiDataset.paste_prob={paste_prob} must lie in [0, 1]')
         self.labelled: BaseDataset = DATASETS.build(labelled)
+        self._paste = self.labelled
+        if paste_pipeline is not None:
+            self._paste = DATASETS.build(dict(labelled, pipeline=paste_pipeline))
         self.unlabelled: BaseDataset | None = None
         self.manual_loader: LoadManualAnnotations | None = None
         self.seed = seed
@@ -113,6 +122,7 @@ class SemiDataset(Dataset):
             self._views = {'unlabelled': Compose([pack])}
             for name, transforms in (views or {}).items():
                 self._views[name] = Compose([*transforms, pack])
+        self.check_files = check_files
         if check_files:
             check_masks(self.labelled)
             if self.unlabelled is not None:
@@ -214,7 +224,7 @@ class SemiDataset(Dataset):
 
     def _paste_source(self, item: dict, rng: np.random.Generator) -> dict:
         if rng.random() < self.paste_prob:
-            return self.labelled[int(rng.integers(len(self.labelled)))]
+            return self._paste[int(rng.integers(len(self._paste)))]
         nothing = copy.deepcopy(item['data_samples']['labelled'])
         nothing.gt_sem_seg.data = torch.full_like(nothing.gt_sem_seg.data, 255)
         return dict(inputs=torch.zeros_like(item['inputs']['labelled']), data_samples=nothing)

@@ -170,6 +170,26 @@ def test_a_pool_is_not_loaded_where_nobody_trains_on_it(own_data_root):
     assert set(dataset[7]['inputs']) == {'labelled'} and len(dataset) == 7
 
 
+def test_the_image_to_paste_from_may_have_a_pipeline_of_its_own(data_root):
+    steps = [
+        dict(type='LoadImageFromFile'),
+        dict(type='LoadAnnotations'),
+        dict(type='Resize', scale=(10, 10)),
+        dict(type='PackSegInputs'),
+    ]
+    dataset, sampler = build_seeded(data_root, paste_prob=1.0, paste_pipeline=steps)
+    plain, _ = build_seeded(data_root, paste_prob=1.0)
+    for index in take(sampler, 4):
+        own, other = dataset[index]['inputs'], plain[index]['inputs']
+        assert own['paste'].shape[1] <= 10 and other['paste'].shape[1:] == (SIZE, SIZE)
+        assert torch.equal(own['labelled'], other['labelled'])
+
+
+def test_chances_are_shares(data_root):
+    with pytest.raises(ValueError, match=r'SemiDataset.paste_prob=5 must lie in \[0, 1\]'):
+        build(data_root, paste_prob=5)
+
+
 def test_pool_options_need_a_pool(data_root):
     with pytest.raises(ValueError, match='supervise_manual needs SemiDataset.unlabelled'):
         build(data_root, unlabelled=None, supervise_manual=True)

@@ -4,10 +4,13 @@ import importlib.util
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from helpers import REFINED, TAPS, build_model, model_cfg
 from matplotlib import image as mpl_image
+from mmengine.config import Config
+from PIL import Image
 from tiny_runs import part_cfg, tiny_runner_cfg
 
 ROOT = Path(__file__).parents[2]
@@ -159,3 +162,24 @@ def test_tsne_draws_as_many_pixels_of_each_class(trained, tmp_path):
     assert len(counts) > 1
     assert max(counts.values()) <= 8
     assert mpl_image.imread(out).std() > 0.05
+
+
+def test_class_weights_are_the_median_frequency_over_their_own(trained, capsys):
+    tool = load_tool('class_weights')
+    dataset = Config.fromfile(trained[0]).train_dataloader.dataset.labelled
+    masks = [
+        np.asarray(Image.open(Path(dataset.data_prefix.seg_map_path, f'{name}.png')))
+        for name in Path(dataset.ann_file).read_text().split()
+    ]
+    frequency = []
+    for label in range(4):
+        showing = [mask for mask in masks if (mask == label).any()]
+        frequency.append(sum((m == label).sum() for m in showing) / sum(m.size for m in showing))
+    expected = [(np.median(frequency) / own) ** 0.5 for own in frequency]
+    assert tool.main([trained[0]]) == pytest.approx(expected, abs=0.006)
+    assert f'class_weight={tool.main([trained[0]])}' in capsys.readouterr().out
+    assert tool.main([trained[0], '--power', '0']) == [1.0] * 4
+    weights = tool.median_frequency_weights(np.array([[6, 2, 0], [4, 0, 0]]), 1.0)
+    assert weights == pytest.approx(
+        [(10 / 12 + 1 / 4) / 2 / (10 / 12), (10 / 12 + 1 / 4) / 2 * 4, 1]
+    )

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import SIZE, tiny_segmentor
+from mmengine.config import Config
+from mmseg.models import SegTTAModel
+from mmseg.registry import MODELS
 from tiny_runs import part_cfg, tiny_runner_cfg, validation_cfg
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +45,7 @@ def config(data_root, tmp_path) -> Path:
         test_evaluator=copy.deepcopy(validation['val_evaluator']),
         test_cfg=dict(type='SemiTestLoop'),
         custom_imports=dict(imports=['mmseg_tsf']),
+        visualizer=dict(type='SegLocalVisualizer', vis_backends=[], name='visualizer'),
     )
     path = tmp_path / 'tiny.py'
     cfg.dump(path)
@@ -72,6 +76,62 @@ def test_train_resume_and_test(config, tmp_path):
     written = json.loads((work_dir / 'test_metrics.json').read_text())
     assert (written['checkpoint'], written['metrics']) == ('iter_4.pth', metrics)
     assert {'teacher/mIoU', 'student/mIoU', 'friend/mIoU', 'student/IoU.road'} <= set(metrics)
+
+
+@pytest.mark.parametrize('own', [False, True])
+def test_test_time_augmentation(config, tmp_path, own, monkeypatch):
+    cfg = Config.fromfile(config)
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    pipeline.insert(1, dict(type='Resize', scale=(48, 40), keep_ratio=True))
+    if own:
+        flips = [[dict(type='RandomFlip', prob=p) for p in (0.0, 1.0)]]
+        steps = [[step] for step in pipeline[2:]]
+        cfg.tta_pipeline = [*pipeline[:2], dict(type='TestTimeAug', transforms=flips + steps)]
+    cfg.dump(config)
+    path = tmp_path / 'iter_0.pth'
+    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict(), meta={}), path)
+    options = ['--work-dir', str(tmp_path), '--cfg-options', 'experiment_name=tta' + str(own)]
+    plain = load_tool('test.py').main([str(config), str(path), *options])
+    options[-1] += '2'
+    views, merge = [], SegTTAModel.merge_preds
+    note = lambda self, lists: (views.extend(map(len, lists)), merge(self, lists))[1]  # noqa: E731
+    monkeypatch.setattr(SegTTAModel, 'merge_preds', note)
+    metrics = load_tool('test.py').main([str(config), str(path), '--tta', *options])
+    assert views == [2 if own else 6] * 3
+    assert json.loads((tmp_path / 'test_metrics.json').read_text())['tta']
+    assert set(metrics) == {k.split('/')[1] for k in plain} and 0 < metrics['mIoU'] < 100
+
+
+def test_test_time_augmentation_needs_to_know_the_size(config, tmp_path):
+    (tmp_path / 'x.pth').touch()
+    with pytest.raises(ValueError, match='--tta: the test pipeline has no Resize, set tta_pipe'):
+        load_tool('test.py').main([str(config), str(tmp_path / 'x.pth'), '--tta'])
+
+
+def test_tensorboard_by_one_line(config, tmp_path):
+    pytest.importorskip('tensorboard')
+    child = tmp_path / 'child.py'
+    child.write_text(
+        f"_base_ = '{config}'\n"
+        "visualizer = dict(vis_backends=[dict(type='TensorboardVisBackend')])\n"
+    )
+    options = ['--cfg-options', 'experiment_name=board', 'default_hooks.logger.interval=1']
+    options += ['visualizer.name=board']  # one of each name lives in a process
+    load_tool('train.py').main([str(child), '--work-dir', str(tmp_path / 'run'), *options])
+    (events,) = (tmp_path / 'run').rglob('events.out.tfevents*')
+    assert b'loss_ts' in events.read_bytes()
+
+
+def test_amp_leaves_a_wrapper_that_has_it_alone(monkeypatch):
+    train = load_tool('train.py')
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    own = dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale=1.0)
+    cfg = Config(dict(optim_wrapper=dict(own)))
+    train.enable_amp(cfg, 'float16')
+    assert cfg.optim_wrapper == own
+    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper')))
+    train.enable_amp(cfg, 'float16')
+    assert cfg.optim_wrapper == dict(type='AmpOptimWrapper', dtype='float16', loss_scale='dynamic')
 
 
 def test_dry_run_says_what_a_training_means_and_leaves_nothing(config, tmp_path, capsys):

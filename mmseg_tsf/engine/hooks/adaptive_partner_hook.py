@@ -72,7 +72,10 @@ class AdaptivePartnerHook(Hook):
             )
         dataset = runner.train_loop.dataloader.dataset
         if getattr(dataset, 'unlabelled', None) is None:
-            raise ValueError('AdaptivePartnerHook needs SemiDataset.unlabelled')
+            raise ValueError(
+                f'{type(model).__name__} needs unlabelled images: give SemiDataset.unlabelled, or '
+                'train SupervisedOnly'
+            )
         model.class_bank.resize(len(dataset.unlabelled))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

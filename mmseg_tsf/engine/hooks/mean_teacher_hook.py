@@ -8,6 +8,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from ...models.segmentors.checks import check_share
 from ...models.utils import ema_update
 
 
@@ -32,9 +33,8 @@ class MeanTeacherHook(Hook):
     priority = 'NORMAL'
 
     def __init__(self, decay: float = 0.99, average_buffers: bool | None = None) -> None:
-        if not 0 <= decay < 1:
-            raise ValueError(f'MeanTeacherHook.decay={decay} must lie in [0, 1)')
-        self.decay, self.average_buffers = decay, average_buffers
+        self.decay = check_share('MeanTeacherHook.decay', decay)
+        self.average_buffers = average_buffers
         self._keeps_loaded = self._resumed = False
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

@@ -7,10 +7,13 @@ import torch
 from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import print_log
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmseg.datasets import BaseSegDataset
 from mmseg.datasets.transforms import RandomCrop
 from mmseg.registry import HOOKS
 
+from ...datasets.checks import check_masks
+from ...datasets.samplers import SemiInfiniteSampler
 from ..run_info import finish_record, start_record
 from .mean_teacher_hook import MeanTeacherHook, schedule_of, unwrap
 
@@ -62,13 +65,10 @@ class SemiHook(Hook):
                 f"{type(model).__name__} has an error_head or a refiner: add dict(type='PLARHook') "
                 'to custom_hooks, or its labels are never refined'
             )
-        num_classes = len(dataset.metainfo['classes'])
-        if num_classes != model.num_classes:
-            raise ValueError(
-                f'the data set has {num_classes} classes, decode_head.num_classes is '
-                f'{model.num_classes}: set them alike'
-            )
+        check_heads(getattr(model, model.learners[0]), len(dataset.metainfo['classes']))
         check_crop(model, dataset)
+        check_loops(runner)
+        model.is_checked = True
         start_record(runner)
 
     def after_train(self, runner: Runner) -> None:
@@ -132,6 +132,43 @@ class SemiHook(Hook):
                 f'{name} is not finite at iteration {when + 1}: lower the learning rate, or resume '
                 'from the last checkpoint with other settings'
             )
+
+
+def check_heads(network, num_classes: int) -> None:
+    """Refuses heads that do not have the classes of the data set.
+
+    Raises:
+        ValueError: Names the head.
+    """
+    heads = dict(decode_head=network.decode_head)
+    if network.with_auxiliary_head:
+        heads['auxiliary_head'] = network.auxiliary_head
+    for name, head in heads.items():
+        for own in head if isinstance(head, torch.nn.ModuleList) else [head]:
+            if own.num_classes != num_classes:
+                raise ValueError(
+                    f'the data set has {num_classes} classes, {name}.num_classes is '
+                    f'{own.num_classes}: set them alike'
+                )
+
+
+def check_loops(runner: Runner) -> None:
+    """Refuses epochs of a sampler that never ends, and validation data that would fail later.
+
+    Raises:
+        FileNotFoundError, ValueError: Names the key or the file, and the mend.
+    """
+    loader = runner.train_loop.dataloader
+    if isinstance(runner.train_loop, EpochBasedTrainLoop) and isinstance(
+        loader.sampler, SemiInfiniteSampler
+    ):
+        raise ValueError(
+            'SemiInfiniteSampler never ends an epoch: take train_cfg.type=IterBasedTrainLoop, or '
+            "train_dataloader.sampler=dict(type='DefaultSampler', shuffle=True)"
+        )
+    validation = getattr(getattr(runner.val_loop, 'dataloader', None), 'dataset', None)
+    if isinstance(validation, BaseSegDataset) and getattr(loader.dataset, 'check_files', False):
+        check_masks(validation)
 
 
 def check_crop(model, dataset) -> None:

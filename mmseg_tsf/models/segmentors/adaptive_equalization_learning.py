@@ -28,7 +28,7 @@ from ..utils.pixel_losses import (
     pseudo_labels,
     weighted_cross_entropy,
 )
-from .checks import check_classes, check_ramp
+from .checks import check_classes, check_ramp, check_share, check_weight
 from .semi_base import as_class_logits, ground_truth
 from .structures import NetworkOutput, SemiBatch, TeacherView
 from .teacher_base import TeacherSegmentor
@@ -84,18 +84,20 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.weight, self.ts_ramp = weight, check_ramp('ramp', ramp)
+        self.weight, self.ts_ramp = check_weight('weight', weight), check_ramp('ramp', ramp)
         self.adaptive_cutmix = adaptive_cutmix
         self.adaptive_copy_paste = adaptive_copy_paste
         self.equalization_sampling = equalization_sampling
         self.dynamic_reweighting = dynamic_reweighting
         self.consistency_on_labelled = consistency_on_labelled
-        self.gamma, self.threshold = gamma, threshold
+        self.gamma = check_weight('gamma', gamma)
+        self.threshold = check_share('threshold', threshold)
         self.num_paste_classes = num_paste_classes
         self.paste_exclude = check_classes('paste_exclude', paste_exclude, self.num_classes)
-        self.min_component = min_component
+        self.min_component = check_share('min_component', min_component)
+        momentum = check_share('momentum', momentum)
         self.confidence_bank = ConfidenceBank(self.num_classes, momentum)
-        self.class_bank = ClassBank(self.num_classes, min_presence)
+        self.class_bank = ClassBank(self.num_classes, check_share('min_presence', min_presence))
 
     @property
     def required_branches(self) -> tuple[str, ...]:

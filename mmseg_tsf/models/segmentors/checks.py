@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -90,9 +91,37 @@ def check_share(name: str, value: float) -> float:
     Raises:
         ValueError: Says which option it is.
     """
-    if not 0 <= value < 1:
-        raise ValueError(f'{name} must lie in [0, 1), got {value}')
+    if not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f'{name} must lie in [0, 1), got {value!r}')
     return value
+
+
+def check_weight(name: str, value: float) -> float:
+    """Refuses what is no number from 0 on.
+
+    Raises:
+        ValueError: Says which option it is.
+    """
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f'{name} must be a number from 0 on, got {value!r}')
+    return value
+
+
+def check_cutmix(boxes: dict | None) -> dict | None:
+    """Options of random boxes, or ``None``.
+
+    Raises:
+        ValueError: Boxes that can not be drawn; names the key.
+    """
+    low, high = (boxes or {}).get('area', (0.5, 0.5))
+    if not 0 < low <= high < 1:
+        raise ValueError(
+            f'cutmix.area={(low, high)} must be (low, high) with 0 < low <= high < 1, shares of '
+            'the image'
+        )
+    if (boxes or {}).get('num_boxes', 1) < 1:
+        raise ValueError(f'cutmix.num_boxes={boxes["num_boxes"]} must be at least 1')
+    return boxes
 
 
 def check_ramp(name: str, shares: tuple[float, float]) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from ..utils.pixel_losses import (
     pseudo_labels,
     weighted_cross_entropy,
 )
-from .checks import check_ramp, check_share
+from .checks import check_cutmix, check_ramp, check_share, check_weight
 from .semi_base import SemiSegmentor, ground_truth
 from .structures import NetworkOutput, SemiBatch
 from .unlabelled import valid_mask
@@ -52,8 +52,9 @@ class CrossPseudoSupervision(SemiSegmentor):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.weight, self.cutmix, self.cps_ramp = weight, cutmix, check_ramp('ramp', ramp)
-        self.gamma, self.threshold = gamma, check_share('threshold', threshold)
+        self.weight, self.cutmix = check_weight('weight', weight), check_cutmix(cutmix)
+        self.cps_ramp, self.gamma = check_ramp('ramp', ramp), check_weight('gamma', gamma)
+        self.threshold = check_share('threshold', threshold)
 
     @property
     def required_branches(self) -> tuple[str, ...]:

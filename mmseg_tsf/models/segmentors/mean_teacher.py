@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..mixing import BatchCutMix
 from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels, hard_labels, masked_mean
-from .checks import check_ramp
+from .checks import check_cutmix, check_ramp, check_share, check_weight
 from .semi_base import ground_truth
 from .structures import NetworkOutput, SemiBatch
 from .teacher_base import TeacherSegmentor
@@ -20,8 +20,8 @@ class MeanTeacher(TeacherSegmentor):
     """The paper's MT and CutMix rows.
 
     Without ``cutmix``: mean squared difference of the student's and the teacher's probabilities
-    on labelled and unlabelled images. With it: the teacher sees each unlabelled image and the
-    next one of the batch, the student their mixture; the squared difference is summed over
+    on labelled and unlabelled images. With it: the teacher sees each unlabelled image and its
+    neighbour in the batch, the student their mixture; the squared difference is summed over
     classes and scaled by the share of pixels on which the teacher is sure.
 
     Args:
@@ -42,7 +42,8 @@ class MeanTeacher(TeacherSegmentor):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.weight, self.cutmix, self.threshold = weight, cutmix, threshold
+        self.weight, self.cutmix = check_weight('weight', weight), check_cutmix(cutmix)
+        self.threshold = check_share('threshold', threshold)
         self.consistency_ramp = check_ramp('ramp', ramp)
 
     @property

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..utils.pixel_losses import cross_pseudo_loss, hard_labels, masked_mean
 from .adaptive_equalization_learning import AdaptiveEqualizationLearning
-from .checks import check_ramp, check_share
+from .checks import check_ramp, check_share, check_weight
 from .structures import NetworkOutput, SemiBatch
 
 
@@ -40,9 +40,10 @@ class TeacherStudentFriend(AdaptiveEqualizationLearning):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.cps_gamma = cps_gamma
+        self.cps_gamma = check_weight('cps_gamma', cps_gamma)
         self.cps_threshold = check_share('cps_threshold', cps_threshold)
-        self.cps_weight, self.cps_ramp = cps_weight, check_ramp('cps_ramp', cps_ramp)
+        self.cps_weight = check_weight('cps_weight', cps_weight)
+        self.cps_ramp = check_ramp('cps_ramp', cps_ramp)
 
     def unsupervised_loss(
         self, outputs: dict[str, NetworkOutput], batch: SemiBatch

@@ -101,7 +101,9 @@ def test_partner_shows_the_image_that_was_asked_for(data_root, tmp_path):
 def test_data_without_unlabelled_images_is_refused(data_root, tmp_path):
     cfg = tiny_runner_cfg('ael', data_root, tmp_path)
     cfg.train_dataloader.dataset.unlabelled = None
-    with pytest.raises(ValueError, match='AdaptivePartnerHook needs SemiDataset.unlabelled'):
+    with pytest.raises(
+        ValueError, match='needs unlabelled images: give SemiDataset.unlabelled, or train'
+    ):
         make_runner(cfg).train()
 
 

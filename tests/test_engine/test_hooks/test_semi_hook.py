@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from helpers import model_cfg, tiny_segmentor
 from mmengine.hooks import Hook
-from tiny_runs import make_runner, part_cfg, tiny_runner_cfg
+from PIL import Image
+from tiny_runs import make_runner, part_cfg, tiny_runner_cfg, validation_cfg
 
 
 class Losses(Hook):
@@ -100,6 +102,46 @@ def test_other_number_of_classes(data_root, tmp_path):
     model = model_cfg('tsf', tiny_segmentor(num_classes=7))
     sentence = 'the data set has 4 classes, decode_head.num_classes is 7'
     refuse(data_root, tmp_path, 'tsf', sentence, model=model)
+
+
+def test_other_number_of_classes_of_an_auxiliary_head(data_root, tmp_path):
+    segmentor = tiny_segmentor()
+    segmentor['auxiliary_head'] = dict(segmentor['decode_head'], num_classes=3)
+    sentence = 'the data set has 4 classes, auxiliary_head.num_classes is 3'
+    refuse(data_root, tmp_path, 'mt', sentence, model=model_cfg('mt', segmentor))
+
+
+def test_epochs_of_a_sampler_without_end(data_root, tmp_path):
+    loop = dict(type='EpochBasedTrainLoop', max_epochs=1)
+    sentence = 'SemiInfiniteSampler never ends an epoch: take train_cfg.type=IterBasedTrainLoop'
+    refuse(data_root, tmp_path, 'mt', sentence, train_cfg=loop, param_scheduler=None)
+
+
+@pytest.mark.parametrize('problem', ['no file', 'class ids'])
+def test_validation_masks_are_looked_at_before_training(own_data_root, tmp_path, problem):
+    path = own_data_root / 'val_ann' / '1.png'
+    error, sentence = FileNotFoundError, f'mask of a labelled image {path} does not exist'
+    if problem == 'no file':
+        path.unlink()
+    else:
+        Image.fromarray(np.full((40, 48), 9, np.uint8)).save(path)
+        error, sentence = ValueError, rf'mask {path} has the class ids \[9\], but there are 4'
+    options = validation_cfg(own_data_root)
+    refuse(own_data_root, tmp_path / 'a', 'mt', sentence, error=error, **options)
+
+    if problem == 'class ids':  # which stop nothing but the look at them
+        cfg = tiny_runner_cfg('mt', own_data_root, tmp_path / 'b', **options)
+        cfg.train_dataloader.dataset.check_files = False
+        assert len(train(cfg).values) == 4
+
+
+@pytest.mark.parametrize('method', ['tsf', 'supervised'])
+def test_a_training_that_nothing_checks_is_refused(data_root, tmp_path, method):
+    def change(cfg):
+        cfg.custom_hooks = [hook for hook in cfg.custom_hooks if hook['type'] != 'SemiHook']
+
+    sentence = r"nothing has checked this training of a \w+: add dict.type='SemiHook'"
+    refuse(data_root, tmp_path, method, sentence, change)
 
 
 def test_crop_larger_than_the_padded_image(data_root, tmp_path):
