@@ -68,9 +68,22 @@ def test_ablation_measures_more_manual_pixels_against_the_same_labels(trained, t
     assert text.startswith('Before\n') and text.endswith('After\n') and 'old' not in text
     assert f'| gaussian, manual | +0.0 | {changed[0]:+.1f} |' in text
     assert text.count('| right before, % |') == 2  # one table for each layout
+    assert 'Flagged: what the EMD doubts, or a confidence below 0.33.' in text
     error = rows['blocks', 0.1, 'gaussian, manual']['decided.calibration_error']
     assert 0 < error < 100 and f'| gaussian, manual | – | {error:.1f} |' in text
     assert 'decided.calibration_error' not in rows['blocks', 0.1, 'paper']  # a vote
+
+
+def test_ablation_flags_by_class(trained, tmp_path):
+    page = tmp_path / 'page.md'
+    page.write_text('<!-- by-class:begin -->\n<!-- by-class:end -->\n')
+    options = ['--images', '2', '--settings', 'kriging', '--shares', '0.1']
+    options += ['--min-precision', '0.4', '--markdown', str(page), '--marker', 'by-class']
+    by_class = load_tool('plar_ablation').main([*trained, *options])
+    plain = load_tool('plar_ablation').main([*trained, *options[:6]])
+    assert by_class[0]['flagged'] != plain[0]['flagged']
+    assert 'from which on 40 % of the labels of a class are right' in page.read_text()
+    assert f'| flagged, % | {by_class[0]["flagged"]:.1f} |' in page.read_text()
 
 
 def test_ablation_takes_up_what_the_checkpoint_has_learnt(trained, monkeypatch):

@@ -16,8 +16,6 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import math
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -33,13 +31,19 @@ from mmseg_tsf.evaluation.hidden_masks import (
     view_images,
     with_masks,
 )
-from mmseg_tsf.models.refinement import PAPER, PseudoLabelAutoRefinement, paste_corrections
+from mmseg_tsf.evaluation.plar_table import DECIDED, plar_table
+from mmseg_tsf.models.refinement import (
+    PAPER,
+    ClassThresholds,
+    PseudoLabelAutoRefinement,
+    paste_corrections,
+)
 from mmseg_tsf.models.refinement.references import nearest
 from mmseg_tsf.models.segmentors import LabelRefinement
 from mmseg_tsf.models.utils import pseudo_labels
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
 from mmseg_tsf.utils import existing_file, run_tool, track
-from mmseg_tsf.utils.markdown import table_lines, write_between_markers
+from mmseg_tsf.utils.markdown import write_between_markers
 
 LEARNT = dict(weights='learnt')
 SETTINGS = {
@@ -65,8 +69,6 @@ SETTINGS = {
     'gaussian, reject above 1.5': dict(rule='gaussian', reject_above=1.5),
     'kriging, learnt weights': LEARNT,
 }
-CALIBRATION = 'decided.calibration_error'
-"""Of a rule's confidence, on the pixels that it decided."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -99,6 +101,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='labels below it are flagged, where the model has no mask of its own (%(default)s)',
     )
     parser.add_argument(
+        '--min-precision',
+        type=float,
+        help='flag by a confidence of each class instead, from which on this share of its labels '
+        'is right on the labelled images',
+    )
+    parser.add_argument(
         '--options', nargs='+', action=DictAction, default={}, help='of every refiner: key=value'
     )
     parser.add_argument(
@@ -112,6 +120,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--json', help='write the figures here, too')
     parser.add_argument('--markdown', help='write the table into this file, between its markers')
+    parser.add_argument('--marker', default='plar', help='name of the markers (%(default)s)')
     return parser.parse_args(argv)
 
 
@@ -127,6 +136,8 @@ class Ablation:
         self.model, self.args = model, args
         self.taps = taps_of(model)
         self.flagger = getattr(model, 'refinement', None) or self._refinement()
+        if args.min_precision is not None:
+            self.flagger.thresholds = ClassThresholds(model.num_classes, args.min_precision)
         learnt = getattr(getattr(model, 'refinement', None), 'refiner', None)
         self.learnt = getattr(learnt, 'weight_module', None)
         self.refiners = {name: self._refiner(name) for name in self._settings()}
@@ -170,11 +181,14 @@ class Ablation:
 
     @torch.no_grad()
     def remember(self, images: Tensor, truth: Tensor) -> None:
-        """Shows a labelled image to the class memories."""
-        features = view_images(self.model, images, self.taps).features
+        """Shows a labelled image to the class memories and the class thresholds."""
+        view = view_images(self.model, images, self.taps)
+        if self.flagger.thresholds is not None:
+            sure, labels = view.probs.max(dim=1)
+            self.flagger.thresholds.update(labels, sure, truth)
         for refiner in self.refiners.values():
             if refiner.memories is not None:
-                refiner.update_memory(features, truth)
+                refiner.update_memory(view.features, truth)
 
     @torch.no_grad()
     def measure(self, index: int, images: Tensor, truth: Tensor, valid: Tensor) -> None:
@@ -203,7 +217,7 @@ class Ablation:
                         sure = nearest(found.confidence, truth.shape[1:])
                         doubt = 1 - (sure if found.change is None else refined.confidence)
                         counts = corrected & ~left_out & (truth != IGNORE_INDEX)
-                        quality.update_errors('decided', doubt, after != truth, counts)
+                        quality.update_errors(DECIDED, doubt, after != truth, counts)
 
     def table(self) -> list[dict]:
         """One record per layout, share and setting."""
@@ -217,48 +231,6 @@ class Ablation:
         return rows
 
 
-def to_markdown(rows: list[dict], head: dict) -> str:
-    """Gains, mIoU and calibration errors by setting and share, three tables for each layout."""
-    parts = [
-        f'`{Path(head["config"]).name}`, `{Path(head["checkpoint"]).name}`; {head["images"]} '
-        f'unlabelled images, seed {head["seed"]} of what is labelled, commit {head["commit"]}. '
-        'Points of accuracy inside the error mask, on the pixels that nobody was asked about, by '
-        'the share of the feature cells that has a manual label; the mIoU of the labels, inside '
-        'the mask and outside; and the expected calibration error, in percent, of what a rule '
-        'says of the labels that it decides.'
-    ]
-    for layout in dict.fromkeys(row['layout'] for row in rows):
-        by_name: dict[str, list[dict]] = {}
-        for row in sorted(rows, key=lambda row: row['share']):
-            if row['layout'] == layout:
-                by_name.setdefault(row['setting'], []).append(row)
-        first = next(iter(by_name.values()))
-        sure = {name: own for name, own in by_name.items() if CALIBRATION in own[0]}
-        tables = {
-            '': [line('right before, %', first, 'before.accuracy.inside', percent)]
-            + [line(name, own, 'gain', '{:+.1f}'.format) for name, own in by_name.items()],
-            'mIoU, ': [line('before', first, 'before.mIoU', percent)]
-            + [line(name, own, 'after.mIoU', percent) for name, own in by_name.items()],
-            'calibration error, ': [
-                line(name, own, CALIBRATION, percent) for name, own in sure.items()
-            ],
-        }
-        for title, body in tables.items():
-            shares = (f'{100 * row["share"]:g} %' for row in first)
-            parts += ['', *table_lines([f'{title}manual {layout}', *shares], body)] if body else []
-    return '\n'.join(parts) + '\n'
-
-
-def line(title: str, rows: list[dict], key: str, text: Callable[[float], str]) -> list[str]:
-    """Cells of a table: one figure for each share."""
-    return [title, *(text(row[key]) for row in rows)]
-
-
-def percent(value: float) -> str:
-    """With one decimal; a dash for NaN."""
-    return '–' if math.isnan(value) else f'{value:.1f}'
-
-
 def main(argv: list[str] | None = None) -> list[dict]:
     """Entry point."""
     args = parse_args(argv)
@@ -266,7 +238,8 @@ def main(argv: list[str] | None = None) -> list[dict]:
     cfg.merge_from_dict(args.cfg_options)
     model, dataset = load_with_hidden_masks(cfg, args.checkpoint)
     ablation = Ablation(model, args)
-    if any(refiner.memories is not None for refiner in ablation.refiners.values()):
+    memories = [refiner.memories for refiner in ablation.refiners.values()]
+    if any(own is not None for own in (ablation.flagger.thresholds, *memories)):
         labelled = with_masks(cfg, 'labelled')
         for i in range(len(labelled)):
             ablation.remember(*load_image(model, labelled, i)[:2])
@@ -283,9 +256,10 @@ def main(argv: list[str] | None = None) -> list[dict]:
         )
     head = dict(config=args.config, checkpoint=args.checkpoint, images=num, seed=args.seed)
     head.update(commit=commit(), options=dict(args.options))
-    head.update(min_confidence=ablation.flagger.min_confidence)
+    head.update(min_confidence=ablation.flagger.min_confidence, min_precision=args.min_precision)
+    head.update(emd=ablation.flagger.error_head is not None)
     if args.markdown:
-        write_between_markers(args.markdown, 'plar', to_markdown(rows, head))
+        write_between_markers(args.markdown, args.marker, plar_table(rows, head))
     if args.json:
         Path(args.json).write_text(json.dumps(dict(**head, rows=rows), indent=1) + '\n')
     return rows

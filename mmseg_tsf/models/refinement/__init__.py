@@ -2,6 +2,7 @@
 
 from .class_memory import ClassMemory
 from .class_statistics import ClassStatistics, class_statistics
+from .class_thresholds import ClassThresholds
 from .distances import euclidean_distances, hybrid_distances, mahalanobis_distances
 from .kriging import Kriging, krige
 from .options import PAPER
@@ -15,6 +16,7 @@ __all__ = [
     'PAPER',
     'ClassMemory',
     'ClassStatistics',
+    'ClassThresholds',
     'Kriging',
     'PseudoLabelAutoRefinement',
     'Refinement',

@@ -12,9 +12,9 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..decode_heads import error_mask
-from ..refinement import paste_corrections
+from ..refinement import ClassThresholds, paste_corrections
 from ..utils import FeatureTap, masked_mean
-from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels
+from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels, hard_labels
 from .structures import TeacherView
 
 TAPS = ('decode_head.bottleneck', 'decode_head.sep_bottleneck')
@@ -39,6 +39,9 @@ class LabelRefinement(BaseModule):
         taps: Module paths of F1 and F2 in the segmentor.
         min_confidence: Pseudo-labels below it are flagged (the paper: 0.7), in (0, 1); ``None``
             for the EMD alone.
+        min_precision: Flag labels by a confidence of each class instead, from which on this share
+            of them is right on labelled images, in (0, 1); see ``ClassThresholds``. Then
+            ``min_confidence`` holds for classes that no label had so far.
         unresolved: What becomes of flagged pixels that nobody corrected: ``'keep'`` their
             pseudo-label (the paper, once the budget is spent) or ``'ignore'`` them.
 
@@ -54,18 +57,11 @@ class LabelRefinement(BaseModule):
         refiner: dict | None = None,
         taps: Sequence[str] = TAPS,
         min_confidence: float | None = 0.7,
+        min_precision: float | None = None,
         unresolved: str = 'keep',
     ) -> None:
         super().__init__()
-        if min_confidence is not None and not 0 < min_confidence < 1:
-            raise ValueError(f'refinement.min_confidence={min_confidence} must lie in (0, 1)')
-        if min_confidence is None and error_head is None:
-            raise ValueError(
-                'refinement has neither min_confidence nor error_head, so nothing is ever '
-                'flagged: set one of them'
-            )
-        if unresolved not in ('keep', 'ignore'):
-            raise ValueError(f"refinement.unresolved is 'keep' or 'ignore', not {unresolved!r}")
+        _check_mask_options(error_head, min_confidence, min_precision, unresolved)
         if len(taps) != 2:
             raise ValueError(f'refinement.taps={tuple(taps)} must name two modules, F1 and F2')
         FeatureTap(network, taps)
@@ -82,6 +78,9 @@ class LabelRefinement(BaseModule):
         # pixels by class of the pseudo-label, in all and in each mask; the last class: no label
         counts = torch.zeros(1 + len(SHARES), num_classes + 1, dtype=torch.int64)
         self.register_buffer('class_counts', counts, persistent=False)
+        self.thresholds = None
+        if min_precision is not None:
+            self.thresholds = ClassThresholds(num_classes, min_precision, fallback=min_confidence)
         self.error_head = self.refiner = None
         if error_head is not None:
             self.error_head = MODELS.build(
@@ -162,7 +161,8 @@ class LabelRefinement(BaseModule):
 
     def flag(self, view: TeacherView, confidence: Tensor) -> Tensor:
         """``(N, H, W)`` bool error mask of the teacher's labels."""
-        return self._mask(None if self.error_head is None else self.error_logits(view), confidence)
+        logits = None if self.error_head is None else self.error_logits(view)
+        return self._mask(logits, view, confidence)
 
     def error_probability(self, view: TeacherView) -> Tensor:
         """``(N, H, W)`` the EMD's probability that a pseudo-label is wrong."""
@@ -172,19 +172,22 @@ class LabelRefinement(BaseModule):
         """``(N, 1, h, w)`` of the EMD."""
         return self.error_head([*view.features, view.probs])
 
-    def _mask(self, logits: Tensor | None, confidence: Tensor) -> Tensor:
+    def _mask(self, logits: Tensor | None, view: TeacherView, confidence: Tensor) -> Tensor:
         doubt = threshold = None
         if logits is not None:
             doubt = _probability(logits.detach(), confidence.shape[1:])
             threshold = self.error_head.threshold
-        return error_mask(doubt, confidence, threshold, self.min_confidence)
+        if self.thresholds is None:
+            return error_mask(doubt, confidence, threshold, self.min_confidence)
+        unsure = self.thresholds(hard_labels(view.logits), confidence)
+        return unsure | error_mask(doubt, confidence, threshold, None)
 
     @property
     def learns(self) -> bool:
         """Whether there is anything to learn from the teacher's view of labelled images."""
         refiner = self.refiner
         parts = (refiner.weight_module, refiner.memories) if refiner is not None else ()
-        return any(part is not None for part in (self.error_head, *parts))
+        return any(part is not None for part in (self.error_head, self.thresholds, *parts))
 
     def losses(self, view: TeacherView, ground_truth: Tensor) -> dict[str, Tensor]:
         """Losses of the EMD and of learnt weights on labelled images.
@@ -197,6 +200,9 @@ class LabelRefinement(BaseModule):
             dict[str, Tensor]: ``loss_emd``, ``loss_weight_module``, as far as there are both.
         """
         losses, logits, refiner = {}, None, self.refiner
+        confidence = view.probs.amax(dim=1)
+        if self.thresholds is not None:
+            self.thresholds.update(hard_labels(view.logits), confidence, ground_truth)
         if self.error_head is not None:
             logits = self.error_logits(view)
             losses['loss_emd'] = self.error_head.loss_on(logits, view.probs, ground_truth)
@@ -204,11 +210,31 @@ class LabelRefinement(BaseModule):
             refiner.update_memory(view.features, ground_truth)
         if refiner is not None and refiner.weight_module is not None:
             with torch.no_grad():
-                mask = self._mask(logits, view.probs.amax(dim=1))
+                mask = self._mask(logits, view, confidence)
             losses['loss_weight_module'] = refiner.loss(
                 view.features, view.probs, mask, ground_truth
             )
         return {name: self.loss_weight * loss for name, loss in losses.items()}
+
+
+def _check_mask_options(
+    error_head: dict | None,
+    min_confidence: float | None,
+    min_precision: float | None,
+    unresolved: str,
+) -> None:
+    """Refuses options of :class:`LabelRefinement` that can not be."""
+    if min_confidence is not None and not 0 < min_confidence < 1:
+        raise ValueError(f'refinement.min_confidence={min_confidence} must lie in (0, 1)')
+    if min_confidence is None and error_head is None:
+        raise ValueError(
+            'refinement has neither min_confidence nor error_head, so nothing is ever '
+            'flagged: set one of them'
+        )
+    if min_precision is not None and min_confidence is None:
+        raise ValueError('refinement.min_precision needs min_confidence, for unseen classes')
+    if unresolved not in ('keep', 'ignore'):
+        raise ValueError(f"refinement.unresolved is 'keep' or 'ignore', not {unresolved!r}")
 
 
 def _probability(logits: Tensor, size: tuple[int, int]) -> Tensor:

@@ -22,7 +22,8 @@ class TeacherSegmentor(SemiSegmentor):
         error_head: Config of an ``ErrorMaskDecoder``, or ``None``.
         refiner: Config of a ``PseudoLabelAutoRefinement``, or ``None``.
         refinement: Further options of :class:`LabelRefinement`: ``taps``, ``min_confidence``,
-            ``unresolved``. Given alone, flagged pixels are told by the confidence.
+            ``min_precision``, ``unresolved``. Given alone, flagged pixels are told by the
+            confidence.
         **kwargs: See :class:`SemiSegmentor`.
     """
 

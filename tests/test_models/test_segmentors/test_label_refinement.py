@@ -37,9 +37,33 @@ def test_shares_of_each_class_add_up():
     assert not model.refinement.class_counts.any()
 
 
+def test_thresholds_of_each_class_stand_in_for_the_confidence():
+    options = dict(error_head=None, refinement=dict(taps=TAPS, min_precision=0.4))
+    model = refined_model('mt', **options)
+    model.refinement.active = True
+    inputs, samples = batch_for(model)
+    view = model.teacher_pass(inputs['unlabelled'])
+    pseudo = pseudo_labels(view.logits, torch.ones(view.logits[:, 0].shape, dtype=torch.bool))
+    plain = pseudo.confidence < 0.7
+    assert torch.equal(model.refinement.flag(view, pseudo.confidence), plain)  # nothing seen
+    model.loss(inputs, samples)
+    found = model.refinement.flag(view, pseudo.confidence)
+    least = model.refinement.thresholds.thresholds()
+    assert torch.equal(found, pseudo.confidence < least[pseudo.labels])
+    assert (least != 0.7).any()
+
+
+def test_thresholds_need_one_for_classes_that_nothing_showed():
+    options = dict(refinement=dict(taps=TAPS, min_precision=0.9, min_confidence=None))
+    with pytest.raises(ValueError, match='refinement.min_precision needs min_confidence'):
+        refined_model('mt', **options)
+
+
 @pytest.mark.parametrize('method', ['mt_cutmix', 'ael', 'tsf'])
 @pytest.mark.parametrize(
-    'part', ['nothing', 'error_head', 'learnt weights', 'memory'], ids=lambda part: part
+    'part',
+    ['nothing', 'error_head', 'learnt weights', 'memory', 'thresholds'],
+    ids=lambda part: part,
 )
 def test_the_teacher_sees_labelled_images_where_something_learns_from_them(method, part):
     refiner = dict(REFINED['refiner'], weights='equal')
@@ -48,7 +72,8 @@ def test_the_teacher_sees_labelled_images_where_something_learns_from_them(metho
     if part == 'memory':
         refiner.update(rule='gaussian', memory=dict(momentum=0.5))
     head = REFINED['error_head'] if part == 'error_head' else None
-    model = refined_model(method, error_head=head, refiner=refiner)
+    own = dict(taps=TAPS, min_precision=0.9 if part == 'thresholds' else None)
+    model = refined_model(method, error_head=head, refiner=refiner, refinement=own)
     model.refinement.active = True
     seen, run = [], model.run
     model.run = lambda name, images: (
