@@ -25,6 +25,7 @@ from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.active_learning.disk_errors import disk_errors_of
 from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.engine.dry_run import dry_run
+from mmseg_tsf.engine.weights_check import check_weights
 from mmseg_tsf.utils import existing_file, keep_freed_memory, run_tool
 
 
@@ -97,6 +98,7 @@ def main(argv: list[str] | None = None) -> None:
     cfg.resume = args.resume or cfg.get('resume', False)
     if args.amp:
         enable_amp(cfg, args.amp_dtype)
+    check_weights(cfg)
     if args.dry_run:
         start_cpu_process_group(cfg)
         dry_run(cfg)

@@ -37,6 +37,21 @@ def test_shares_of_each_class_add_up():
     assert not model.refinement.class_counts.any()
 
 
+def test_refinement_without_heads_and_without_manual_labels_is_plain_tsf():
+    plain = build_model('tsf')
+    refined = refined_model('tsf', error_head=None, refiner=dict(type='PseudoLabelAutoRefinement'))
+    refined.load_state_dict(plain.state_dict())
+    refined.refinement.active = True
+    both = []
+    for model in (plain, refined):
+        torch.manual_seed(0)
+        both.append(model.loss(*batch_for(model)))
+    flagged = both[1]['refinement.flagged']
+    assert flagged > 0 and both[1]['refinement.unresolved'] == flagged
+    for name, value in both[0].items():
+        assert torch.equal(value, both[1][name]), name
+
+
 def test_thresholds_of_each_class_stand_in_for_the_confidence():
     options = dict(error_head=None, refinement=dict(taps=TAPS, min_precision=0.4))
     model = refined_model('mt', **options)
