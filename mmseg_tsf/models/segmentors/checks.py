@@ -92,7 +92,7 @@ def check_share(name: str, value: float) -> float:
         ValueError: Says which option it is.
     """
     if not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ValueError(f'{name} must lie in [0, 1), got {value!r}')
+        raise ValueError(f'{name}={value!r} must lie in [0, 1)')
     return value
 
 
@@ -103,7 +103,7 @@ def check_weight(name: str, value: float) -> float:
         ValueError: Says which option it is.
     """
     if not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError(f'{name} must be a number from 0 on, got {value!r}')
+        raise ValueError(f'{name}={value!r} must be a number from 0 on')
     return value
 
 
