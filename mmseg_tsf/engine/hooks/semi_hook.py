@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmseg.datasets import BaseSegDataset
 from mmseg.datasets.transforms import RandomCrop
+from mmseg.models.decode_heads import STDCHead
 from mmseg.registry import HOOKS
 
 from ...datasets.checks import check_masks
@@ -135,7 +136,7 @@ class SemiHook(Hook):
 
 
 def check_heads(network, num_classes: int) -> None:
-    """Refuses heads that do not have the classes of the data set.
+    """Refuses heads that do not have the classes of the data set; STDC's sees boundaries.
 
     Raises:
         ValueError: Names the head.
@@ -145,7 +146,7 @@ def check_heads(network, num_classes: int) -> None:
         heads['auxiliary_head'] = network.auxiliary_head
     for name, head in heads.items():
         for own in head if isinstance(head, torch.nn.ModuleList) else [head]:
-            if own.num_classes != num_classes:
+            if own.num_classes != num_classes and not isinstance(own, STDCHead):
                 raise ValueError(
                     f'the data set has {num_classes} classes, {name}.num_classes is '
                     f'{own.num_classes}: set them alike'

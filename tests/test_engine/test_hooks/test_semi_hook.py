@@ -111,6 +111,18 @@ def test_other_number_of_classes_of_an_auxiliary_head(data_root, tmp_path):
     refuse(data_root, tmp_path, 'mt', sentence, model=model_cfg('mt', segmentor))
 
 
+def test_a_boundary_head_has_classes_of_its_own(data_root, tmp_path):
+    segmentor = tiny_segmentor()
+    losses = [
+        dict(type='CrossEntropyLoss', loss_name='loss_ce', use_sigmoid=True),
+        dict(type='DiceLoss', loss_name='loss_dice'),
+    ]
+    boundary = dict(type='STDCHead', num_classes=2, out_channels=1, boundary_threshold=0.1)
+    segmentor['auxiliary_head'] = {**segmentor['decode_head'], **boundary, 'loss_decode': losses}
+    cfg = tiny_runner_cfg('mt', data_root, tmp_path, model=model_cfg('mt', segmentor))
+    assert all('student.aux.loss_dice' in own for own in train(cfg).values)
+
+
 def test_epochs_of_a_sampler_without_end(data_root, tmp_path):
     loop = dict(type='EpochBasedTrainLoop', max_epochs=1)
     sentence = 'SemiInfiniteSampler never ends an epoch: take train_cfg.type=IterBasedTrainLoop'
