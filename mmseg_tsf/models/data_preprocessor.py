@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from itertools import chain
 
+import torch
 from mmengine.model import BaseDataPreprocessor
+from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
-from torch import nn
+from torch import Tensor, nn
+
+LABEL_MAPS = ('gt_sem_seg', 'gt_edge_map', 'gt_depth_map')
 
 
 @MODELS.register_module()
@@ -40,7 +44,7 @@ class SemiDataPreprocessor(BaseDataPreprocessor):
             inputs=list(chain.from_iterable(inputs.values())),
             data_samples=list(chain.from_iterable(samples[branch] for branch in inputs)),
         )
-        joined = self.data_preprocessor(joined, training)
+        joined = self._preprocess(joined, training)
         sizes = [len(images) for images in inputs.values()]
         parted = dict(zip(inputs, joined['inputs'].split(sizes), strict=True))
         remaining = iter(joined['data_samples'])
@@ -49,3 +53,43 @@ class SemiDataPreprocessor(BaseDataPreprocessor):
             for branch, size in zip(inputs, sizes, strict=True)
         }
         return dict(inputs=parted, data_samples=parted_samples)
+
+    def _preprocess(self, data: dict, training: bool) -> dict:
+        """What the inner preprocessor makes of a batch.
+
+        Stock MMSeg goes from image to image. Crops that need no padding are normalised together
+        here: the same numbers by a handful of operations instead of eight for each image.
+        """
+        inner = self.data_preprocessor
+        if not (training and type(inner) is SegDataPreProcessor and _fits(inner, data['inputs'])):
+            return inner(data, training)
+        data = self.cast_data(data)
+        images = torch.stack(data['inputs'])
+        if inner._channel_conversion and images.shape[1] == 3:
+            images = images[:, [2, 1, 0]]
+        images = images.float()
+        if inner._enable_normalize:
+            images = images.sub_(inner.mean).div_(inner.std)
+        for sample in data['data_samples']:
+            maps = [sample.get(key) for key in LABEL_MAPS if key in sample]
+            sample.set_metainfo(
+                dict(
+                    img_shape=images.shape[2:],
+                    pad_shape=maps[-1].shape if maps else None,
+                    padding_size=(0, 0, 0, 0),
+                )
+            )
+        return dict(inputs=images, data_samples=data['data_samples'])
+
+
+def _fits(inner: SegDataPreProcessor, images: list[Tensor]) -> bool:
+    """Whether images are bytes, of one size, and the stock preprocessor would not pad them."""
+    if len({image.shape for image in images}) > 1 or inner.batch_augments is not None:
+        return False
+    if any(image.dtype != torch.uint8 for image in images):
+        return False
+    height, width = images[0].shape[1:]
+    if inner.size is not None:
+        return inner.size_divisor is None and height >= inner.size[-2] and width >= inner.size[-1]
+    divisor = inner.size_divisor
+    return divisor is not None and height % divisor == 0 and width % divisor == 0
