@@ -79,6 +79,22 @@ def read_run(folder: Path) -> dict:
     )
 
 
+def read_runs(path: Path) -> list[dict]:
+    """A run of active learning by its folder, or those that a ``curves.json`` holds.
+
+    Raises:
+        FileNotFoundError: See :func:`read_run`.
+        ValueError: A file that ``curves.py`` did not write; see :func:`read_run`, too.
+    """
+    if path.suffix != '.json':
+        return [read_run(path)]
+    try:
+        groups = json.loads(path.read_text())['groups']
+        return [run for group in groups for run in group['runs']]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f'{path} is no curves.json: give one that curves.py has written') from None
+
+
 def hash_settings(folder: Path, config: str | None) -> str | None:
     """Of what a run was trained with, command-line overrides included; not of its seed."""
     cfg = read_config(folder, config)

@@ -212,6 +212,25 @@ def test_curves_without_shares_and_of_what_was_measured_twice(make_run, tmp_path
         load_tool('curves').main([str(folder), other, '-o', str(tmp_path)])
 
 
+def test_curves_go_on_from_earlier_ones(make_run, tmp_path):
+    curves = load_tool('curves').main
+    first = make_run('entropy', 0, [0.1, 0.2], [30.0, 40.0])
+    second = make_run('entropy', 1, [0.1, 0.2], [32.0, 44.0])
+    other = make_run('random', 0, [0.1, 0.2], [30.0, 35.0])
+    at_once = curves([first, second, other, '-o', str(tmp_path / 'at_once'), '--full', '50'])
+    out = str(tmp_path / 'out')
+    curves([first, '-o', out])
+    earlier = f'{out}/curves.json'
+    in_turn = curves([earlier, second, other, '-o', out, '--full', '50'])
+    assert json.dumps(in_turn) == json.dumps(at_once)
+    with pytest.raises(ValueError, match='repeat a seed'):
+        curves([earlier, first, '-o', out])
+    foreign = tmp_path / 'foreign.json'
+    foreign.write_text('[1]')
+    with pytest.raises(ValueError, match='foreign.json is no curves.json'):
+        curves([str(foreign), '-o', out])
+
+
 def test_runs_that_say_too_little_are_refused(make_run, tmp_path):
     curves = load_tool('curves').main
     folder = make_run('entropy', 0, [0.1, 0.2], [30.0, 40.0])

@@ -19,11 +19,12 @@ from matplotlib.figure import Figure
 
 from mmseg_tsf.utils import run_tool
 from mmseg_tsf.utils.markdown import table_lines
-from mmseg_tsf.visualization.runs import make_groups, read_full, read_run
+from mmseg_tsf.visualization.runs import make_groups, read_full, read_runs
 
 # Okabe and Ito's colours, which colour-blind people can tell apart; markers for print
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 MARKERS = 'osD^vPX*'
+RUN_HELP = 'folder of a run, or an earlier curves.json for the runs in it'
 
 
 def draw(groups: list[dict], full: float | None, share: float, path: Path) -> None:
@@ -104,7 +105,7 @@ def main(argv: list[str] | None = None) -> list[dict]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('runs', nargs='+', type=Path, metavar='RUN', help='run folders')
+    parser.add_argument('runs', nargs='+', type=Path, metavar='RUN', help=RUN_HELP)
     parser.add_argument('-o', '--out', type=Path, default=Path('.'), help='folder')
     parser.add_argument(
         '--full',
@@ -116,7 +117,8 @@ def main(argv: list[str] | None = None) -> list[dict]:
     parser.add_argument('--share', type=float, default=0.95, help='of it that is to be reached')
     args = parser.parse_args(argv)
     full = read_full(args.full)
-    groups = make_groups([read_run(folder) for folder in args.runs], full, args.share)
+    runs = [run for path in args.runs for run in read_runs(path)]
+    groups = make_groups(runs, full, args.share)
     args.out.mkdir(parents=True, exist_ok=True)
     draw(groups, full, args.share, args.out / 'curves.png')
     result = dict(full=full, share=args.share, groups=groups)
