@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 """Names and numbers of glibc's ``malloc.h``."""
@@ -17,7 +18,7 @@ def keep_freed_memory() -> bool:
     Returns:
         bool: Whether there was anything to set; other C libraries are left alone.
     """
-    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
+    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None) if os.name == 'posix' else None
     if mallopt is None:
         return False
     wishes = {M_MMAP_THRESHOLD: 1 << 30, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 64 << 20}
