@@ -10,8 +10,6 @@ from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-LABEL_MAPS = ('gt_sem_seg', 'gt_edge_map', 'gt_depth_map')
-
 
 @MODELS.register_module()
 class SemiDataPreprocessor(BaseDataPreprocessor):
@@ -57,39 +55,36 @@ class SemiDataPreprocessor(BaseDataPreprocessor):
     def _preprocess(self, data: dict, training: bool) -> dict:
         """What the inner preprocessor makes of a batch.
 
-        Stock MMSeg goes from image to image. Crops that need no padding are normalised together
-        here: the same numbers by a handful of operations instead of eight for each image.
+        Stock MMSeg normalises image by image; all pixels are normalised together here: the same
+        numbers by a handful of operations instead of four for each image.
         """
         inner = self.data_preprocessor
-        if not (training and type(inner) is SegDataPreProcessor and _fits(inner, data['inputs'])):
+        if type(inner) is not SegDataPreProcessor or not _are_bytes(data['inputs']):
             return inner(data, training)
+        steps = inner._channel_conversion, inner._enable_normalize
         data = self.cast_data(data)
-        images = torch.stack(data['inputs'])
-        if inner._channel_conversion and images.shape[1] == 3:
-            images = images[:, [2, 1, 0]]
-        images = images.float()
-        if inner._enable_normalize:
-            images = images.sub_(inner.mean).div_(inner.std)
-        for sample in data['data_samples']:
-            maps = [sample.get(key) for key in LABEL_MAPS if key in sample]
-            sample.set_metainfo(
-                dict(
-                    img_shape=images.shape[2:],
-                    pad_shape=maps[-1].shape if maps else None,
-                    padding_size=(0, 0, 0, 0),
-                )
-            )
-        return dict(inputs=images, data_samples=data['data_samples'])
+        data['inputs'] = _normalise(inner, data['inputs'])
+        inner._channel_conversion = inner._enable_normalize = False
+        try:
+            return inner(data, training)
+        finally:
+            inner._channel_conversion, inner._enable_normalize = steps
 
 
-def _fits(inner: SegDataPreProcessor, images: list[Tensor]) -> bool:
-    """Whether images are bytes, of one size, and the stock preprocessor would not pad them."""
-    if len({image.shape for image in images}) > 1 or inner.batch_augments is not None:
-        return False
-    if any(image.dtype != torch.uint8 for image in images):
-        return False
-    height, width = images[0].shape[1:]
-    if inner.size is not None:
-        return inner.size_divisor is None and height >= inner.size[-2] and width >= inner.size[-1]
-    divisor = inner.size_divisor
-    return divisor is not None and height % divisor == 0 and width % divisor == 0
+def _are_bytes(images: list[Tensor]) -> bool:
+    """Whether all are ``(C, H, W)`` uint8 with the same channels."""
+    kinds = {(image.dtype, image.ndim, len(image)) for image in images}
+    return len(kinds) == 1 and images[0].dtype == torch.uint8 and images[0].ndim == 3
+
+
+def _normalise(inner: SegDataPreProcessor, images: list[Tensor]) -> list[Tensor]:
+    """The first steps of MMSeg's preprocessor on all images at once."""
+    pixels = torch.cat([image.flatten(1) for image in images], dim=1)
+    if inner._channel_conversion and len(pixels) == 3:
+        pixels = pixels[[2, 1, 0]]
+    pixels = pixels.float()
+    if inner._enable_normalize:
+        pixels = pixels.sub_(inner.mean.view(-1, 1)).div_(inner.std.view(-1, 1))
+    shapes = [image.shape for image in images]
+    parts = pixels.split([shape[1:].numel() for shape in shapes], dim=1)
+    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]

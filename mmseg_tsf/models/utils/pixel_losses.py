@@ -99,7 +99,10 @@ def cross_pseudo_loss(
     """
     loss = 0.0
     for learner, labeller in ((logits_a, logits_b), (logits_b, logits_a)):
-        pseudo = pseudo_labels(labeller.detach(), valid)
-        weight = label_weight(pseudo, gamma, threshold)
-        loss = loss + weighted_cross_entropy(learner, pseudo.labels, weight)
+        if gamma or threshold:
+            pseudo = pseudo_labels(labeller.detach(), valid)
+            labels, weight = pseudo.labels, label_weight(pseudo, gamma, threshold)
+        else:
+            labels, weight = hard_labels(labeller).masked_fill(~valid, IGNORE_INDEX), None
+        loss = loss + weighted_cross_entropy(learner, labels, weight)
     return loss
