@@ -37,12 +37,8 @@ $(VENV)/.complete: $(REQUIREMENTS) setup.py pyproject.toml
 	$(VENV)/bin/python -m pip install --no-deps --no-build-isolation -e .
 	touch $@
 
-# glibc gives memory back to the system after every step and takes it again: a fifth of a CPU step
-KEEP_MEMORY = MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_MMAP_THRESHOLD_=2147483648 \
-  MALLOC_TOP_PAD_=268435456 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
-
 demo: venv ## generate the demo street, train on it, write pictures to work_dirs/demo
-	$(KEEP_MEMORY) $(VENV)/bin/python tools/demo.py
+	$(VENV)/bin/python tools/demo.py
 
 data: ## DATA_SOURCE=<folder>: link its sub-folders into data/
 	@test -d '$(DATA_SOURCE)' || { \
