@@ -16,8 +16,9 @@ def paste_corrections(
     """Brings corrections from the feature grid to image size, inside the error mask only.
 
     What a rule adds to the probabilities is interpolated and added to those of the pixels, so
-    that edges stay where the network sees them. A rule that only names classes gives them to all
-    flagged pixels of a cell, and so does a manual pixel then.
+    that edges stay where the network sees them; pixels to which nothing is added keep their label
+    and confidence to the bit. A rule that only names classes gives them to all flagged pixels of a
+    cell, and so does a manual pixel then.
 
     Args:
         pseudo: ``(N, H, W)``.
@@ -34,10 +35,12 @@ def paste_corrections(
         return PseudoLabels(
             torch.where(corrected, _spread(found.labels, size), labels), confidence
         ), corrected
-    best, classes = (probs + resize(found.change, size, mode='bilinear')).max(dim=1)
-    corrected |= mask & (classes != labels)
-    labels = torch.where(mask, classes, labels)
-    return PseudoLabels(labels, torch.where(mask, best.clamp(0, 1), confidence)), corrected
+    added = resize(found.change, size, mode='bilinear')
+    touched = mask & added.any(dim=1)
+    best, classes = (probs + added).max(dim=1)
+    corrected |= touched & (classes != labels)
+    labels = torch.where(touched, classes, labels)
+    return PseudoLabels(labels, torch.where(touched, best.clamp(0, 1), confidence)), corrected
 
 
 def _spread(values: Tensor, size: tuple[int, int]) -> Tensor:
