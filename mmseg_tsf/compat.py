@@ -154,6 +154,16 @@ def average_class_weights_over_labels() -> None:
     module.cross_entropy = cross_entropy
 
 
+def channel_conversion(preprocessor) -> str:
+    """Name of the attribute by which a data preprocessor swaps BGR and RGB.
+
+    MMSegmentation 1.2.2 calls it ``channel_conversion``, OneDL as mmengine ``_channel_conversion``.
+    Can go with OpenMMLab's stack.
+    """
+    names = 'channel_conversion', '_channel_conversion'
+    return next(name for name in names if hasattr(preprocessor, name))
+
+
 def start_cpu_process_group(cfg) -> None:
     """Makes ``--launcher pytorch`` work without a GPU, on gloo.
 

@@ -25,6 +25,7 @@ from mmengine.config import Config, DictAction
 from torch import Tensor
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
+from mmseg_tsf.compat import channel_conversion
 from mmseg_tsf.engine.batch_spy import BatchSpy, FedBatch, Lesson
 from mmseg_tsf.engine.hooks.mean_teacher_hook import unwrap
 from mmseg_tsf.engine.short_run import run_steps, short_run
@@ -59,9 +60,7 @@ def to_pictures(images: Tensor, preprocessor) -> np.ndarray:
     images = images.detach().float()
     if preprocessor._enable_normalize:
         images = images * preprocessor.std + preprocessor.mean
-    # images are loaded as BGR; the two stacks name the switch differently
-    names = 'channel_conversion', '_channel_conversion'
-    if not any(getattr(preprocessor, name, False) for name in names):
+    if not getattr(preprocessor, channel_conversion(preprocessor)):  # images are loaded as BGR
         images = images.flip(1)
     return (images / 255).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
 

@@ -10,6 +10,8 @@ from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..compat import channel_conversion
+
 
 @MODELS.register_module()
 class SemiDataPreprocessor(BaseDataPreprocessor):
@@ -61,14 +63,17 @@ class SemiDataPreprocessor(BaseDataPreprocessor):
         inner = self.data_preprocessor
         if type(inner) is not SegDataPreProcessor or not _are_bytes(data['inputs']):
             return inner(data, training)
-        steps = inner._channel_conversion, inner._enable_normalize
         data = self.cast_data(data)
         data['inputs'] = _normalise(inner, data['inputs'])
-        inner._channel_conversion = inner._enable_normalize = False
+        switches = channel_conversion(inner), '_enable_normalize'
+        before = [getattr(inner, switch) for switch in switches]
         try:
+            for switch in switches:
+                setattr(inner, switch, False)
             return inner(data, training)
         finally:
-            inner._channel_conversion, inner._enable_normalize = steps
+            for switch, value in zip(switches, before, strict=True):
+                setattr(inner, switch, value)
 
 
 def _are_bytes(images: list[Tensor]) -> bool:
@@ -80,7 +85,7 @@ def _are_bytes(images: list[Tensor]) -> bool:
 def _normalise(inner: SegDataPreProcessor, images: list[Tensor]) -> list[Tensor]:
     """The first steps of MMSeg's preprocessor on all images at once."""
     pixels = torch.cat([image.flatten(1) for image in images], dim=1)
-    if inner._channel_conversion and len(pixels) == 3:
+    if getattr(inner, channel_conversion(inner)) and len(pixels) == 3:
         pixels = pixels[[2, 1, 0]]
     pixels = pixels.float()
     if inner._enable_normalize:
