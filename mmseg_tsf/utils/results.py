@@ -28,6 +28,7 @@ METHODS = {
     'tsf-al': 'TSF + AL (confidence < 0.7)',
     'tsf-entropy-al': 'TSF + AL (entropy)',
     'tsf-margin-al': 'TSF + AL (margin)',
+    'tsf-margin-indirect-al': 'TSF + AL (margin), no loss of manual pixels',
     'tsf-emd-al': 'TSF + AL + EMD',
     'tsf-plar-no-emd-al': 'TSF + AL (seeds) + PLAR',
     'tsf-plar-no-seeds-al': 'TSF + AL + EMD + PLAR, no seeding round',
