@@ -43,8 +43,15 @@ def check_lists(labelled: dict, unlabelled: dict | None) -> None:
         check_disjoint(first, second, labelled_path, unlabelled_path)
 
 
-def check_no_image_twice(labelled: BaseDataset, unlabelled: BaseDataset) -> None:
-    """Refuses an image that is labelled and in the pool, however the two are listed.
+def check_no_image_twice(
+    labelled: BaseDataset, unlabelled: BaseDataset, key: str = 'SemiDataset.unlabelled'
+) -> None:
+    """Refuses an image that is labelled and taken for unlabelled, however the two are listed.
+
+    Args:
+        labelled: Images with masks.
+        unlabelled: Images without, or whose masks training does not see.
+        key: Where ``unlabelled`` is configured.
 
     Raises:
         ValueError: Names the first ones and the mend.
@@ -57,7 +64,7 @@ def check_no_image_twice(labelled: BaseDataset, unlabelled: BaseDataset) -> None
     if both:
         raise ValueError(
             f'{len(both)} images are labelled and unlabelled at once ({", ".join(both[:3])}): '
-            'give SemiDataset.unlabelled an ann_file without them'
+            f'give {key} an ann_file without them'
         )
 
 

@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, HOOKS
 
+from ...datasets.checks import check_no_image_twice
 from ...datasets.transforms import LoadManualAnnotations
 from ...datasets.transforms.resizing import scatter_labels
 from ...evaluation import PseudoLabelQuality
@@ -58,7 +59,12 @@ class PLARHook(Hook):
         self.dataset = None
 
     def before_train(self, runner: Runner) -> None:
-        """Refuses a model without refinement; loads the list of hidden masks."""
+        """Loads the list of hidden masks.
+
+        Raises:
+            TypeError: The model has no refinement.
+            ValueError: Fewer images than processes, or some that are labelled in training.
+        """
         model = unwrap(runner)
         if getattr(model, 'refinement', None) is None:
             raise TypeError(
@@ -67,6 +73,9 @@ class PLARHook(Hook):
             )
         if self.dataset_cfg is not None and self.dataset is None:
             self.dataset = DATASETS.build(self.dataset_cfg)
+            labelled = getattr(runner.train_loop.dataloader.dataset, 'labelled', None)
+            if labelled is not None:
+                check_no_image_twice(labelled, self.dataset, 'PLARHook.dataset')
             if len(self.dataset) < get_world_size():
                 raise ValueError(
                     f'PLARHook.dataset has {len(self.dataset)} images for {get_world_size()} '

@@ -160,6 +160,12 @@ def test_every_process_needs_an_image_to_measure(data_root, tmp_path):
         run(data_root, tmp_path, dict(begin=0.5, dataset=hidden))
 
 
+def test_an_image_that_is_labelled_is_not_measured(data_root, tmp_path):
+    hidden = part_cfg(data_root, 'labelled.txt', PIPELINE)
+    with pytest.raises(ValueError, match='give PLARHook.dataset an ann_file without them'):
+        run(data_root, tmp_path, dict(begin=0.5, dataset=hidden))
+
+
 def test_padding_of_an_image_is_void(data_root):
     """A preprocessor that pads moves no label."""
     padded = tiny_segmentor()
