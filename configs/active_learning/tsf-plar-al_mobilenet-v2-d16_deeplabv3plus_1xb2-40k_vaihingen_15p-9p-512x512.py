@@ -28,7 +28,7 @@ train_cfg = dict(
     rounds=3,
     first_query=dict(type='SeedQuery'),
     query=dict(type='PLARQuery'),
-    selector=dict(type='PixelSelector', block=4),
+    selector=dict(type='PixelSelector', block=8),
     budget=dict(total=0.24),
     oracle=dict(type='GroundTruthOracle'),
     pool=dict(batch_size=2, num_workers=2),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,12 +14,13 @@ import numpy as np
 from mmengine.logging import print_log
 
 from .budget import Budget, spent
+from .hashing import draw_seed
 from .main_process import Ahead, Ask, on_main_process, with_help_of_all
-from .masks import class_counts, count_clicks, count_components
 from .oracles import Oracle, Pending
 from .pool import Pool
 from .pool_statistics import PoolStatistics
 from .query_strategies import QueryStrategy
+from .round_items import amount_asked, answer_items, request_items
 from .round_store import CAMPAIGN, RoundStore
 from .selection import select
 from .selectors import Selector
@@ -59,7 +61,7 @@ class Campaign:
         query: Scores the pool.
         selector: Turns scores into requests.
         oracle: Answers them.
-        seed: Of the run; round r draws with ``seed + r``.
+        seed: Of the run; see :func:`~mmseg_tsf.active_learning.hashing.draw_seed`.
         first_query: Scores the pool in round 0; ``query`` by default.
         pass_options: Of :func:`~mmseg_tsf.active_learning.selection.select`.
         options: Further options of all of these by name, to say what a resumed run changes.
@@ -101,6 +103,7 @@ class Campaign:
                 )
         for query in (self.first_query, self.query):
             query.check(model)
+            self.selector.check_strategy(query)
 
     def open(self) -> None:
         """Begins the campaign, or goes on with it; says what has changed.
@@ -227,13 +230,27 @@ class Campaign:
             self.selector,
             amount,
             self.budget.unit,
-            seed=self.seed + number,
+            seed=draw_seed(self.seed, number),
             seconds=seconds,
             statistics=statistics,
             **self.pass_options,
         )
         plar = statistics.compute(next(model.parameters()).device)
         on_main_process(lambda: self._write_request(number, chosen, amount, plar))
+        on_main_process(lambda: self._warn_of_too_little(number, amount))
+
+    def _warn_of_too_little(self, number: int, amount: int) -> None:
+        asked = amount_asked(self.store.request(number).images, self.budget.unit)
+        if not asked or asked >= amount or self.budget.unit == 'clicks':  # an estimate
+            return
+        rest = 'stays unspent' if number == self.rounds - 1 else 'goes to the later rounds'
+        print_log(
+            f'Active learning, round {number} asks {asked} of {amount} {self.budget.unit}: '
+            f'{type(self.selector).__name__} found no more that is wanted and fits (a larger block '
+            f'or less suppression finds more); what is left {rest}',
+            'current',
+            logging.WARNING,
+        )
 
     def _write_request(self, number: int, chosen: list, amount: int, plar: dict) -> None:
         info = dict(
@@ -245,19 +262,7 @@ class Campaign:
             plar=plar,
             spent_before=self.spent(number),
         )
-        self.store.write_request(number, self._request_items(chosen), info)
-
-    def _request_items(self, chosen: list) -> Iterator[tuple[str, np.ndarray, dict]]:
-        for index, units, limit in chosen:
-            image = self.pool.image(index)
-            mask = self.selector.mask(units, image, limit)
-            notes = dict(
-                pixels=int(mask.sum()),
-                regions=len(units),
-                components=count_components(mask),
-                clicks=count_clicks(mask),
-            )
-            yield image.image_id, mask, notes
+        self.store.write_request(number, request_items(self.pool, self.selector, chosen), info)
 
     def _answer(self, number: int, ask: Ask) -> str:
         """Asks the oracle; returns what to do where it has no answer yet."""
@@ -268,10 +273,6 @@ class Campaign:
         found = self.oracle.answer(number, request, Ahead(ask, request.images))
         if isinstance(found, Pending):
             return found.message
-        self.store.write_answer(number, self._counted(found), dict(who=self.oracle.who))
+        counted = answer_items(found, len(self.facts['classes']))
+        self.store.write_answer(number, counted, dict(who=self.oracle.who))
         return ''
-
-    def _counted(self, items) -> Iterator[tuple[str, np.ndarray, dict]]:
-        num_classes = len(self.facts['classes'])
-        for image_id, labels, notes in items:
-            yield image_id, labels, dict(notes, classes=class_counts(labels, num_classes))

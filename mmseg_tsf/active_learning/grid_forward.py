@@ -94,13 +94,12 @@ class GridForward:
             valid: ``(N, H, W)`` bool, False in the padding.
         """
         logits, features = self._logits(images)
-        outputs = PoolOutputs(logits, keys, seed, features)
         grid = tuple(logits.shape[2:])
+        outputs = PoolOutputs(logits, keys, seed, features, nearest(valid, grid))
         if self.refinement is None or not {'flagged', 'refinement'} & set(self.needs):
             return outputs
-        outputs.flagged = self.refinement.flag(
-            TeacherView(logits, logits, features), outputs.confidence
-        )
+        view = TeacherView(logits, logits, features)
+        outputs.flagged = self.refinement.flag(view, outputs.confidence) & outputs.valid
         if 'refinement' in self.needs:
             given = manual(tuple(features[-1].shape[2:]))  # the refiner's grid
             found = self.refinement.refiner(features, outputs.probs, outputs.flagged, given, valid)
@@ -109,7 +108,7 @@ class GridForward:
                 setattr(outputs, name, nearest(getattr(found, name), grid))
             if self.statistics is not None:
                 flagged = outputs.flagged & (outputs.manual == IGNORE_INDEX)
-                self.statistics.add(nearest(valid, grid), flagged, outputs.unresolved)
+                self.statistics.add(outputs.valid, flagged, outputs.unresolved)
         return outputs
 
     def _logits(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:

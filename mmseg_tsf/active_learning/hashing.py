@@ -22,3 +22,13 @@ def hashed(*parts: int | np.ndarray) -> np.ndarray:
         state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         state = state ^ (state >> np.uint64(31))
     return state
+
+
+def draw_seed(seed: int, number: int) -> int:
+    """Of what round r of a run draws: both count, so that no round draws as another run's does.
+
+    Args:
+        seed: Of the run.
+        number: Of the round, r; the manifest of its request holds ``seed + r``.
+    """
+    return int(hashed(seed + number, number)[0] >> np.uint64(1))

@@ -120,16 +120,21 @@ class _Started:
     items: list[PoolItem]
     padded: tuple[int, int]
     scores: Tensor
+    broken: Tensor
     classes: Tensor | None
     done: object | None
+    ranked: bool
 
     def finish(self) -> Iterator[ScoredImage]:
         if self.done is not None:
             self.done.synchronize()
         scores = self.scores.numpy()
         classes = [None] * len(scores) if self.classes is None else self.classes.numpy()
-        for item, own, predicted in zip(self.items, scores, classes, strict=True):
-            if np.isnan(own).any():
+        broken = self.broken.tolist()
+        for item, own, no_number, predicted in zip(
+            self.items, scores, broken, classes, strict=True
+        ):
+            if no_number:
                 raise ValueError(
                     f'the scores of {item.image.image_id} are no numbers: the weights of the '
                     'network are broken, so go back to an earlier checkpoint'
@@ -138,7 +143,7 @@ class _Started:
                 cell_centres(item.image.size[axis], own.shape[axis], shown, self.padded[axis])
                 for axis, shown in enumerate(item.inputs.shape[1:])
             )
-            yield ScoredImage(item.image, own, rows, columns, predicted, item.prepared)
+            yield ScoredImage(item.image, own, rows, columns, predicted, item.prepared, self.ranked)
 
 
 class _Scorer:
@@ -161,14 +166,18 @@ class _Scorer:
         manual = functools.partial(manual_labels, items, padded, self.forward.model)
         outputs = self.forward(images, keys, self.seed, manual, valid)
         scores = to_half(self.strategy.score(outputs))
+        # a comparison with what is no number is False, so scores alone can hide it
+        broken = scores.isnan().flatten(1).any(1) | outputs.logits.isnan().flatten(1).any(1)
         classes = outputs.predicted.to(torch.uint8) if self.with_classes else None
         done = None
         if scores.is_cuda:
             scores = scores.to('cpu', non_blocking=True)
+            broken = broken.to('cpu', non_blocking=True)
             classes = classes if classes is None else classes.to('cpu', non_blocking=True)
             done = torch.cuda.Event()
             done.record()
-        return _Started(items, padded, scores, classes, done)
+        ranked = self.strategy.ranks
+        return _Started(items, padded, scores, broken, classes, done, ranked)
 
 
 def manual_labels(

@@ -20,6 +20,7 @@ from .pool_pass import score_pool
 from .query_strategies import QueryStrategy
 from .selectors import ScoredImage, Selector
 from .spool import RECORD, Cut, Spool, sort_keys
+from .whole_units import REACH, take_whole_units
 
 
 class Choice(NamedTuple):
@@ -65,6 +66,7 @@ def select(
         ValueError: An option that is wrong or does not fit the model; names it.
     """
     check_budget(selector, budget, unit)
+    selector.check_strategy(strategy)
     seconds = {} if seconds is None else seconds
     began = time.perf_counter()
     scored = score_pool(model, pool, strategy, selector, seed=seed, **options)
@@ -108,8 +110,8 @@ def choose(
 
     Each rank writes its candidates to a scratch file, the ranks search the key of the cut
     together by summed histograms, and each reads its file once more. A budget is met exactly
-    where there are enough candidates; whole regions and images never exceed one of pixels or clicks
-    and end with the first that does not fit.
+    where there are enough candidates; whole regions and images never exceed one of pixels or
+    clicks, see :func:`~mmseg_tsf.active_learning.whole_units.take_whole_units`.
 
     Args:
         scored: The share of this rank; no image on two ranks.
@@ -129,17 +131,22 @@ def choose(
     check_budget(selector, budget, unit)
     num_groups = 256 if selector.class_balanced else 1
     folder = Path(scratch or tempfile.gettempdir())
-    with disk_errors_of(folder), Spool(budget, num_groups, str(folder)) as spool:
+    whole = unit == 'clicks' or (unit == 'pixels' and not selector.can_trim)
+    reach = REACH * budget if whole else budget
+    with disk_errors_of(folder), Spool(reach, num_groups, str(folder)) as spool:
         for image in scored:
-            spool.add(_records(image, selector, unit, seed, in_pool_order, spool))
+            records = _records(image, selector, unit, seed, in_pool_order, spool)
+            spool.add(records[records['cost'] <= budget] if whole else records)
         costs = _sum_over_ranks(spool.costs())
-        taken, trimmed = [], {}
-        for group, own_budget in enumerate(share_budget(costs, budget)):
-            if own_budget:
-                cut = spool.cut(group, own_budget, _sum_over_ranks)
-                can_trim = selector.can_trim and unit == 'pixels'
-                taken.append(_take(spool, group, own_budget, cut, can_trim, trimmed))
-    records = np.concatenate([*taken, np.zeros(0, RECORD)])
+        shares = share_budget(costs, budget)
+        taken, trimmed = [np.zeros(0, RECORD)], {}
+        for group in np.flatnonzero(costs if whole else shares).tolist():
+            own_budget = reach if whole else shares[group]
+            cut = spool.cut(group, own_budget, _sum_over_ranks)
+            taken.append(_take(spool, group, own_budget, cut, not whole, trimmed))
+    records = np.concatenate(taken)
+    if whole:
+        records = take_whole_units(records, shares, budget)
     return _choices(records, trimmed)
 
 

@@ -12,12 +12,15 @@ from query_runs import STRATEGIES, make_model, make_pool, plain, random_images, 
 
 from mmseg_tsf.active_learning import spool
 from mmseg_tsf.active_learning.selection import choose
-from mmseg_tsf.active_learning.selectors import PixelSelector
+from mmseg_tsf.active_learning.selectors import GridSelector, PixelSelector
 
 CUTS = {
     'pixels': (PixelSelector(suppression=0), dict(budget=77)),
     'blocks': (PixelSelector(block=3), dict(budget=301)),
     'balanced': (PixelSelector(block=3, class_balanced=True), dict(budget=301)),
+    'regions': (GridSelector(12), dict(budget=1300)),
+    'balanced_regions': (GridSelector(7, class_balanced=True), dict(budget=1300)),
+    'clicks': (GridSelector(9, class_balanced=True), dict(budget=41, unit='clicks')),
     'pool_order': (PixelSelector(), dict(budget=50, in_pool_order=True)),
 }
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from helpers import build_model, tiny_segmentor
+from helpers import REFINED, build_model, tiny_segmentor
 from mmseg.models.utils import resize
 from PIL import Image
-from query_runs import make_model, make_pool, plain, run_query
+from query_runs import STRATEGIES, make_model, make_pool, plain, run_query
 from torch import nn
 
 from mmseg_tsf.active_learning.pool_pass import score_pool, to_half
@@ -77,6 +77,16 @@ def test_no_global_random_state_is_touched(data_root, num_workers):
     assert before[2] == random.getstate()
 
 
+@pytest.mark.parametrize('strategy', STRATEGIES)
+def test_a_network_that_gives_no_numbers_is_said(data_root, strategy):
+    """Also by strategies that compare, and so score what is no number as not wanted."""
+    model = make_model()
+    with torch.no_grad():
+        model.teacher.decode_head.conv_seg.weight.fill_(float('nan'))
+    with pytest.raises(ValueError, match='the scores of frame_5 are no numbers: the weights'):
+        run_query(model, make_pool(data_root), strategy)
+
+
 @pytest.fixture
 def mixed_pool(own_data_root):
     """Images of three sizes."""
@@ -135,6 +145,19 @@ def test_padding_for_the_network_is_never_asked(data_root):
     assert len(everything) == 7
     for name in ('plar', 'seed'):
         assert run_query(model, pool, name)
+
+
+def test_padding_takes_no_turn_of_the_seeds(mixed_pool):
+    """Images that are padded differently are asked alike."""
+    segmentor = tiny_segmentor()
+    del segmentor['data_preprocessor']['size']
+    segmentor['data_preprocessor']['test_cfg'] = dict(size_divisor=64)
+    segmentor['data_preprocessor']['size_divisor'] = 64
+    refinement = dict(REFINED['refinement'], min_confidence=0.999)
+    model = make_model(segmentor=segmentor, refinement=refinement)
+    selector = dict(type='PixelSelector', suppression=0)
+    choices = run_query(model, mixed_pool, 'seed', 7 * 12, selector=selector)
+    assert [len(choice.units) for choice in choices] == [12] * 7
 
 
 def test_views_are_averaged_on_the_grid_of_the_first(data_root):

@@ -24,8 +24,9 @@ class PoolOutputs:
         seed: Of this query.
         features: Tapped maps F1 ``(N, C1, h1, w1)`` and F2 ``(N, C2, h2, w2)``, where the
             strategy needs ``'features'``.
-        flagged: ``(N, h, w)`` bool error mask of the model's refinement, where the strategy needs
-            ``'flagged'`` and the model has one.
+        valid: ``(N, h, w)`` bool, False in the padding; ``None`` where there is none.
+        flagged: ``(N, h, w)`` bool error mask of the model's refinement without the padding,
+            where the strategy needs ``'flagged'`` and the model has one.
         manual: ``(N, h, w)`` int64 manual labels, 255 elsewhere; this and the next three where
             the strategy needs ``'refinement'``.
         labels: ``(N, h, w)`` int64 refined labels.
@@ -37,6 +38,7 @@ class PoolOutputs:
     keys: Tensor
     seed: int = 0
     features: list[Tensor] = field(default_factory=list)
+    valid: Tensor | None = None
     flagged: Tensor | None = None
     manual: Tensor | None = None
     labels: Tensor | None = None
@@ -69,10 +71,13 @@ class QueryStrategy(ABC):
         needs: Subset of ``'features'``, ``'flagged'`` and ``'refinement'``, see
             :class:`PoolOutputs`.
         in_pool_order: Whether an image is asked as far as the budget goes before the next one.
+        ranks: Whether the scores are turns that the cells of an image take, so that a mean of
+            them says nothing.
     """
 
     needs: tuple[str, ...] = ()
     in_pool_order = False
+    ranks = False
 
     def check(self, model: nn.Module) -> None:
         """Refuses, with a ``ValueError``, a model that lacks what the strategy needs."""

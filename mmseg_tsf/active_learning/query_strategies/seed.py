@@ -27,6 +27,7 @@ class SeedQuery(QueryStrategy):
     """
 
     needs = ('flagged',)
+    ranks = True
 
     def __init__(self, threshold: float = 0.7) -> None:
         self.threshold = check_threshold('SeedQuery.threshold', threshold)
@@ -36,6 +37,8 @@ class SeedQuery(QueryStrategy):
         flagged = outputs.flagged
         if flagged is None:
             flagged = outputs.confidence < self.threshold
+            if outputs.valid is not None:
+                flagged = flagged & outputs.valid
         offsets = hashed(outputs.seed, outputs.keys.numpy())
         spread = spread_order(flagged.shape[1:], offsets.view('int64')).to(flagged.device)
         rank = ranks_in_turn(outputs.predicted, flagged, spread, outputs.logits.shape[1])

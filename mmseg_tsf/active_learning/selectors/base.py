@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..masks import count_clicks
 from ..pool import PoolImage
+
+if TYPE_CHECKING:
+    from ..query_strategies import QueryStrategy
 
 
 @dataclass
@@ -23,6 +26,7 @@ class ScoredImage:
         columns: ``(w,)`` native columns of them.
         classes: ``(h, w)`` uint8 predicted classes, where the selector balances them.
         prepared: What :meth:`Selector.prepare` made of the image.
+        ranked: Whether the scores are turns of the image's cells, see ``QueryStrategy.ranks``.
     """
 
     image: PoolImage
@@ -31,6 +35,7 @@ class ScoredImage:
     columns: np.ndarray
     classes: np.ndarray | None = None
     prepared: np.ndarray | None = None
+    ranked: bool = False
 
     @property
     def wanted(self) -> np.ndarray:
@@ -81,6 +86,10 @@ class Selector(ABC):
                 f'unit={unit!r} is no unit of a {type(self).__name__}: give the budget in '
                 f'{" or ".join(self.budgets)}, or take another selector'
             )
+
+    def check_strategy(self, strategy: QueryStrategy) -> None:
+        """Refuses, with a ``ValueError``, a strategy whose scores mean nothing here."""
+        return None
 
     def prepare(self, image: PoolImage) -> np.ndarray | None:
         """What is slow to make of the image alone; runs in the loader's workers."""

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..pool import PoolImage
 from ..registry import SELECTORS
 from .base import Candidates, ScoredImage, Selector
 
+if TYPE_CHECKING:
+    from ..query_strategies import QueryStrategy
+
 
 @SELECTORS.register_module()
 class ImageSelector(Selector):
     """Asks whole images, those of the highest mean score first.
 
-    The mean is over the cells that may be asked. A budget of pixels is never exceeded: it ends at
-    the first image that does not fit.
+    The mean is over the cells that may be asked. A budget of pixels is never exceeded: an
+    image that does not fit is passed over.
     """
 
     budgets = ('images', 'pixels')
 
     def __init__(self) -> None:
         super().__init__()
+
+    def check_strategy(self, strategy: QueryStrategy) -> None:
+        """See the base class; turns that cells take inside an image say nothing of images."""
+        if strategy.ranks:
+            raise ValueError(
+                f'{type(strategy).__name__} spreads what is asked inside of images, and '
+                'ImageSelector asks whole ones: take a PixelSelector or another strategy'
+            )
 
     def candidates(self, scored: ScoredImage) -> Candidates:
         """One, with the unit 0; none where nothing may be asked or nothing is left to ask."""

@@ -18,9 +18,10 @@ class RegionSelector(Selector):
     """Asks whole regions, those of the highest mean score first.
 
     The mean is over the scored cells that may be asked and whose centre lies in the region and
-    was not asked before; a region without any is not asked. A region costs its native pixels
-    that were not asked before. A budget of pixels is never exceeded: it ends at the first region
-    that does not fit.
+    was not asked before; a region without any is not asked. Where a strategy lets the cells of an
+    image take turns, the best of them counts in the place of the mean. A region costs its native
+    pixels that were not asked before. A budget of pixels is never exceeded: a region that does not
+    fit is passed over.
 
     Args:
         size: About the side of a region in native pixels; no smaller than a scored cell.
@@ -50,7 +51,6 @@ class RegionSelector(Selector):
             row, column, native = row[free], column[free], tuple(axis[free] for axis in native)
         own = regions[native]
         count = np.bincount(own)
-        total = np.bincount(own, weights=scored.scores[row, column])
         units = count.nonzero()[0]
         pixels = regions if taken is None else regions[~taken]
         pixels = np.bincount(pixels.ravel(), minlength=len(count))[units]
@@ -59,8 +59,10 @@ class RegionSelector(Selector):
             classes = scored.classes[row, column].astype(np.int64)
             votes = np.bincount(own * 256 + classes, minlength=len(count) * 256)
             groups = votes.reshape(-1, 256)[units].argmax(axis=1).astype(np.uint8)
-        means = (total[units] / count[units]).astype(np.float16)
-        return Candidates(units.astype(np.uint32), means, pixels.astype(np.uint32), groups)
+        scores = _region_scores(own, scored.scores[row, column], scored.ranked)[units]
+        return Candidates(
+            units.astype(np.uint32), scores.astype(np.float16), pixels.astype(np.uint32), groups
+        )
 
     def clicks(self, scored: ScoredImage, units: np.ndarray) -> np.ndarray:
         """See the base class; the regions are made once."""
@@ -73,6 +75,21 @@ class RegionSelector(Selector):
     def mask(self, units: np.ndarray, image: PoolImage, limit: int | None = None) -> np.ndarray:
         """See the base class; regions are never asked in part, so there is no limit."""
         return np.isin(self.regions(image), units) & image.free
+
+
+def _region_scores(regions: np.ndarray, scores: np.ndarray, ranked: bool) -> np.ndarray:
+    """Mean score of each region by its number, or the best; of no cells, anything.
+
+    Args:
+        regions: ``(C,)`` int region of each cell.
+        scores: ``(C,)`` of the cells.
+        ranked: Whether the best counts.
+    """
+    if ranked:
+        best = np.full(regions.max(initial=-1) + 1, -np.inf)
+        np.maximum.at(best, regions, scores)
+        return best
+    return np.bincount(regions, weights=scores) / np.bincount(regions).clip(min=1)
 
 
 @SELECTORS.register_module()

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from query_runs import scored_image
 
+from mmseg_tsf.active_learning.query_strategies import EntropyQuery, SeedQuery
 from mmseg_tsf.active_learning.selectors import GridSelector, ImageSelector, SuperpixelSelector
 
 INF = float('inf')
@@ -49,6 +50,21 @@ def test_the_class_of_a_region_is_its_most_frequent_one():
     classes = np.asarray([[1, 1, 0, 2], [0, 1, 2, 2]], np.uint8)
     scored = prepared(selector, np.ones((2, 4)), classes=classes)
     assert selector.candidates(scored).groups.tolist() == [1, 2]
+
+
+def test_of_turns_the_first_counts():
+    """Regions of many flagged cells are not worse for the later turns in them."""
+    selector = GridSelector(8)
+    scored = prepared(selector, [[0, -3, -1, -INF], [-2, -4, -INF, -INF]])
+    assert selector.candidates(scored).scores.tolist() == [-2.25, -1]
+    scored.ranked = True
+    assert selector.candidates(scored).scores.tolist() == [0, -1]
+
+
+def test_whole_images_are_not_asked_by_turns():
+    with pytest.raises(ValueError, match='SeedQuery spreads what is asked inside of images'):
+        ImageSelector().check_strategy(SeedQuery())
+    ImageSelector().check_strategy(EntropyQuery())
 
 
 @pytest.fixture

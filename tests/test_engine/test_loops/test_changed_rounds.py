@@ -67,6 +67,16 @@ def test_what_a_round_can_not_spend_goes_to_the_later_ones(data_root, tmp_path, 
     assert 'what is left goes to the later rounds' in said[0]
 
 
+def test_a_round_that_asks_less_than_it_may_says_so(data_root, tmp_path, said):
+    options = dict(rounds=2, selector=dict(type='PixelSelector', max_per_image=2))
+    train(data_root, tmp_path, max_iters=6, budget=dict(total=INITIAL + 100), **options)
+    asked = [text for text in said if 'asks' in text]
+    assert 'round 0 asks 14 of 50 pixels: PixelSelector found no more' in asked[0]
+    assert asked[0].endswith('what is left goes to the later rounds')
+    assert 'round 1 asks 14 of 86 pixels' in asked[1]
+    assert asked[1].endswith('what is left stays unspent')
+
+
 def test_a_budget_that_is_raised_on_resume_is_spent(data_root, tmp_path, monkeypatch):
     budget = dict(total=INITIAL + 9, per_round=9)
     options = dict(rounds=3, max_iters=8)
