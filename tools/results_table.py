@@ -11,7 +11,6 @@ stands for the runs in it. The table replaces what is between two markers in the
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os.path as osp
 import statistics
@@ -19,13 +18,12 @@ import sys
 from glob import glob
 from pathlib import Path
 
-from mmengine.config import Config
-
 from mmseg_tsf.active_learning.round_log import RoundLog
+from mmseg_tsf.active_learning.round_store import CAMPAIGN
 from mmseg_tsf.utils import run_tool
 from mmseg_tsf.utils.markdown import write_between_markers
 from mmseg_tsf.utils.results import make_groups, to_markdown, update_metafiles
-from mmseg_tsf.visualization.runs import read_label_quality
+from mmseg_tsf.visualization.runs import hash_settings, read_label_quality
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -66,7 +64,7 @@ def read_run(folder: str) -> dict:
         info,
         metrics=test['metrics'],
         step_time=step_time(folder),
-        recipe=recipe(folder, info['config']),
+        recipe=hash_settings(Path(folder), info['config']),
         spent=spent(folder),
         pseudo_labels=read_label_quality(Path(folder)),
     )
@@ -75,7 +73,12 @@ def read_run(folder: str) -> dict:
 def spent(folder: str) -> float | None:
     """Percent of all pixels that a run of active learning has paid for, initial labels included."""
     lines = RoundLog(Path(folder, 'active_learning.jsonl')).read()
-    return round(100 * lines[-1]['share'], 2) if lines else None
+    if not lines:
+        return None
+    campaign = _read_json(
+        osp.join(folder, 'rounds', CAMPAIGN), 'it says what there is to label: copy it along'
+    )
+    return round(100 * lines[-1]['spent']['pixels'] / campaign['available']['pixels'], 2)
 
 
 def step_time(folder: str) -> float | None:
@@ -87,17 +90,6 @@ def step_time(folder: str) -> float | None:
         # entries of validation and test have a time, too, but no loss
         times += [entry['time'] for entry in entries if 'loss' in entry and 'time' in entry]
     return statistics.median(times) if times else None
-
-
-def recipe(folder: str, config: str) -> str | None:
-    """Hash of the settings that a run was trained with, command-line overrides included."""
-    path = osp.join(folder, osp.basename(config))
-    if not osp.isfile(path):
-        return None
-    cfg = Config.fromfile(path, import_custom_modules=False)
-    keys = ('model', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'custom_hooks')
-    text = json.dumps([cfg.get(key) for key in keys], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def collect(paths: list[str]) -> list[dict]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -54,32 +54,36 @@ def mean_and_deviation(values: Sequence[float]) -> dict[str, float | None]:
     return dict(mean=statistics.fmean(values), sd=sd, n=len(values))
 
 
-def mean_curve(curves: Sequence[Sequence[tuple[float, float]]]) -> list[dict]:
+def mean_curve(curves: Sequence[Mapping[int, tuple[float, float]]]) -> list[dict]:
     """Curves of several seeds as one, round by round.
 
     Args:
-        curves: For each seed its ``(spend, score)`` by round, equally many.
+        curves: For each seed its ``(spend, score)`` by number of the round, the same rounds each.
 
     Returns:
         list[dict]: ``spend`` (mean) and ``mean``, ``sd``, ``n`` of the score for each round.
     """
-    rounds = zip(*curves, strict=True)
     return [
         dict(
-            spend=statistics.fmean(spend for spend, _ in points),
-            **mean_and_deviation([score for _, score in points]),
+            spend=statistics.fmean(curve[number][0] for curve in curves),
+            **mean_and_deviation([curve[number][1] for curve in curves]),
         )
-        for points in rounds
+        for number in sorted(curves[0])
     ]
 
 
+def rising(curve: Mapping[int, tuple[float, float]]) -> list[tuple[float, float]]:
+    """A curve by round as points of rising spend; of several at one spend the last counts."""
+    return sorted(dict(curve[number] for number in sorted(curve)).items())
+
+
 def summarise_curves(
-    curves: Sequence[Sequence[tuple[float, float]]], full: float | None, share: float
+    curves: Sequence[Mapping[int, tuple[float, float]]], full: float | None, share: float
 ) -> dict:
     """Figures of one method over seeds, by the rounds that every seed has.
 
     Args:
-        curves: For each seed its ``(spend, score)`` by round.
+        curves: For each seed its ``(spend, score)`` by number of the round.
         full: Score of the fully supervised model, if it is known.
         share: Of that score, for ``spend_to_reach``.
 
@@ -88,14 +92,20 @@ def summarise_curves(
         :func:`mean_and_deviation`; and where ``full`` is known ``share_of_full`` (of the last
         score) and ``spend_to_reach`` with the number of seeds that ``reached`` it, ``None`` if
         not all did.
+
+    Raises:
+        ValueError: The seeds have no round in common.
     """
-    num = min(len(curve) for curve in curves)  # as far as every seed has come
-    curves = [curve[:num] for curve in curves]
-    columns = [tuple(zip(*curve, strict=True)) for curve in curves]
+    common = set.intersection(*map(set, curves))  # as far as every seed has come
+    if not common:
+        raise ValueError('the seeds were measured in no round that all of them have')
+    curves = [{number: curve[number] for number in common} for curve in curves]
+    columns = [tuple(zip(*rising(curve), strict=True)) for curve in curves]
+    last = [curve[max(common)][1] for curve in curves]
     summary = dict(
         curve=mean_curve(curves),
         aubc=mean_and_deviation([area_under_curve(*column) for column in columns]),
-        final=mean_and_deviation([curve[-1][1] for curve in curves]),
+        final=mean_and_deviation(last),
         share_of_full=None,
         spend_to_reach=None,
         reached=None,
@@ -105,7 +115,7 @@ def summarise_curves(
     spends = [spend_to_reach(*column, share * full) for column in columns]
     reached = [spend for spend in spends if spend is not None]
     summary.update(
-        share_of_full=mean_and_deviation([curve[-1][1] / full for curve in curves]),
+        share_of_full=mean_and_deviation([score / full for score in last]),
         spend_to_reach=mean_and_deviation(reached) if len(reached) == len(curves) else None,
         reached=len(reached),
     )

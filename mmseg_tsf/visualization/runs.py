@@ -11,7 +11,7 @@ from statistics import fmean
 from mmengine.config import Config
 
 from ..active_learning.round_log import RoundLog
-from ..evaluation.label_efficiency import summarise_curves
+from ..evaluation.label_efficiency import rising, summarise_curves
 
 SETTINGS = (
     'model',
@@ -60,13 +60,15 @@ def read_run(folder: Path) -> dict:
         raise FileNotFoundError(f'{folder}/active_learning.jsonl is missing: no round was held')
     key = f'{info["networks"][0]}/mIoU'
     unit, shares = lines[-1].get('unit', 'pixels'), 'share' in lines[-1]
-    # of what was measured twice at one spend, the later counts
-    points = {
-        100 * line['share'] if shares else line['spent'][unit]: line['metrics'][key]
+    rounds = {
+        line['round']: (
+            100 * line['share'] if shares else line['spent'][unit],
+            line['metrics'][key],
+        )
         for line in sorted(lines, key=lambda line: line['iter'])
         if key in line.get('metrics', {})
     }
-    if not points:
+    if not rounds:
         raise ValueError(f'{folder} has no {key} in active_learning.jsonl: train with val_cfg')
     return dict(
         folder=str(folder),
@@ -75,7 +77,8 @@ def read_run(folder: Path) -> dict:
         seed=info['seed'],
         commit=info['commit'],
         axis=f'% of all {unit}' if shares else unit,
-        points=sorted(points.items()),
+        points=rising(rounds),
+        rounds=[[number, *rounds[number]] for number in sorted(rounds)],
     )
 
 
@@ -161,9 +164,22 @@ def make_groups(runs: list[dict], full: float | None, share: float) -> list[dict
         name = Path(config or members[0]['folder']).stem  # made without a file: its folder
         if configs.count(config) > 1:  # one config, several settings: tell them apart
             name = f'{name} [{settings}]'
-        curves = [run['points'] for run in members]
-        groups.append(dict(name=name, runs=members, **summarise_curves(curves, full, share)))
+        curves = [_by_round(run) for run in members]
+        groups.append(
+            dict(
+                name=name,
+                runs=members,
+                last_rounds=[max(curve) for curve in curves],
+                **summarise_curves(curves, full, share),
+            )
+        )
     return groups
+
+
+def _by_round(run: dict) -> dict[int, tuple[float, float]]:
+    """Points by number of the round; files of earlier versions have none, but a point for each."""
+    rounds = run.get('rounds') or [[i, *point] for i, point in enumerate(run['points'])]
+    return {number: (spend, score) for number, spend, score in rounds}
 
 
 def read_test(folder: Path) -> dict[str, float]:

@@ -44,8 +44,12 @@ def test_one_seed_has_no_deviation():
     assert found == dict(mean=7.0, sd=pytest.approx(statistics.stdev([4, 6, 11])), n=3)
 
 
+def by_round(*points: tuple[float, float]) -> dict[int, tuple[float, float]]:
+    return dict(enumerate(points))
+
+
 def test_a_mean_curve():
-    curves = [[(10, 30.0), (20, 40.0)], [(10, 34.0), (22, 46.0)]]
+    curves = [by_round((10, 30.0), (20, 40.0)), by_round((10, 34.0), (22, 46.0))]
     assert mean_curve(curves) == [
         dict(spend=10, mean=32, sd=pytest.approx(8**0.5), n=2),
         dict(spend=21, mean=43, sd=pytest.approx(18**0.5), n=2),
@@ -53,14 +57,33 @@ def test_a_mean_curve():
 
 
 def test_a_seed_that_is_not_finished_cuts_the_others():
-    curves = [[(10, 30.0), (12, 40.0), (14, 50.0)], [(10, 30.0), (12, 38.0)]]
+    curves = [by_round((10, 30.0), (12, 40.0), (14, 50.0)), by_round((10, 30.0), (12, 38.0))]
     found = summarise_curves(curves, 100.0, 0.4)
     assert found['final']['mean'] == 39 and found['aubc']['mean'] == 34.5
     assert found['share_of_full']['mean'] == 0.39 and found['reached'] == 1
 
 
+def test_a_round_that_bought_nothing_moves_no_other():
+    curves = [
+        by_round((10, 40.0), (15, 45.0), (20, 50.0), (25, 55.0)),
+        by_round((10, 40.0), (10, 41.0), (20, 50.0), (25, 55.0)),
+    ]
+    found = summarise_curves(curves, None, 0.95)
+    assert [point['spend'] for point in found['curve']] == [10, 12.5, 20, 25]
+    assert [point['mean'] for point in found['curve']] == [40, 43, 50, 55]
+    assert found['final'] == dict(mean=55, sd=0, n=2)
+    # of what was measured twice at one spend, the later counts
+    second = (10 * (41 + 50) / 2 + 5 * 52.5) / 15
+    assert found['aubc']['mean'] == pytest.approx((47.5 + second) / 2)
+
+
+def test_seeds_without_a_common_round_are_refused():
+    with pytest.raises(ValueError, match='no round that all of them have'):
+        summarise_curves([{0: (10, 30.0)}, {1: (12, 40.0)}], None, 0.95)
+
+
 def test_a_summary():
-    curves = [[(10, 30.0), (20, 40.0)], [(10, 34.0), (20, 50.0)]]
+    curves = [by_round((10, 30.0), (20, 40.0)), by_round((10, 34.0), (20, 50.0))]
     plain = summarise_curves(curves, None, 0.95)
     assert plain['aubc'] == dict(mean=38.5, sd=pytest.approx(statistics.stdev([35, 42])), n=2)
     assert plain['final']['mean'] == 45

@@ -212,6 +212,15 @@ def test_curves_without_shares_and_of_what_was_measured_twice(make_run, tmp_path
         load_tool('curves').main([str(folder), other, '-o', str(tmp_path)])
 
 
+def test_curves_say_which_seed_is_behind(make_run, tmp_path):
+    done = make_run('entropy', 0, [0.1, 0.2, 0.3], [30.0, 40.0, 50.0])
+    begun = make_run('entropy', 1, [0.1, 0.2], [32.0, 44.0])
+    (group,) = load_tool('curves').main([done, begun, '-o', str(tmp_path)])
+    assert group['final']['mean'] == 42
+    text = (tmp_path / 'curves.md').read_text()
+    assert 'al: seed 1 has come to round 1 of 2; its figures are of the rounds that all' in text
+
+
 def test_curves_go_on_from_earlier_ones(make_run, tmp_path):
     curves = load_tool('curves').main
     first = make_run('entropy', 0, [0.1, 0.2], [30.0, 40.0])

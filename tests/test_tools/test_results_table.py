@@ -175,17 +175,47 @@ def test_metafiles_say_what_the_table_says(tool, runs):
     assert untried['Results'] == []
 
 
+def hold_rounds(folder: str, *pixels: int) -> None:
+    """Says that a run had spent these of 1000 pixels before each round and at its end."""
+    lines = [
+        dict(round=i, iter=2 * i, spent=dict(pixels=spent, regions=i), unit='regions')
+        for i, spent in enumerate(pixels)
+    ]
+    Path(folder, 'active_learning.jsonl').write_text('\n'.join(map(json.dumps, lines)) + '\n')
+    Path(folder, 'rounds').mkdir()
+    Path(folder, 'rounds/campaign.json').write_text(json.dumps(dict(available=dict(pixels=1000))))
+
+
 def test_rounds_tell_what_they_spent(tool, make_run):
+    """In pixels, whatever the budget is in."""
     runs = [make_run('tsf-al', seed, dict(teacher=50.0)) for seed in (0, 1)]
-    for folder, share in zip(runs, (0.2, 0.3), strict=True):
-        lines = [dict(round=0, iter=2, share=0.1), dict(round=1, iter=4, share=share)]
-        Path(folder, 'active_learning.jsonl').write_text('\n'.join(map(json.dumps, lines)) + '\n')
+    for folder, spent in zip(runs, (200, 300), strict=True):
+        hold_rounds(folder, 100, spent)
     tool.main([*runs, make_run('tsf', 0, dict(teacher=40.0))])
     text = Path('docs/results.md').read_text()
     assert '| method | seeds | labelled pixels, % | teacher mIoU' in text
     assert '_toy_1-8-16x16.py) | 0, 1 | 25.00 | 50.00' in text
     assert '_toy_1-8-16x16.py) | 0 | – | 40.00' in text
     assert text.count('[TSF + AL (confidence < 0.7)]') == 1
+
+
+def test_rounds_without_their_store_are_left_out(tool, make_run, capsys):
+    folder = make_run('tsf-al', 0, dict(teacher=50.0))
+    hold_rounds(folder, 100, 200)
+    Path(folder, 'rounds/campaign.json').unlink()
+    tool.main([folder, make_run('tsf', 0, dict(teacher=40.0))])
+    assert 'rounds/campaign.json does not exist: it says' in capsys.readouterr().err
+
+
+def test_queries_of_one_config_are_rows_of_their_own(tool, make_run):
+    runs = [make_run('tsf-al', seed, dict(teacher=50.0 + seed)) for seed in (0, 1)]
+    for folder, query in zip(runs, ('MarginQuery', 'RandomQuery'), strict=True):
+        (path,) = Path(folder).glob('*.py')
+        path.write_text(path.read_text() + f'\ntrain_cfg = dict(query=dict(type={query!r}))\n')
+    tool.main(runs)
+    text = Path('docs/results.md').read_text()
+    assert text.count('[TSF + AL (confidence < 0.7) [') == 2
+    assert '50.50' not in text
 
 
 def test_pseudo_labels_are_means_over_seeds(tool, make_run):

@@ -78,6 +78,7 @@ def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
         '',
         *table_lines(head, rows),
     ]
+    parts += [line for group in groups for line in _behind(group)]
     for group in groups:
         cells = [[f'{p["spend"]:.4g}', _text(p), str(p['n'])] for p in group['curve']]
         parts += [
@@ -87,6 +88,23 @@ def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
             *table_lines([f'spent ({axis})', 'mIoU', 'n'], cells),
         ]
     return '\n'.join(parts) + '\n'
+
+
+def _behind(group: dict) -> list[str]:
+    """Says of what rounds the figures are, where some seeds have come further than others."""
+    last = max(group['last_rounds'])
+    behind = [
+        f'seed {run["seed"]} has come to round {number}'
+        for run, number in zip(group['runs'], group['last_rounds'], strict=True)
+        if number < last
+    ]
+    if not behind:
+        return []
+    return [
+        '',
+        f'{group["name"]}: {", ".join(behind)} of {last}; its figures are of the rounds that all '
+        'seeds have.',
+    ]
 
 
 def _text(value: dict, factor: float = 1) -> str:
