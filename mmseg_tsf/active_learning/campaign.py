@@ -237,7 +237,6 @@ class Campaign:
         )
         plar = statistics.compute(next(model.parameters()).device)
         on_main_process(lambda: self._write_request(number, chosen, amount, plar))
-        on_main_process(lambda: self._warn_of_too_little(number, amount))
 
     def _warn_of_too_little(self, number: int, amount: int) -> None:
         asked = amount_asked(self.store.request(number).images, self.budget.unit)
@@ -263,6 +262,7 @@ class Campaign:
             spent_before=self.spent(number),
         )
         self.store.write_request(number, request_items(self.pool, self.selector, chosen), info)
+        self._warn_of_too_little(number, amount)
 
     def _answer(self, number: int, ask: Ask) -> str:
         """Asks the oracle; returns what to do where it has no answer yet."""
