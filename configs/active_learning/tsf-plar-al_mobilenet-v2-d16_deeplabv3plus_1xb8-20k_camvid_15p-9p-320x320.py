@@ -18,6 +18,14 @@ custom_hooks = [
     dict(type='AdaptivePartnerHook'),
     dict(type='PLARHook', begin=0.2),
 ]
+# The curve is of the test list: val continues training sequences, and nothing is chosen by it.
+val_dataloader = dict(
+    dataset=dict(
+        data_prefix=dict(
+            img_path='data/camvid/img_dir/test', seg_map_path='data/camvid/ann_dir/test'
+        )
+    )
+)
 train_cfg = dict(
     _delete_=True,
     type='ActiveLearningLoop',
