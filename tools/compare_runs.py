@@ -18,6 +18,7 @@ from glob import glob
 from mmengine.config import Config
 
 from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils.settings import flatten
 
 IGNORED = ('work_dir', 'experiment_name', 'launcher', 'resume', 'load_from', 'log_level')
 
@@ -46,20 +47,6 @@ def read_run(folder: str) -> dict:
     return dict(name=osp.basename(osp.normpath(folder)), info=info, settings=settings) | dict(
         validations=validations
     )
-
-
-def flatten(value, prefix: str = '') -> dict[str, str]:
-    """Nested settings as ``{'model.ramp': '(0.1, 0.4)'}``; lists of dicts by position."""
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, (list, tuple)) and any(isinstance(v, dict) for v in value):
-        items = enumerate(value)
-    else:
-        return {prefix: str(list(value) if isinstance(value, tuple) else value)}
-    flat: dict[str, str] = {}
-    for key, part in items:
-        flat.update(flatten(part, f'{prefix}.{key}' if prefix else str(key)))
-    return flat
 
 
 def differences(runs: list[dict]) -> list[str]:

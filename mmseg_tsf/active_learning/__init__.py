@@ -6,6 +6,7 @@ from .build import build_campaign
 from .campaign import Campaign, RoundOutcome
 from .files import StoreError
 from .main_process import on_main_process
+from .opening import check_campaign, open_campaign
 from .pool import Pool, PoolImage
 from .pool_pass import score_pool
 from .query_strategies import PoolOutputs, QueryStrategy
@@ -30,7 +31,9 @@ __all__ = [
     'Selector',
     'StoreError',
     'build_campaign',
+    'check_campaign',
     'on_main_process',
+    'open_campaign',
     'score_pool',
     'select',
     'spent',

@@ -29,7 +29,7 @@ def verify(store: RoundStore) -> list[str]:
         problems += _verify_round(store, number)
     for folder in sorted(store.root.glob('labels/*')):
         problems += _verify_labels(store, folder)
-    problems += _verify_log(store, set(store.answered()))
+    problems += _caught(lambda: _verify_log(store, set(store.answered())))
     known = {CAMPAIGN, '.lock', 'labels', *(f'round_{n:03d}' for n in numbers)}
     return problems + _foreign(store.root, known)
 
@@ -49,24 +49,12 @@ def _verify_round(store: RoundStore, number: int) -> list[str]:
     if not (folder / 'request').is_dir():
         return [f'{folder}/request is missing']
     problems = _caught(lambda: store.request(number).sealed.problems())
-    if number and store.state(number - 1) != 'answered':
-        problems.append(f'{store.root}/round_{number - 1:03d}/answer is missing')
-    elif number:
-        problems += _verify_link(store.request, store.answer, number, number - 1)
     if store.state(number) == 'answered':
         problems += _caught(lambda: store.answer(number).sealed.problems())
-        problems += _verify_link(store.answer, store.request, number, number)
+    for problem in _caught(lambda: store.link_problems(number)):
+        if problem not in problems:  # a part that can not be read was named already
+            problems.append(problem)
     return problems + _foreign(folder, {'request', 'answer'})
-
-
-def _verify_link(later: Callable, earlier: Callable, number: int, before: int) -> list[str]:
-    try:
-        part, origin = later(number), earlier(before)
-    except StoreError:
-        return []  # said already
-    if part.info['round'] == number and part.info['previous'] == origin.sealed.digest:
-        return []
-    return [f'{part.sealed.path} does not belong to {origin.sealed.path}: one was exchanged']
 
 
 def _verify_labels(store: RoundStore, folder: Path) -> list[str]:

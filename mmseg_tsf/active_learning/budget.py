@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .round_store import RoundStore
@@ -87,13 +88,33 @@ def spent(store: RoundStore, initial: dict[str, int], before: int | None = None)
         initial: What the initial labels count, by unit.
         before: Count the rounds before this one; all by default.
     """
+    return add_up(initial, paid_rounds(store, before))
+
+
+def paid_rounds(
+    store: RoundStore, before: int | None = None
+) -> list[tuple[dict[str, dict], Iterable[str]]]:
+    """Notes of what each round asked, by image, and the images that were answered; see above."""
+    return [
+        (store.request(number).images, store.answer(number).images)
+        for number in store.answered()
+        if before is None or number < before
+    ]
+
+
+def add_up(
+    initial: dict[str, int], rounds: Iterable[tuple[dict[str, dict], Iterable[str]]]
+) -> dict[str, int]:
+    """What rounds cost, by unit.
+
+    Args:
+        initial: What the initial labels count, by unit.
+        rounds: See :func:`paid_rounds`.
+    """
     total = Counter({unit: initial.get(unit, 0) for unit in UNITS})
     touched = set()
-    for number in store.answered():
-        if before is not None and number >= before:
-            continue
-        notes = store.request(number).images
-        for image_id in store.answer(number).images:
+    for notes, answered in rounds:
+        for image_id in answered:
             touched.add(image_id)
             for unit in ('pixels', 'regions', 'clicks'):
                 total[unit] += notes[image_id][unit]

@@ -13,14 +13,17 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 from ..datasets.checks import image_size
+from ..utils.settings import SETTINGS, flatten
 from .budget import Budget
 from .campaign import Campaign
-from .pool import Pool
+from .pool import Pool, relative_path
 from .registry import ORACLES, QUERY_STRATEGIES, SELECTORS
 from .round_store import RoundStore
 
 UNNAMED = ('type', 'folder', 'batch_size', 'num_workers')
 """Options that are named in their own way, or change nothing that is asked."""
+OF_LOADERS = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
+"""Options of a training's data that change nothing that is learnt."""
 
 
 def build_campaign(
@@ -78,8 +81,17 @@ def build_campaign(
         oracle=answerer,
         seed=seed,
         pass_options=pass_options,
-        options=json.loads(json.dumps(options, default=str)),
+        options={**json.loads(json.dumps(options, default=str)), **describe_training(cfg)},
     )
+
+
+def describe_training(cfg: Config) -> dict[str, str]:
+    """What networks learn from and how, flat, to say what a resumed run changes."""
+    parts = {name: cfg.get(name) for name in SETTINGS if name != 'train_cfg'}  # named one by one
+    if cfg.get('test_dataloader') or cfg.get('val_dataloader'):
+        parts['pool.pipeline'] = test_pipeline(cfg)
+    flat = flatten(parts)
+    return {key: flat[key] for key in flat if key.rsplit('.', 1)[-1] not in OF_LOADERS}
 
 
 def test_pipeline(cfg: Config) -> list[dict]:
@@ -106,6 +118,7 @@ def describe_data(labelled, pool: Pool) -> dict:
         pool: The images that may be asked.
     """
     paths = [labelled.get_data_info(i)['img_path'] for i in range(len(labelled))]
+    names = [relative_path(labelled, i) for i in range(len(labelled))]
     pixels = sum(math.prod(image_size(path)) for path in paths)
     initial = dict(pixels=pixels, images=len(paths), regions=len(paths), clicks=0)
     sizes = (pool.size(i) for i in range(len(pool)))
@@ -115,7 +128,7 @@ def describe_data(labelled, pool: Pool) -> dict:
     )
     return dict(
         pool=_fingerprint(pool.image_id(i) for i in range(len(pool))),
-        initial_list=_fingerprint(Path(path).name for path in paths),
+        initial_list=_fingerprint(names),
         classes=list(labelled.metainfo['classes']),
         initial=initial,
         available=available,

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 from mmengine.logging import print_log
 
-from .budget import Budget, spent
+from .budget import Budget, add_up, paid_rounds, spent
 from .hashing import draw_seed
 from .main_process import Ahead, Ask, on_main_process, with_help_of_all
 from .oracles import Oracle, Pending
@@ -21,12 +18,9 @@ from .pool import Pool
 from .pool_statistics import PoolStatistics
 from .query_strategies import QueryStrategy
 from .round_items import amount_asked, answer_items, request_items
-from .round_store import CAMPAIGN, RoundStore
+from .round_store import RoundStore
 from .selection import select
 from .selectors import Selector
-
-FIXED = ('pool', 'initial_list', 'classes', 'available', 'initial')
-"""What a resumed campaign may not change."""
 
 
 @dataclass
@@ -54,7 +48,7 @@ class Campaign:
     Args:
         store: The rounds on disk.
         pool: The images that may be asked.
-        facts: What the campaign is about, see :data:`FIXED`; ``initial`` and ``available`` are
+        facts: What the campaign is about, see ``opening.FIXED``; ``initial`` and ``available`` are
             amounts by unit.
         rounds: How many there are at most.
         budget: What they may cost.
@@ -87,81 +81,6 @@ class Campaign:
         self.query, self.first_query = query, first_query or query
         self.selector, self.oracle, self.seed = selector, oracle, seed
         self.pass_options, self.options = pass_options or {}, options or {}
-
-    def check(self, model) -> None:
-        """Refuses, before any time is spent, a model or budget that the queries can not use.
-
-        Raises:
-            ValueError: Names what is missing.
-        """
-        self.selector.check_unit(self.budget.unit)
-        for name in ('total', 'per_round'):
-            value = getattr(self.budget, name)
-            if value and not self.budget.amount(value, self.facts['available']):
-                raise ValueError(
-                    f'budget.{name}={value} is less than one of {self.budget.unit}: raise it'
-                )
-        for query in (self.first_query, self.query):
-            query.check(model)
-            self.selector.check_strategy(query)
-
-    def open(self) -> None:
-        """Begins the campaign, or goes on with it; says what has changed.
-
-        Raises:
-            StoreError: Something has changed that labels were bought for.
-            ValueError: More is paid already than the budget allows.
-        """
-        description = self.describe()
-        changes = on_main_process(lambda: self.store.open(description, FIXED))
-        limit = self.budget.amount(self.budget.total, self.facts['available'])
-        paid = self.spent()[self.budget.unit]
-        if paid > limit and self.budget.unit != 'clicks':  # an estimate that may come out higher
-            raise ValueError(
-                f'budget.total is {limit} {self.budget.unit}, but {paid} are paid already (the '
-                'initial labels included): raise it'
-            )
-        held = len(self.store.answered())
-        if held > self.rounds:
-            raise ValueError(
-                f'train_cfg.rounds={self.rounds}, but {held} are answered already: raise it, or '
-                'their labels would not be used'
-            )
-        for change in changes:
-            print_log(f'Active learning: {change}', 'current')
-        if changes:
-            on_main_process(lambda: self._replace(description))
-
-    def describe(self) -> dict:
-        """What ``campaign.json`` says."""
-        return dict(
-            self.facts,
-            budget=asdict(self.budget),
-            rounds=self.rounds,
-            query=type(self.query).__name__,
-            first_query=type(self.first_query).__name__,
-            selector=type(self.selector).__name__,
-            oracle=type(self.oracle).__name__,
-            folder=self._folder(),
-            seed=self.seed,
-            **self.options,
-        )
-
-    def _folder(self) -> str | None:
-        """Where people find the requests, relative to the run's folder if it is in there."""
-        folder = getattr(self.oracle, 'folder', None)
-        if folder is None:
-            return None
-        folder, work_dir = Path(folder).resolve(), self.store.root.resolve().parent
-        return str(folder.relative_to(work_dir) if folder.is_relative_to(work_dir) else folder)
-
-    def _replace(self, description: dict) -> None:
-        """Puts another ``campaign.json`` in the place of the one there is, in one step."""
-        # a leftover by its name, see remove_leftovers
-        aside = RoundStore(self.store.root / f'.campaign.{uuid.uuid4().hex}')
-        aside.open(description, ())
-        os.replace(aside.root / CAMPAIGN, self.store.root / CAMPAIGN)
-        aside.root.rmdir()
 
     def spent(self, before: int | None = None) -> dict[str, int]:
         """See :func:`~mmseg_tsf.active_learning.budget.spent`."""
@@ -208,6 +127,12 @@ class Campaign:
         unit = self.budget.unit
         if not left:
             return f'the budget is spent: nothing is asked in round {number}'
+        if not amount:
+            later = 'the later rounds' if number < self.rounds - 1 else 'more train_cfg.rounds'
+            return (
+                f'round {number} was closed when there was nothing to spend: {left} {unit} are '
+                f'left for {later}'
+            )
         return (
             f'nothing is asked in round {number}: {left} {unit} are left and {amount} of them were '
             f'for this round, but {type(self.selector).__name__} found nothing that is wanted and '
@@ -240,7 +165,7 @@ class Campaign:
 
     def _warn_of_too_little(self, number: int, amount: int) -> None:
         asked = amount_asked(self.store.request(number).images, self.budget.unit)
-        if not asked or asked >= amount or self.budget.unit == 'clicks':  # an estimate
+        if not asked or asked >= amount:
             return
         rest = 'stays unspent' if number == self.rounds - 1 else 'goes to the later rounds'
         print_log(
@@ -252,6 +177,7 @@ class Campaign:
         )
 
     def _write_request(self, number: int, chosen: list, amount: int, plar: dict) -> None:
+        before, paid = self.spent(number), paid_rounds(self.store, number)
         info = dict(
             unit=self.budget.unit,
             strategy=type(self.query if number else self.first_query).__name__,
@@ -259,9 +185,15 @@ class Campaign:
             seed=self.seed + number,
             amount=amount,
             plar=plar,
-            spent_before=self.spent(number),
+            spent_before=before,
         )
-        self.store.write_request(number, request_items(self.pool, self.selector, chosen), info)
+        items = request_items(self.pool, self.selector, chosen, self.budget.unit)
+        self.store.write_request(
+            number,
+            items,
+            # what is spent once every image is answered
+            lambda own: dict(info, spent_after=add_up(self.facts['initial'], [*paid, (own, own)])),
+        )
         self._warn_of_too_little(number, amount)
 
     def _answer(self, number: int, ask: Ask) -> str:
@@ -274,5 +206,14 @@ class Campaign:
         if isinstance(found, Pending):
             return found.message
         counted = answer_items(found, len(self.facts['classes']))
-        self.store.write_answer(number, counted, dict(who=self.oracle.who))
+        paid, who = paid_rounds(self.store, number), self.oracle.who
+        self.store.write_answer(
+            number,
+            counted,
+            lambda own: dict(
+                who=who,
+                spent_before=request.info['spent_before'],
+                spent_after=add_up(self.facts['initial'], [*paid, (request.images, own)]),
+            ),
+        )
         return ''

@@ -75,9 +75,13 @@ class SealedFolder:
     def _read(self, name: str) -> bytes:
         try:
             return (self.path / name).read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise StoreError(
                 f'{self.path / name} is missing: restore the folder from a copy'
+            ) from None
+        except PermissionError:
+            raise StoreError(
+                f'{self.path / name} may not be read: give your account the right to'
             ) from None
 
     def read(self, name: str) -> bytes:
@@ -122,8 +126,14 @@ class FolderWriter:
         self.info: dict = {}
 
     def add(self, name: str, content: bytes) -> None:
-        """Writes a file; ``name`` is relative and may hold folders."""
+        """Writes a file; ``name`` is relative and may hold folders.
+
+        Raises:
+            StoreError: The name leads out of the folder.
+        """
         path = self.path / name
+        if '..' in path.parts[len(self.path.parts) :] or Path(name).is_absolute():
+            raise StoreError(f'{name} leads out of {self.path.name}: give a name below it')
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_synced(path, content)
         self.files[name] = hashlib.sha256(content).hexdigest()

@@ -102,13 +102,16 @@ class GridForward:
         outputs.flagged = self.refinement.flag(view, outputs.confidence) & outputs.valid
         if 'refinement' in self.needs:
             given = manual(tuple(features[-1].shape[2:]))  # the refiner's grid
-            found = self.refinement.refiner(features, outputs.probs, outputs.flagged, given, valid)
+            found = self.refinement.refiner(
+                features, outputs.probs, outputs.flagged, given, valid, with_change=False
+            )
             outputs.manual = nearest(given, grid)
+            # a block may cover a labelled cell in part: nothing is left to learn there
+            outputs.flagged = outputs.flagged & (outputs.manual == IGNORE_INDEX)
             for name in ('labels', 'unresolved', 'margin'):
                 setattr(outputs, name, nearest(getattr(found, name), grid))
             if self.statistics is not None:
-                flagged = outputs.flagged & (outputs.manual == IGNORE_INDEX)
-                self.statistics.add(outputs.valid, flagged, outputs.unresolved)
+                self.statistics.add(outputs.valid, outputs.flagged, outputs.unresolved)
         return outputs
 
     def _logits(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -36,6 +36,10 @@ def decode(content: bytes, name: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content), formats=['PNG']) as image:
             array = np.array(image)
+    except Image.DecompressionBombError as error:
+        raise StoreError(
+            f'{name} is too large to be read ({error}): cut its image into tiles'
+        ) from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         raise StoreError(f'{name} is no complete PNG: write it again') from None
     if array.ndim != 2 or array.dtype not in (np.uint8, np.bool_):

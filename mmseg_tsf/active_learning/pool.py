@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path as osp
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -13,7 +14,7 @@ from mmengine.dataset import BaseDataset
 from ..datasets.checks import image_size
 from ..models.utils.pixel_losses import IGNORE_INDEX
 
-MOVES_PIXELS = ('Crop', 'Flip', 'Mosaic', 'Pad', 'Rotate')
+MOVES_PIXELS = ('Crop', 'Flip', 'Mosaic', 'Pad', 'Rotate', 'TestTimeAug')
 """Transforms, by parts of their names, after which a cell is no longer where it seems."""
 
 
@@ -77,9 +78,15 @@ class Pool:
     def __init__(self, dataset: BaseDataset, labels: KnownLabels | None = None) -> None:
         if not len(dataset):
             raise ValueError('the pool has no image: correct its ann_file or data_prefix.img_path')
-        for transform in dataset.pipeline.transforms:
+        for transform in _with_inner(dataset.pipeline.transforms):
             _check_transform(type(transform).__name__)
         self.dataset, self.labels = dataset, labels
+        for image_id in map(self.image_id, range(len(self))):
+            if image_id.startswith('../'):
+                raise ValueError(
+                    f'image {image_id} of the pool lies outside of data_prefix.img_path='
+                    f'{dataset.data_prefix["img_path"]}: name a folder that holds all of them'
+                )
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -90,8 +97,7 @@ class Pool:
 
     def image_id(self, index: int) -> str:
         """Path below the image folder, without the suffix."""
-        name = osp.relpath(self.path(index), self.dataset.data_prefix['img_path'])
-        return name.removesuffix(self.dataset.img_suffix).replace(osp.sep, '/')
+        return relative_path(self.dataset, index).removesuffix(self.dataset.img_suffix)
 
     def size(self, index: int) -> tuple[int, int]:
         """Native height and width, from the file's header.
@@ -127,6 +133,23 @@ class Pool:
         info = self.dataset.get_data_info(index)
         info.pop('seg_map_path', None)
         return self.dataset.pipeline(info)
+
+
+def relative_path(dataset: BaseDataset, index: int) -> str:
+    """Of an image file to the image folder of its data set, or to nothing where that has none."""
+    path = dataset.get_data_info(index)['img_path']
+    folder = (getattr(dataset, 'data_prefix', None) or {}).get('img_path')
+    return osp.relpath(path, folder).replace(osp.sep, '/') if folder else path
+
+
+def _with_inner(transforms: Iterable) -> Iterator:
+    """Transforms and those inside of wrappers, as ``RandomApply`` and ``Compose`` are."""
+    for transform in transforms:
+        inner = transform if isinstance(transform, (list, tuple)) else ()
+        if not inner:
+            yield transform
+            inner = getattr(transform, 'transforms', None) or ()
+        yield from _with_inner(inner if isinstance(inner, Iterable) else [inner])
 
 
 def _check_transform(name: str) -> None:

@@ -67,9 +67,7 @@ def score_pool(
     Raises:
         ValueError: A wrong option, or scores that are no numbers.
     """
-    for name, value, least in (('batch_size', batch_size, 1), ('num_workers', num_workers, 0)):
-        if not isinstance(value, int) or value < least:
-            raise ValueError(f'{name}={value!r} must be a whole number, at least {least}')
+    check_pass(model, strategy, batch_size, num_workers, flip, scales)
     model = model.module if is_model_wrapper(model) else model
     forward = GridForward(model, strategy, flip, scales, statistics)
     scorer = _Scorer(model, forward, strategy, selector, seed)
@@ -88,6 +86,32 @@ def score_pool(
     say = functools.partial(print_log, logger='current')
     with evaluation_mode(model), contextlib.closing(scored):
         yield from track(scored, 'Scoring the pool', len(share), say)
+
+
+def check_pass(
+    model: nn.Module,
+    strategy: QueryStrategy,
+    batch_size: int = 1,
+    num_workers: int = 0,
+    flip: bool = False,
+    scales: Sequence[float] = (1.0,),
+    **unknown,
+) -> None:
+    """Refuses options of :func:`score_pool` before any time is spent.
+
+    Raises:
+        ValueError: A wrong or unknown option, or one that does not fit the model; names it.
+    """
+    if unknown:
+        raise ValueError(
+            f'train_cfg.pool has no option {", ".join(unknown)}: it takes batch_size, '
+            'num_workers, flip, scales and pipeline'
+        )
+    for name, value, least in (('batch_size', batch_size, 1), ('num_workers', num_workers, 0)):
+        if not isinstance(value, int) or value < least:
+            raise ValueError(f'{name}={value!r} must be a whole number, at least {least}')
+    model = model.module if is_model_wrapper(model) else model
+    GridForward(model, strategy, flip, scales)
 
 
 def _score(scorer: _Scorer, batches: Iterable[list[PoolItem]]) -> Iterator[ScoredImage]:
@@ -167,7 +191,8 @@ class _Scorer:
         outputs = self.forward(images, keys, self.seed, manual, valid)
         scores = to_half(self.strategy.score(outputs))
         # a comparison with what is no number is False, so scores alone can hide it
-        broken = scores.isnan().flatten(1).any(1) | outputs.logits.isnan().flatten(1).any(1)
+        finite = outputs.logits < torch.inf  # so do infinite ones, whose softmax is no number
+        broken = scores.isnan().flatten(1).any(1) | ~finite.flatten(1).all(1)
         classes = outputs.predicted.to(torch.uint8) if self.with_classes else None
         done = None
         if scores.is_cuda:

@@ -13,7 +13,7 @@ from .selectors import Selector
 
 
 def request_items(
-    pool: Pool, selector: Selector, chosen: Iterable[Choice]
+    pool: Pool, selector: Selector, chosen: Iterable[Choice], unit: str
 ) -> Iterator[tuple[str, np.ndarray, dict]]:
     """Masks of what is asked, made one at a time.
 
@@ -21,18 +21,20 @@ def request_items(
         pool: The images.
         selector: Turns units into masks.
         chosen: What is asked of each image.
+        unit: Of the budget. One of clicks counts what the selection did, unit by unit; elsewhere
+            they are an estimate for the whole mask, in which neighbours have grown together.
 
     Yields:
         tuple: Image id, ``(H, W)`` bool mask, and what it counts by unit.
     """
-    for index, units, limit in chosen:
+    for index, units, limits, cost in chosen:
         image = pool.image(index)
-        mask = selector.mask(units, image, limit)
+        mask = selector.mask(units, image, limits)
         notes = dict(
             pixels=int(mask.sum()),
             regions=len(units),
             components=count_components(mask),
-            clicks=count_clicks(mask),
+            clicks=cost if unit == 'clicks' else count_clicks(mask),
         )
         yield image.image_id, mask, notes
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from numbers import Real
 from pathlib import Path
 
-from .files import write_file
+from .files import StoreError, write_file
+
+FINISHED, EXTENDED = 'finished', 'extended'
+"""States of the line that a run ends with, now or before it was told to go on."""
 
 
 class RoundLog:
@@ -19,10 +23,31 @@ class RoundLog:
         self.path = path
 
     def read(self) -> list[dict]:
-        """All lines, by round."""
+        """All lines, by round.
+
+        Raises:
+            StoreError: One is damaged; names it.
+        """
         if not self.path.exists():
             return []
-        return [json.loads(line) for line in self.path.read_text().splitlines()]
+        lines = []
+        for number, text in enumerate(self.path.read_text(errors='replace').splitlines(), start=1):
+            try:
+                lines += [json.loads(text)] if text.strip() else []
+            except ValueError:
+                raise StoreError(
+                    f'line {number} of {self.path} is damaged: delete that line, the rounds do not '
+                    'depend on it'
+                ) from None
+        return lines
+
+    def reopen(self) -> None:
+        """A finished run goes on: its end is no longer one."""
+        lines = self.read()
+        if any(line.get('state') == FINISHED for line in lines):
+            for line in lines:
+                line.update({'state': EXTENDED} if line.get('state') == FINISHED else {})
+            self._replace(lines)
 
     def write(self, line: dict) -> None:
         """Adds a line, in the place of an earlier one of its round and iteration.
@@ -39,4 +64,17 @@ class RoundLog:
         trained = {name: value for name, value in before.items() if name == 'train'}
         lines[key] = dict(line, seconds={**before, **line['seconds'], **trained})
         lines = sorted(lines.values(), key=lambda own: (own['iter'], own['round']))
+        self._replace(lines)
+
+    def _replace(self, lines: list[dict]) -> None:
         write_file(self.path, ''.join(json.dumps(own) + '\n' for own in lines).encode())
+
+
+def figures(metrics: dict) -> dict[str, float]:
+    """The single numbers among metrics, which may hold lists, matrices or words, too."""
+    numbers = {
+        name: value
+        for name, value in metrics.items()
+        if isinstance(value, Real) or getattr(value, 'ndim', None) == 0
+    }
+    return {name: float(value) for name, value in numbers.items()}

@@ -16,16 +16,15 @@ one before.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 
 from ..models.utils.pixel_losses import IGNORE_INDEX
+from .campaign_file import CampaignFile
 from .files import (
     FolderWriter,
     SealedFolder,
@@ -35,12 +34,13 @@ from .files import (
     remove,
     remove_leftovers,
     seal,
-    write_file,
 )
 from .masks import encode_labels, encode_mask
 from .part import Part
 
 CAMPAIGN = 'campaign.json'
+MOST_ROUNDS = 1000  # their folders have three digits
+Info = dict | Callable[[dict[str, dict]], dict]
 
 
 class RoundStore:
@@ -55,6 +55,7 @@ class RoundStore:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self._campaign = CampaignFile(self.root / CAMPAIGN)
         self._parts: dict[tuple[int, str], Part] = {}
 
     @contextlib.contextmanager
@@ -70,12 +71,37 @@ class RoundStore:
         check_unlocked(self.root / '.lock')
 
     def check(self) -> None:
-        """Refuses a store with a missing or altered file, while there may be a copy of it."""
-        for number in self.numbers():
+        """Refuses a store with a missing, altered or exchanged file, while there may be a copy."""
+        numbers = self.numbers()
+        for number in numbers:
             answer = [self.answer(number)] if self.state(number) == 'answered' else []
             for part in (self.request(number), *answer):
                 for problem in part.sealed.damage():
                     raise StoreError(f'{problem}: restore it from a copy, then resume')
+        for number in range(len(numbers)):
+            for problem in self.link_problems(number):
+                raise StoreError(f'{problem}: restore it from a copy, then resume')
+
+    def link_problems(self, number: int) -> list[str]:
+        """Where a round does not follow from what came before it, one sentence each.
+
+        Raises:
+            StoreError: A part that is there can not be read.
+        """
+        if self.state(number) == 'empty':
+            return [f'{self._folder(number)}/request is missing']
+        problems, request = [], self.request(number)
+        if number and self.state(number - 1) != 'answered':
+            problems.append(f'{self._folder(number - 1)}/answer is missing')
+        elif number and not _follows(request, self.answer(number - 1), number):
+            problems.append(_exchanged(request, self.answer(number - 1)))
+        if self.state(number) == 'answered':
+            answer = self.answer(number)
+            sizes = {image_id: notes['size'] for image_id, notes in request.images.items()}
+            own = {image_id: notes['size'] for image_id, notes in answer.images.items()}
+            if not _follows(answer, request, number) or not own.items() <= sizes.items():
+                problems.append(_exchanged(answer, request))
+        return problems
 
     def open(self, campaign: dict, fixed: Iterable[str]) -> list[str]:
         """Writes down what the campaign is, or compares it with what it was.
@@ -85,44 +111,25 @@ class RoundStore:
             fixed: Keys that a resumed run may not change.
 
         Returns:
-            list[str]: Sentences on what else has changed.
+            list[str]: Sentences on what else has changed; before the first request, on anything.
 
         Raises:
             StoreError: A fixed key has changed (names it, and both values), or the file is gone.
         """
-        path = self.root / CAMPAIGN
-        if not path.exists() and self.numbers():
-            raise StoreError(f'{path} is missing beside its rounds: restore it from a copy')
-        if not path.exists():
-            sealed = dict(campaign, sha256=_digest(campaign))
-            write_file(path, json.dumps(sealed, indent=1).encode())
-            return []
-        old, campaign = self.campaign(), json.loads(json.dumps(campaign))
-        changed = [key for key in {**old, **campaign} if old.get(key) != campaign.get(key)]
-        for key in changed:
-            if key in set(fixed):
-                raise StoreError(
-                    f'{key} was {_short(old.get(key))} when {self.root} was begun and is '
-                    f'{_short(campaign.get(key))} now: labels were bought for the old one; put '
-                    'it back, or start anew with another --work-dir'
-                )
-        return [
-            f'{key} was {_short(old.get(key))}, is {_short(campaign.get(key))} from now on'
-            for key in changed
-        ]
+        begun = bool(self.numbers())
+        if begun and not self._campaign.path.exists():
+            raise StoreError(
+                f'{self._campaign.path} is missing beside its rounds: restore it from a copy'
+            )
+        return self._campaign.open(campaign, fixed if begun else ())
 
     def campaign(self) -> dict:
-        """What :meth:`open` wrote."""
-        path = self.root / CAMPAIGN
-        if not path.is_file():
-            raise StoreError(f'{path} is missing: {self.root} holds no active-learning campaign')
-        try:
-            campaign = json.loads(path.read_bytes())
-        except ValueError:
-            campaign = {}
-        if campaign.pop('sha256', None) != _digest(campaign):
-            raise StoreError(f'{path} was altered after it was written: restore it from a copy')
-        return campaign
+        """What :meth:`open` wrote, or :meth:`replace_campaign`."""
+        return self._campaign.read()
+
+    def replace_campaign(self, campaign: dict) -> None:
+        """Writes down what has changed, see :meth:`open`."""
+        self._campaign.write(campaign)
 
     def state(self, number: int) -> str:
         """``'empty'``, ``'asked'`` or ``'answered'``."""
@@ -148,23 +155,25 @@ class RoundStore:
         return self._part(number, 'answer', 'labels')
 
     def write_request(
-        self, number: int, items: Iterable[tuple[str, np.ndarray, dict]], info: dict
+        self, number: int, items: Iterable[tuple[str, np.ndarray, dict]], info: Info
     ) -> Part:
         """Writes a round's request, once.
 
         Args:
             number: Of the round.
             items: Image id, ``(H, W)`` bool mask and notes for each image.
-            info: Strategy, unit, seed, budget before and after, ...; goes into the manifest.
+            info: Strategy, unit, seed, budget before and after, ...; goes into the manifest. Or
+                what makes that of the notes of all images, by their ids.
         """
+        if number >= MOST_ROUNDS:
+            raise StoreError(f'{self.root} takes {MOST_ROUNDS} rounds: ask for more in each')
         previous = self.answer(number - 1).sealed.digest if number else None
-        info = dict(info, round=number, previous=previous)
         with seal(self._folder(number), 'request') as writer:
-            _fill(writer, 'masks', items, info, encode_mask)
+            _fill(writer, 'masks', items, info, encode_mask, round=number, previous=previous)
         return self.request(number)
 
     def write_answer(
-        self, number: int, items: Iterable[tuple[str, np.ndarray, dict]], info: dict
+        self, number: int, items: Iterable[tuple[str, np.ndarray, dict]], info: Info
     ) -> Part:
         """Writes a round's answer, once; see :meth:`write_request`.
 
@@ -173,10 +182,14 @@ class RoundStore:
             items: Image id, ``(H, W)`` uint8 class ids (255 outside of the request, and where
                 nothing can be said) and notes for each image.
             info: Who answered, ...
+
+        Raises:
+            StoreError: An answer to what was not asked, or of another size; see the class, too.
         """
-        info = dict(info, round=number, previous=self.request(number).sealed.digest)
+        request = self.request(number)
+        previous, items = request.sealed.digest, _asked_alone(items, request)
         with seal(self._folder(number) / 'answer') as writer:
-            _fill(writer, 'labels', items, info, encode_labels)
+            _fill(writer, 'labels', items, info, encode_labels, round=number, previous=previous)
         return self.answer(number)
 
     def asked(self, image_id: str) -> np.ndarray | None:
@@ -214,9 +227,9 @@ class RoundStore:
                 return path
             remove(path)
         items = ((image_id, labels, {}) for image_id, labels in self.fold(number))
-        info = dict(round=number, previous=self.answer(number).sealed.digest)
+        previous = self.answer(number).sealed.digest
         with seal(path) as writer:
-            _fill(writer, '', items, info, encode_labels)
+            _fill(writer, '', items, {}, encode_labels, round=number, previous=previous)
         return path
 
     def label_problems(self, number: int) -> list[str]:
@@ -246,19 +259,35 @@ class RoundStore:
         return sorted(self.root.glob('round_[0-9][0-9][0-9]'))
 
 
-def _fill(writer: FolderWriter, folder: str, items, info: dict, encode) -> None:
+def _fill(writer: FolderWriter, folder: str, items, info: Info, encode, **links) -> None:
     images = {}
     for image_id, array, notes in items:
+        if image_id in images:
+            raise StoreError(f'{image_id} is there twice: give each image once')
         writer.add(posixpath.join(folder, f'{image_id}.png'), encode(array))
         images[image_id] = dict(size=list(array.shape), **notes)
     now = datetime.now(timezone.utc).isoformat(timespec='seconds')
-    writer.info = dict(info, images=images, written=now)
+    info = info(images) if callable(info) else info
+    writer.info = dict(info, images=images, written=now, **links)
 
 
-def _digest(campaign: dict) -> str:
-    return hashlib.sha256(json.dumps(campaign, sort_keys=True).encode()).hexdigest()
+def _asked_alone(items: Iterable[tuple[str, np.ndarray, dict]], request: Part) -> Iterator[tuple]:
+    """The items of an answer, as long as they fit its request."""
+    for image_id, labels, notes in items:
+        if image_id not in request.images:
+            raise StoreError(f'{image_id} is answered, but nothing was asked of it: leave it out')
+        size = tuple(request.images[image_id]['size'])
+        if labels.shape != size:
+            raise StoreError(
+                f'the answer for {image_id} is {labels.shape}, its image {size} (height, width): '
+                'answer in the size of the image'
+            )
+        yield image_id, labels, notes
 
 
-def _short(value) -> str:
-    text = json.dumps(value)
-    return text if len(text) < 80 else text[:77] + '...'
+def _follows(part: Part, origin: Part, number: int) -> bool:
+    return part.info['round'] == number and part.info['previous'] == origin.sealed.digest
+
+
+def _exchanged(part: Part, origin: Part) -> str:
+    return f'{part.sealed.path} does not belong to {origin.sealed.path}: one was exchanged'

@@ -20,7 +20,7 @@ from .pool_pass import score_pool
 from .query_strategies import QueryStrategy
 from .selectors import ScoredImage, Selector
 from .spool import RECORD, Cut, Spool, sort_keys
-from .whole_units import REACH, take_whole_units
+from .whole_units import BANDS, REACH, cost_bands, take_whole_units
 
 
 class Choice(NamedTuple):
@@ -29,12 +29,14 @@ class Choice(NamedTuple):
     Attributes:
         index: Position in the pool.
         units: ``(M,)`` uint32 in the order of the choice, for :meth:`Selector.mask`.
-        limit: Most pixels to ask, where the budget ended inside a unit; ``None`` for all.
+        limits: Most pixels to ask of a unit, where the budget ended inside of it.
+        cost: Of all its units, in those of the budget.
     """
 
     index: int
     units: np.ndarray
-    limit: int | None
+    limits: dict[int, int]
+    cost: int
 
 
 def select(
@@ -129,22 +131,23 @@ def choose(
         StoreError: The scratch file can not be written; names its folder.
     """
     check_budget(selector, budget, unit)
-    num_groups = 256 if selector.class_balanced else 1
+    num_classes = 256 if selector.class_balanced else 1
     folder = Path(scratch or tempfile.gettempdir())
     whole = unit == 'clicks' or (unit == 'pixels' and not selector.can_trim)
-    reach = REACH * budget if whole else budget
-    with disk_errors_of(folder), Spool(reach, num_groups, str(folder)) as spool:
+    reach, bands = (REACH * budget, BANDS) if whole else (budget, 1)
+    with disk_errors_of(folder), Spool(reach, num_classes * bands, str(folder)) as spool:
         for image in scored:
-            records = _records(image, selector, unit, seed, in_pool_order, spool)
+            records = _records(image, selector, unit, seed, in_pool_order, spool, bands)
             spool.add(records[records['cost'] <= budget] if whole else records)
         costs = _sum_over_ranks(spool.costs())
-        shares = share_budget(costs, budget)
+        shares = share_budget(costs.reshape(num_classes, bands).sum(axis=1), budget)
         taken, trimmed = [np.zeros(0, RECORD)], {}
         for group in np.flatnonzero(costs if whole else shares).tolist():
             own_budget = reach if whole else shares[group]
             cut = spool.cut(group, own_budget, _sum_over_ranks)
             taken.append(_take(spool, group, own_budget, cut, not whole, trimmed))
     records = np.concatenate(taken)
+    records['group'] //= bands
     if whole:
         records = take_whole_units(records, shares, budget)
     return _choices(records, trimmed)
@@ -172,9 +175,15 @@ def share_budget(costs: np.ndarray, budget: int) -> list[int]:
 
 
 def _records(
-    scored: ScoredImage, selector: Selector, unit: str, seed: int, in_pool_order: bool, spool: Spool
+    scored: ScoredImage,
+    selector: Selector,
+    unit: str,
+    seed: int,
+    in_pool_order: bool,
+    spool: Spool,
+    bands: int,
 ) -> np.ndarray:
-    """The candidates of an image that the budget may still reach, as records."""
+    """The candidates of an image that the budget may still reach, by class and band of costs."""
     index = scored.image.index
     if not in_pool_order and not spool.can_reach(scored.scores.max()):
         return np.zeros(0, RECORD)  # no unit scores higher than the best of its cells
@@ -191,6 +200,8 @@ def _records(
         records['cost'] = selector.clicks(scored, candidates.units[order])
     else:
         records['cost'] = candidates.pixels[order] if unit == 'pixels' else 1
+    if bands > 1:
+        records['group'] = records['group'] * bands + cost_bands(records['cost'])
     return records
 
 
@@ -218,23 +229,20 @@ def _take(
 
 
 def _choices(records: np.ndarray, trimmed: dict[tuple[int, int], int]) -> list[Choice]:
-    """Records by image; a unit that is asked in part is the last of its image."""
-    partly = np.zeros(len(records), bool)
+    """Records by image, the best first."""
     spent = records['cost'].astype(np.int64)
-    limited = set()
+    limits: dict[int, dict[int, int]] = {}
     for (index, unit), left in trimmed.items():
-        place = (records['index'] == index) & (records['unit'] == unit)
-        partly |= place
-        spent[place] = left
-        limited.add(index)
-    order = np.lexsort((records['unit'], ~records['key'], partly, records['index']))
+        spent[(records['index'] == index) & (records['unit'] == unit)] = left
+        limits.setdefault(index, {})[unit] = left
+    order = np.lexsort((records['unit'], ~records['key'], records['index']))
     records, spent = records[order], spent[order]
     indices, starts = np.unique(records['index'], return_index=True)
     choices = []
     parts = np.split(np.arange(len(records)), starts[1:])
     for index, own in zip(indices.tolist(), parts[: len(indices)], strict=True):
-        limit = int(spent[own].sum()) if index in limited else None
-        choices.append(Choice(index, records['unit'][own], limit))
+        cost = int(spent[own].sum())
+        choices.append(Choice(index, records['unit'][own], limits.get(index, {}), cost))
     return choices
 
 

@@ -135,6 +135,8 @@ def image_size(path: str) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.size
+    except Image.DecompressionBombError as error:
+        raise ValueError(f'image {path} is too large ({error}): cut it into tiles') from None
     except UnidentifiedImageError:
         raise ValueError(
             f'image {path} can not be read: replace it, or take it off the list'

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.runner import IterBasedTrainLoop, Runner
 
+from ..active_learning import open_campaign
 from ..active_learning.pool_pass import score_pool
 from ..active_learning.query_strategies import QueryStrategy
 from ..utils import in_words
@@ -52,7 +53,7 @@ def dry_run(cfg: Config) -> dict:
         loop = runner.train_loop
         asks = isinstance(loop, ActiveLearningLoop)
         if asks:
-            loop.campaign.open()
+            open_campaign(loop.campaign)
         result['spending'] = spending(loop) if asks else None
         result['validations'] = len(validations(runner))
         seconds = dict(step=time_steps(runner), validation=time_validation(runner))

@@ -91,7 +91,7 @@ def summarise_curves(
         dict: ``curve``; ``aubc`` and ``final`` (the last score), each as by
         :func:`mean_and_deviation`; and where ``full`` is known ``share_of_full`` (of the last
         score) and ``spend_to_reach`` with the number of seeds that ``reached`` it, ``None`` if
-        not all did.
+        not all did; ``at_start`` of them had it at the first point already, so less might do.
 
     Raises:
         ValueError: The seeds have no round in common.
@@ -109,6 +109,7 @@ def summarise_curves(
         share_of_full=None,
         spend_to_reach=None,
         reached=None,
+        at_start=None,
     )
     if full is None:
         return summary
@@ -118,6 +119,7 @@ def summarise_curves(
         share_of_full=mean_and_deviation([score / full for score in last]),
         spend_to_reach=mean_and_deviation(reached) if len(reached) == len(curves) else None,
         reached=len(reached),
+        at_start=sum(score[0] >= share * full for _, score in columns),
     )
     return summary
 
@@ -126,4 +128,6 @@ def _checked(spend: Sequence[float], score: Sequence[float]) -> tuple[np.ndarray
     spend, score = np.asarray(spend, float), np.asarray(score, float)
     if len(spend) != len(score) or not len(spend) or (np.diff(spend) <= 0).any():
         raise ValueError('a curve needs points of rising spend, one score each')
+    if not np.isfinite(score).all():
+        raise ValueError('a curve has a score that is no number: validate that round again')
     return spend, score

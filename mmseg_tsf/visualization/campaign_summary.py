@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..active_learning import Budget, RoundStore, spent
-from ..active_learning.round_log import RoundLog
+from ..active_learning.round_log import FINISHED, RoundLog
 
 AMOUNTS = ('images', 'pixels', 'regions', 'clicks')
 
@@ -74,14 +74,14 @@ def waits_for(
 ) -> str:
     """One sentence on what comes next."""
     states = [line['state'] for line in lines if 'state' in line]
+    if FINISHED in states:
+        return 'nothing, training is finished'
     if rounds and rounds[-1]['state'] == 'asked':
         number = rounds[-1]['round']
         folder = work_dir / (campaign.get('folder') or 'annotation')
         readme = folder / f'round_{number:03d}' / 'README.txt'
         where = f': do what {readme} says, then resume' if readme.exists() else ''
         return f'the answer of round {number} by {campaign["oracle"]}{where}'
-    if 'finished' in states:
-        return 'nothing, training is finished'
     if len(rounds) >= campaign['rounds']:
         return 'the end of training: every round is answered'
     if not left:

@@ -12,15 +12,8 @@ from mmengine.config import Config
 
 from ..active_learning.round_log import RoundLog
 from ..evaluation.label_efficiency import rising, summarise_curves
+from ..utils.settings import SETTINGS, flatten
 
-SETTINGS = (
-    'model',
-    'train_dataloader',
-    'train_cfg',
-    'optim_wrapper',
-    'param_scheduler',
-    'custom_hooks',
-)
 PSEUDO_LABELS = re.compile(r'Quality of pseudo-labels after iteration (\d+): (.*)')
 
 
@@ -74,6 +67,7 @@ def read_run(folder: Path) -> dict:
         folder=str(folder),
         config=info['config'],
         settings=hash_settings(folder, info['config']),
+        validation=hash_validation(folder, info['config']),
         seed=info['seed'],
         commit=info['commit'],
         axis=f'% of all {unit}' if shares else unit,
@@ -107,6 +101,15 @@ def hash_settings(folder: Path, config: str | None) -> str | None:
     return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
+def hash_validation(folder: Path, config: str | None) -> str | None:
+    """Of what a run was validated on, and how."""
+    cfg = read_config(folder, config)
+    if cfg is None or not cfg.get('val_dataloader'):
+        return None
+    text = json.dumps([flatten(cfg.val_dataloader.dataset), cfg.get('val_evaluator')], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
 def read_full(values: list[str]) -> float | None:
     """Fully supervised mIoU: a number, or the mean of what runs reached at their ends.
 
@@ -115,11 +118,16 @@ def read_full(values: list[str]) -> float | None:
     """
     scores = []
     for value in values:
-        try:
-            scores.append(float(value))
-        except ValueError:
-            scores.append(last_score(Path(value))[0])
+        is_run = Path(value).is_dir()
+        scores.append(last_score(Path(value))[0] if is_run else _number(value))
     return fmean(scores) if scores else None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise FileNotFoundError(f'{text} is neither a number nor the folder of a run') from None
 
 
 def last_score(folder: Path) -> tuple[float, str]:
@@ -161,6 +169,9 @@ def make_groups(runs: list[dict], full: float | None, share: float) -> list[dict
         if len(set(seeds)) < len(seeds):
             folders = ', '.join(run['folder'] for run in members)
             raise ValueError(f'{folders} repeat a seed of {config}: give each seed once')
+        if len({run.get('validation') for run in members} - {None}) > 1:
+            folders = ', '.join(run['folder'] for run in members)
+            raise ValueError(f'{folders} were validated on different data: draw them apart')
         name = Path(config or members[0]['folder']).stem  # made without a file: its folder
         if configs.count(config) > 1:  # one config, several settings: tell them apart
             name = f'{name} [{settings}]'

@@ -74,14 +74,14 @@ def request_masks(pool: Pool, choices: list[Choice], selector: dict = SELECTOR) 
     """Native request masks by pool index."""
     selector = SELECTORS.build(selector)
     return {
-        choice.index: selector.mask(choice.units, pool.image(choice.index), choice.limit)
+        choice.index: selector.mask(choice.units, pool.image(choice.index), choice.limits)
         for choice in choices
     }
 
 
 def plain(choices: list[Choice]) -> list[tuple]:
     """Choices that can be compared."""
-    return [(index, units.tolist(), limit) for index, units, limit in choices]
+    return [(choice.index, choice.units.tolist(), choice.limits, choice.cost) for choice in choices]
 
 
 def scored_image(scores, index: int = 0, size: tuple[int, int] | None = None, **image):

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from query_runs import scored_image
 
+from mmseg_tsf.active_learning import spool
 from mmseg_tsf.active_learning.selection import choose
 from mmseg_tsf.active_learning.selectors import GridSelector, ImageSelector
 from mmseg_tsf.active_learning.spool import RECORD
-from mmseg_tsf.active_learning.whole_units import take_whole_units
+from mmseg_tsf.active_learning.whole_units import cost_bands, take_whole_units
 
 
 def records(*units: tuple[int, int, int]) -> np.ndarray:
@@ -43,6 +44,22 @@ def test_an_image_too_large_does_not_keep_the_others_out(budget):
     assert 0 not in [choice.index for choice in choices]
     assert len(choices) == min(39, budget // 144)
     assert [choice.index for choice in choose(images, ImageSelector(), 10000)] == [0]
+
+
+@pytest.mark.parametrize('large', [2, 4])
+def test_what_is_left_goes_to_small_images_however_many_large_ones_are_better(large, monkeypatch):
+    monkeypatch.setattr(spool, 'CHUNK', 8)  # so that candidates are dropped
+    images = [scored_image(np.full((15, 10), 2.0), i) for i in range(large)]  # 2400 pixels
+    images += [scored_image(np.ones((3, 3)), large + i) for i in range(10)]  # 144 pixels
+    choices = choose(images, ImageSelector(), 4000)
+    assert sorted(choice.cost for choice in choices) == [144] * 10 + [2400]
+    choices = choose(images, ImageSelector(), 2400 + 3 * 144 + 143)
+    assert sorted(choice.cost for choice in choices) == [144] * 3 + [2400]
+
+
+def test_costs_in_bands():
+    costs = np.asarray([1, 2, 3, 4, 7, 8, 2**32 - 1], np.uint32)
+    assert cost_bands(costs).tolist() == [0, 1, 1, 2, 2, 3, 31]
 
 
 @pytest.mark.parametrize('budget', [300, 1000, 2000, 4000])

@@ -114,7 +114,8 @@ def _text(value: dict, factor: float = 1) -> str:
 
 def _reached(group: dict) -> str:
     if group['spend_to_reach']:
-        return _text(group['spend_to_reach'])
+        most = '≤ ' if group.get('at_start') else ''  # where a seed had it from the start
+        return most + _text(group['spend_to_reach'])
     return f'reached by {group["reached"]} of {len(group["runs"])}'
 
 

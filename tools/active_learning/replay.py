@@ -26,13 +26,17 @@ def replay(store: RoundStore, number: int, out: Path) -> int:
 
     Raises:
         ValueError: There is no such answer.
-        FileExistsError: The folder holds something.
+        FileExistsError: The folder holds something, or is a file.
         StoreError: The rounds are damaged.
     """
+    store.campaign()  # refuses what is no folder of a run
+    store.check()
     answered = store.answered()
     if number not in answered:
         last = f'the last one is round {answered[-1]}' if answered else 'there is none yet'
         raise ValueError(f'{store.root} has no answer of round {number}: {last}')
+    if out.is_file():
+        raise FileExistsError(f'{out} is a file: give a folder with -o')
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f'{out} is not empty: give another folder with -o')
     images = 0

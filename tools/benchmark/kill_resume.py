@@ -44,7 +44,12 @@ from mmseg_tsf.utils import run_tool
 from mmseg_tsf.utils.cli import leave_process_group
 from mmseg_tsf.utils.forked import run_forked
 
-CONFIG = 'configs/active_learning/tsf-plar-al_r18-tiny-d8_deeplabv3plus_1xb4_demo-street-64x64.py'
+CONFIG = (
+    Path(__file__).parents[2]
+    / 'configs/active_learning/tsf-plar-al_r18-tiny-d8_deeplabv3plus_1xb4_demo-street-64x64.py'
+)
+MARK = '.kill_resume'
+"""Is in folders that may be emptied."""
 
 
 def tiny_config(folder: Path, work_dir: Path) -> Config:
@@ -232,6 +237,19 @@ def kill_and_resume(cfg: Config, rank: int, fatal: int, ranks: int, reference: d
     return found + differences(reference, outcome(Path(cfg.work_dir)))
 
 
+def empty(folder: Path) -> None:
+    """Makes a folder, or deletes what an earlier call has left in it.
+
+    Raises:
+        FileExistsError: It holds something else.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise FileExistsError(f'{folder} holds something else: give another --work-dir')
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / MARK).touch()
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the number of runs that were lost."""
     parser = argparse.ArgumentParser(
@@ -244,14 +262,14 @@ def main(argv: list[str] | None = None) -> int:
         '--work-dir',
         type=Path,
         default=Path('work_dirs/kill_resume'),
-        help='folder, which is emptied first (%(default)s)',
+        help='folder; what an earlier call has left there is deleted (%(default)s)',
     )
     args = parser.parse_args(argv)
     if min(args.kills, args.ranks) < 1:
         raise ValueError('--kills and --ranks must be at least 1')
     if torch.cuda.is_available():
         raise ValueError('runs are equal bit for bit on CPUs: set CUDA_VISIBLE_DEVICES= for this')
-    shutil.rmtree(args.work_dir, ignore_errors=True)
+    empty(args.work_dir)
     data = args.work_dir / 'data'
     generate(data, num_train=8, num_val=2, num_labelled=3)
     torch.set_num_threads(1)

@@ -62,6 +62,16 @@ class Oracle(ABC):
             )
         return self._indices[image_id]
 
+    def look_back(self, number: int, request: Part, answer: Part) -> None:
+        """Sees a round again that was answered; called when a run begins or goes on.
+
+        Args:
+            number: Of the round.
+            request: What was asked.
+            answer: What was taken as its answer.
+        """
+        return None
+
     @abstractmethod
     def answer(
         self, number: int, request: Part, predict: Callable[[str], np.ndarray]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,8 +27,8 @@ class FolderOracle(Oracle):
 
     Args:
         folder: Where the rounds are put; ``<work_dir>/annotation`` by default.
-        accept_partial: Whether to go on as soon as one image is answered; images without an
-            answer are not charged and may be asked again.
+        accept_partial: Whether to go on as soon as one image is answered. That closes the round:
+            images without an answer are not charged and may be asked again in a later one.
     """
 
     who = 'people'
@@ -66,6 +67,18 @@ class FolderOracle(Oracle):
             text = f'{len(missing)} of {len(request.images)} images are not answered'
             print_log(f'Round {number}: {text} ({_some(missing)})', 'current')
         return self._items(path, there, request)
+
+    def look_back(self, number: int, request: Part, answer: Part) -> None:
+        """Says which files came after their round was closed, see ``accept_partial``."""
+        path = self.folder / f'round_{number:03d}'
+        late = [i for i in request.images if i not in answer.images and _answer(path, i).is_file()]
+        if late:
+            print_log(
+                f'{len(late)} answers came after round {number} was closed ({_some(late)}): they '
+                'are not used, and may be given again when their pixels are asked again',
+                'current',
+                logging.WARNING,
+            )
 
     def _items(
         self, path: Path, ids: list[str], request: Part

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,6 +44,15 @@ class ScoredImage:
         height, width = self.image.size
         inside = (self.rows < height)[:, None] & (self.columns < width)
         return inside & (self.scores > -np.inf)
+
+    @property
+    def free(self) -> np.ndarray:
+        """``(h, w)`` bool: cells whose centre was not asked or labelled before; any in padding."""
+        if self.image.taken is None:
+            return np.ones(self.scores.shape, bool)
+        height, width = self.image.size
+        inside = np.ix_(self.rows.clip(max=height - 1), self.columns.clip(max=width - 1))
+        return ~self.image.taken[inside]
 
 
 class Candidates(NamedTuple):
@@ -126,13 +136,15 @@ class Selector(ABC):
         return np.fromiter(map(count_clicks, masks), np.uint32, len(units))
 
     @abstractmethod
-    def mask(self, units: np.ndarray, image: PoolImage, limit: int | None = None) -> np.ndarray:
+    def mask(
+        self, units: np.ndarray, image: PoolImage, limits: Mapping[int, int] | None = None
+    ) -> np.ndarray:
         """The request for an image.
 
         Args:
-            units: Chosen units, in the order of the choice.
+            units: Chosen units.
             image: The image.
-            limit: Most pixels to ask: the first of these units; ``None`` for all.
+            limits: Most pixels to ask of a unit, its first ones; all of those that are not named.
 
         Returns:
             np.ndarray: ``(H, W)`` bool, without pixels that were asked or labelled before.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 class ImageSelector(Selector):
     """Asks whole images, those of the highest mean score first.
 
-    The mean is over the cells that may be asked. A budget of pixels is never exceeded: an
-    image that does not fit is passed over.
+    The mean is over the cells that may be asked and were not before. A budget of pixels is never
+    exceeded: an image that does not fit is passed over.
     """
 
     budgets = ('images', 'pixels')
@@ -37,7 +38,7 @@ class ImageSelector(Selector):
 
     def candidates(self, scored: ScoredImage) -> Candidates:
         """One, with the unit 0; none where nothing may be asked or nothing is left to ask."""
-        scores = scored.scores[scored.wanted].astype(np.float64)
+        scores = scored.scores[scored.wanted & scored.free].astype(np.float64)
         pixels = int(scored.image.free.sum())
         units = np.zeros(int(len(scores) > 0 and pixels > 0), np.uint32)
         mean = scores.mean() if len(units) else 0.0
@@ -48,6 +49,8 @@ class ImageSelector(Selector):
             np.zeros(len(units), np.uint8),
         )
 
-    def mask(self, units: np.ndarray, image: PoolImage, limit: int | None = None) -> np.ndarray:
-        """See the base class; images are never asked in part, so there is no limit."""
+    def mask(
+        self, units: np.ndarray, image: PoolImage, limits: Mapping[int, int] | None = None
+    ) -> np.ndarray:
+        """See the base class; images are never asked in part, so there are no limits."""
         return image.free if len(units) else np.zeros(image.size, bool)

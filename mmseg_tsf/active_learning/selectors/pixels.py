@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ..masks import count_clicks
@@ -22,7 +24,8 @@ class PixelSelector(Selector):
     Args:
         suppression: Cells that an asked cell keeps free around it, in every direction; 0 for
             none.
-        max_per_image: Most cells of one image in a round; ``None`` for no limit.
+        max_per_image: Most cells of one image in a round, in which the classes take turns where
+            they are balanced; ``None`` for no limit.
         block: Side of the block in native pixels; the stride of the grid for whole cells.
         class_balanced: See :class:`Selector`.
 
@@ -79,8 +82,7 @@ class PixelSelector(Selector):
         if image.taken is None:
             return area
         if self.block == 1:
-            inside = np.ix_(top.clip(max=image.size[0] - 1), left.clip(max=image.size[1] - 1))
-            return area * ~image.taken[inside]
+            return area * scored.free
         # sums over boxes from a table of sums over the pixels above and to the left
         table = np.zeros((image.size[0] + 1, image.size[1] + 1), np.int64)
         np.cumsum(np.cumsum(image.taken, axis=0, dtype=np.int32), axis=1, out=table[1:, 1:])
@@ -105,7 +107,10 @@ class PixelSelector(Selector):
             axis=1,
         )
         reach = self._reach(scored.rows), self._reach(scored.columns)
-        return order[suppress(cells, *reach, self.max_per_image)]
+        if not self.class_balanced or self.max_per_image is None:
+            return order[suppress(cells, *reach, self.max_per_image)]
+        order = order[suppress(cells, *reach, None)]
+        return order[first_in_turns(candidates.groups[order], self.max_per_image)]
 
     def _reach(self, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """How many cells before and behind each one are suppressed, or overlap, along an axis."""
@@ -126,18 +131,34 @@ class PixelSelector(Selector):
         blocks = (free[t:b, left:right] for t, b, left, right in zip(*sides, strict=True))
         return np.fromiter(map(count_clicks, blocks), np.uint32, len(units))
 
-    def mask(self, units: np.ndarray, image: PoolImage, limit: int | None = None) -> np.ndarray:
+    def mask(
+        self, units: np.ndarray, image: PoolImage, limits: Mapping[int, int] | None = None
+    ) -> np.ndarray:
         """See the base class."""
         height, width = image.size
-        mask = np.zeros(image.size, bool)
-        free, left = image.free, limit
+        mask, free, limits = np.zeros(image.size, bool), image.free, limits or {}
         row, column = np.divmod(np.asarray(units, np.int64), width)
-        tops, bottoms = self._extent(row, height)
-        lefts, rights = self._extent(column, width)
-        for top, bottom, first, last in zip(tops, bottoms, lefts, rights, strict=True):
-            own = free[top:bottom, first:last]
-            if left is not None:
-                own = own & (own.cumsum().reshape(own.shape) <= left)
-                left -= int(own.sum())
-            mask[top:bottom, first:last] |= own
+        sides = (*self._extent(row, height), *self._extent(column, width))
+        for unit, top, bottom, left, right in zip(units, *sides, strict=True):
+            own = free[top:bottom, left:right]
+            if int(unit) in limits:
+                own = own & (own.cumsum().reshape(own.shape) <= limits[int(unit)])
+            mask[top:bottom, left:right] |= own
         return mask
+
+
+def first_in_turns(groups: np.ndarray, most: int) -> np.ndarray:
+    """The first of a list, as far as they go if its groups take turns.
+
+    Args:
+        groups: ``(M,)`` of the members, best first.
+        most: How many.
+
+    Returns:
+        np.ndarray: Positions, in their order.
+    """
+    order = groups.argsort(kind='stable')
+    own = groups[order]
+    turn = np.empty(len(groups), np.int64)
+    turn[order] = np.arange(len(own)) - np.searchsorted(own, own)
+    return np.sort(turn.argsort(kind='stable')[:most])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
@@ -44,12 +45,8 @@ class RegionSelector(Selector):
         regions, taken = scored.prepared, scored.image.taken
         if regions is None:
             regions = self.regions(scored.image)
-        row, column = scored.wanted.nonzero()
-        native = scored.rows[row], scored.columns[column]
-        if taken is not None:
-            free = ~taken[native]
-            row, column, native = row[free], column[free], tuple(axis[free] for axis in native)
-        own = regions[native]
+        row, column = (scored.wanted & scored.free).nonzero()
+        own = regions[scored.rows[row], scored.columns[column]]
         count = np.bincount(own)
         units = count.nonzero()[0]
         pixels = regions if taken is None else regions[~taken]
@@ -72,8 +69,10 @@ class RegionSelector(Selector):
         counts = (count_clicks(regions[boxes[unit]] == unit + 1) for unit in units.tolist())
         return np.fromiter(counts, np.uint32, len(units))
 
-    def mask(self, units: np.ndarray, image: PoolImage, limit: int | None = None) -> np.ndarray:
-        """See the base class; regions are never asked in part, so there is no limit."""
+    def mask(
+        self, units: np.ndarray, image: PoolImage, limits: Mapping[int, int] | None = None
+    ) -> np.ndarray:
+        """See the base class; regions are never asked in part, so there are no limits."""
         return np.isin(self.regions(image), units) & image.free
 
 

@@ -12,20 +12,25 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
-from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import LOOPS
 
-from ...active_learning import RoundStore, build_campaign, on_main_process
+from ...active_learning import (
+    RoundStore,
+    build_campaign,
+    check_campaign,
+    on_main_process,
+    open_campaign,
+)
 from ...active_learning.disk_errors import disk_errors_of
 from ...active_learning.files import remove_leftovers
 from ...active_learning.pool_pass import evaluation_mode
-from ...active_learning.round_log import RoundLog
+from ...active_learning.round_log import FINISHED, RoundLog, figures
 from ...active_learning.round_store import CAMPAIGN
 from ..hooks.mean_teacher_hook import unwrap
 from .checkpoints import boundary_checkpoint, mend_last_checkpoint
-from .stages import InitialState, check_run, stage_boundaries
+from .stages import InitialState, check_configs, check_run, stage_boundaries
 
 
 @LOOPS.register_module()
@@ -75,6 +80,8 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         pool: dict | None = None,
         **kwargs,
     ) -> None:
+        parts = dict(query=query, budget=budget, oracle=oracle, selector=selector, pool=pool)
+        check_configs(**parts, first_query=first_query)
         self.boundaries = stage_boundaries(max_iters, rounds, stages, start)
         super().__init__(runner, dataloader, max_iters=max_iters, **kwargs)
         self.dataloader_iterator = None  # see _restart_loader
@@ -98,7 +105,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
             start=start,
             boundaries=self.boundaries,
         )
-        self.campaign.check(unwrap(runner))
+        check_campaign(self.campaign, unwrap(runner))
         self._indices: dict[str, int] = {}
         self._validated: tuple[int, dict] = (-1, {})
         self._stage_began = time.perf_counter()
@@ -131,10 +138,10 @@ class ActiveLearningLoop(IterBasedTrainLoop):
                 self._decide_current_val_interval()
                 if self._is_time_to_validate():
                     self._validate()
-            if self._iter == self._max_iters:
-                if self._is_time_to_validate():
-                    self._validate()  # a run that was killed after its last checkpoint has yet to
-                self._record(len(self.store.answered()), 'finished', {}, self.campaign.spent())
+            if self._iter == self._max_iters and self._is_time_to_validate():
+                self._validate()  # a run that was killed after its last checkpoint has yet to
+            if self._iter == self._max_iters or self.stop_training:
+                self._record(len(self.store.answered()), FINISHED, {}, self.campaign.spent())
             self.runner.call_hook('after_train_epoch')
             self.runner.call_hook('after_train')
         return self.runner.model
@@ -149,7 +156,9 @@ class ActiveLearningLoop(IterBasedTrainLoop):
                 f'{self.store.root} is missing: restore it, or start anew with another --work-dir'
             )
         on_main_process(self.store.check)
-        self.campaign.open()
+        open_campaign(self.campaign, resumed=self.runner._resume)
+        if self._iter < self._max_iters:
+            on_main_process(self.log.reopen)
         self.initial = InitialState(Path(self.runner.work_dir, 'initial.pth'))
         if self.start == 'fresh':
             on_main_process(lambda: self.initial.keep(self.runner))
@@ -204,12 +213,15 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         self._record(number, outcome.state, seconds, before, outcome.plar)
         self._stage_began = time.perf_counter()
         if outcome.state == 'pending':
-            print_log(f'Active learning, round {number}: {outcome.message}', 'current')
+            # a warning, so that it is seen with any log_level
+            text = f'Active learning, round {number}: {outcome.message}'
+            print_log(text, 'current', logging.WARNING)
             return False
         if outcome.state == 'exhausted':
             print_log(f'Active learning: {outcome.message}', 'current', logging.WARNING)
             spent = self.campaign.spent()
             if self.start == 'fresh' and not self.campaign.left(spent):
+                self.stop_training = True  # a new stage would repeat this one
                 return False
         self._use_labels(number)
         if self.start == 'fresh':
@@ -233,13 +245,11 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         self, number: int, state: str, seconds: dict, spent: dict, plar: dict | None = None
     ) -> None:
         """One line of the log: what had been spent when the metrics were taken, what followed."""
-        if not is_main_process():
-            return
         unit, facts = self.campaign.budget.unit, self.campaign.facts
         line = dict(round=number, state=state, iter=self._iter, spent=spent, unit=unit)
         if unit in facts['available']:
             line['share'] = spent[unit] / facts['available'][unit]
         metrics = self._validated[1] if self._validated[0] == self._iter else {}
-        line.update(metrics={k: float(v) for k, v in metrics.items()}, plar=plar or {})
+        line.update(metrics=figures(metrics), plar=plar or {})
         line['seconds'] = {name: round(value, 3) for name, value in seconds.items()}
-        self.log.write(line)
+        on_main_process(lambda: self.log.write(line))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zipfile
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def share_buffers(model: nn.Module) -> None:
 
 
 def mend_last_checkpoint(runner: Runner) -> None:
-    """Resumes from the newest whole checkpoint where the one that is noted as the last is gone.
+    """Resumes from the newest whole checkpoint where the one noted as the last is none, or gone.
 
     mmengine deletes old checkpoints before it writes a new one, and empties the note before it
     writes the new name: killed there, or on a full disk, a run would find nothing to go on with.
@@ -57,7 +58,7 @@ def mend_last_checkpoint(runner: Runner) -> None:
     if not runner._resume or runner._load_from is not None or not note.is_file():
         return
     last = note.read_text().strip()
-    if '://' in last or (last and Path(last).exists()):
+    if '://' in last or (last and zipfile.is_zipfile(last)):
         return
     whole = filter(zipfile.is_zipfile, Path(runner.work_dir).glob('iter_*.pth'))
     newest = max(whole, key=lambda path: path.stat().st_mtime_ns, default=None)
@@ -65,8 +66,9 @@ def mend_last_checkpoint(runner: Runner) -> None:
         note.unlink()
     else:
         write_file(note, str(newest).encode())
-    text = f'{last or "The last checkpoint"} is gone: the run goes on from'
-    print_log(f'{text} {newest or "its start"}', 'current')
+    what = 'no whole checkpoint' if last and Path(last).exists() else 'gone'
+    text = f'{last or "The last checkpoint"} is {what}: the run goes on from'
+    print_log(f'{text} {newest or "its start"}', 'current', logging.WARNING)
 
 
 def _at(runner: Runner, iteration: int) -> Path:

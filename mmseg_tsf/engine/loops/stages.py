@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import torch
 from mmengine.runner import Runner
 
 from ...active_learning.files import write_file
+from ...active_learning.round_store import MOST_ROUNDS
 from ..hooks.mean_teacher_hook import unwrap
 
 
@@ -24,20 +25,39 @@ def stage_boundaries(
     """
     if start not in ('continue', 'fresh'):
         raise ValueError(f"train_cfg.start is 'continue' or 'fresh', not {start!r}")
-    if rounds < 1:
-        raise ValueError(f'train_cfg.rounds={rounds} must be at least 1')
-    if stages is None:
-        return [max_iters * (r + 1) // (rounds + 1) for r in range(rounds)]
-    if len(stages) != rounds + 1 or sum(stages) != max_iters:
+    if isinstance(rounds, bool) or not isinstance(rounds, int) or not 1 <= rounds <= MOST_ROUNDS:
         raise ValueError(
-            f'train_cfg.stages={list(stages)} must be {rounds + 1} numbers (one more than rounds) '
-            f'that add up to max_iters={max_iters}'
+            f'train_cfg.rounds={rounds!r} must be a whole number from 1 to {MOST_ROUNDS}'
         )
+    if stages is None:
+        borders = [max_iters * r // (rounds + 1) for r in range(rounds + 2)]
+        stages = [end - begin for begin, end in pairwise(borders)]
+        given = f'max_iters={max_iters} in {rounds + 1} stages (one more than rounds)'
+    else:
+        given = f'train_cfg.stages={stages!r}'
+        whole = isinstance(stages, (list, tuple)) and all(isinstance(s, int) for s in stages)
+        if not whole or len(stages) != rounds + 1 or sum(stages) != max_iters:
+            raise ValueError(
+                f'{given} must be {rounds + 1} whole numbers (one more than rounds) that add up '
+                f'to max_iters={max_iters}'
+            )
     if min(stages[1:]) < 1 or stages[0] < 0:
-        raise ValueError(f'train_cfg.stages={list(stages)}: only the first stage may be empty')
+        raise ValueError(f'{given}: only the first stage may be empty')
     if start == 'fresh' and len(set(stages)) > 1:
-        raise ValueError("train_cfg.stages must be equally long where start='fresh'")
+        raise ValueError(f"{given}: stages must be equally long where start='fresh'")
     return list(accumulate(stages))[:-1]
+
+
+def check_configs(**parts: dict | None) -> None:
+    """Refuses what is no config.
+
+    Raises:
+        ValueError: One of the parts is no dict; names it.
+    """
+    for name, part in parts.items():
+        if part is not None and not isinstance(part, dict):
+            example = 'dict(total=0.1)' if name == 'budget' else 'dict(...)'
+            raise ValueError(f'train_cfg.{name}={part!r} must be a config: {name}={example}')
 
 
 def check_run(loop) -> None:

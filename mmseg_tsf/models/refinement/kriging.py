@@ -64,6 +64,7 @@ def krige(
     pixels: PixelIndex,
     weights: Tensor,
     options: Kriging,
+    with_changes: bool = True,
 ) -> Decision:
     """Decides M pixels by the manual ones of their image.
 
@@ -79,6 +80,8 @@ def krige(
         pixels: The M pixels.
         weights: ``(N, 2)`` lambda_E and lambda_M of each image.
         options: Of the rule.
+        with_changes: Whether the changes of all probabilities are wanted, in the manual pixels,
+            too; a query wants the decisions alone.
     """
     seeds = PixelIndex.of(manual != IGNORE_INDEX)
     probs = probs.float()
@@ -88,10 +91,10 @@ def krige(
     posteriors, similars = (t.split(pixels.counts) for t in (posterior, similar))
     images = [i for i in range(len(probs)) if seeds.counts[i]]
     maps, scales = scaled_maps(maps, manual.shape[1:], images, valid, weights, options)
-    changes = torch.zeros_like(probs)
+    changes = torch.zeros_like(probs) if with_changes else None
     for row, i in enumerate(images):
         own = known[i][:: max(1, math.ceil(len(known[i]) / MAX_SEEDS))]
-        queries = torch.cat((asked[i], known[i]))
+        queries = torch.cat((asked[i], known[i])) if with_changes else asked[i]
         place = [
             embedding([f[row] for f in maps], [s[row] for s in scales], where, options.cell_range)
             for where in (own, queries)
@@ -99,7 +102,8 @@ def krige(
         error = -probs[i].flatten(1)[:, own].t()
         error[torch.arange(len(own), device=own.device), manual[i].flatten()[own]] += 1
         change, nearness = carry(*place, error, options.noise)
-        changes[i].flatten(1)[:, queries] = change.t()
+        if with_changes:
+            changes[i].flatten(1)[:, queries] = change.t()
         posteriors[i].add_(change[: len(asked[i])])
         similars[i].copy_(nearness[: len(asked[i])])
     best, second = best_two(posterior)

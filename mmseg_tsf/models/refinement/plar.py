@@ -114,6 +114,7 @@ class PseudoLabelAutoRefinement(nn.Module):
         error_mask: Tensor,
         manual_labels: Tensor | None = None,
         valid: Tensor | None = None,
+        with_change: bool = True,
     ) -> Refinement:
         """Refines the pseudo-labels of a batch.
 
@@ -124,6 +125,7 @@ class PseudoLabelAutoRefinement(nn.Module):
             error_mask: ``(N, H, W)`` bool, of any size: pixels whose pseudo-label is in doubt.
             manual_labels: ``(N, H, W)`` int64, of any size, 255 where nobody has labelled.
             valid: ``(N, H, W)`` bool, of any size; not set in the padding.
+            with_change: Whether ``Refinement.change`` is wanted; without it kriging is quicker.
         """
         with torch.autocast(probs.device.type, enabled=False):
             size = tuple(features[-1].shape[2:])
@@ -143,7 +145,9 @@ class PseudoLabelAutoRefinement(nn.Module):
             weights = self._weights(features, valid)
             if self.rule == 'kriging':
                 inside = pseudo != IGNORE_INDEX
-                decision = krige(features, probs, manual, inside, pixels, weights, self.kriging)
+                decision = krige(
+                    features, probs, manual, inside, pixels, weights, self.kriging, with_change
+                )
                 undecidable = (manual == IGNORE_INDEX).flatten(1).all(dim=1)
             else:
                 maps = [resize(f, size) for f in features]

@@ -98,15 +98,16 @@ def test_what_was_asked_before_costs_nothing_and_is_not_asked(block):
         assert len(candidates.units) < 20
 
 
-def test_a_limit_asks_the_first_pixels():
+def test_a_limit_asks_the_first_pixels_of_its_unit():
     scored = scored_image(np.ones((3, 3)))
     selector = PixelSelector(block=3)
     units = selector.candidates(scored).units[[4, 0]]
     whole = selector.mask(units, scored.image)
-    trimmed = selector.mask(units, scored.image, limit=11)
+    trimmed = selector.mask(units, scored.image, {int(units[1]): 2})
     assert whole.sum() == 18
     assert trimmed.sum() == 11
-    assert trimmed[5:8, 5:8].all()  # the first unit: around the middle
+    assert trimmed[5:8, 5:8].all()  # the other unit: around the middle
+    assert trimmed[1, 1:3].all()
     assert not (trimmed & ~whole).any()
 
 

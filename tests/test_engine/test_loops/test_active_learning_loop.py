@@ -148,10 +148,10 @@ def test_an_empty_budget_ends_the_rounds_and_not_the_training(data_root, tmp_pat
 
 def test_what_labels_were_bought_for_can_not_change(data_root, tmp_path):
     make_runner(active_learning_cfg('mt', data_root, tmp_path)).train()
+    cfg = active_learning_cfg('mt', data_root, tmp_path, budget=dict(total=INITIAL + 300))
+    cfg.resume = True
     with pytest.raises(ValueError, match='budget.total .* are paid already'):
-        make_runner(
-            active_learning_cfg('mt', data_root, tmp_path, budget=dict(total=INITIAL + 300))
-        ).train()
+        make_runner(cfg).train()
     (data_root / 'fewer.txt').write_text('frame_5\nframe_6\n')
     cfg = active_learning_cfg('mt', data_root, tmp_path)
     cfg.train_dataloader.dataset.unlabelled.ann_file = str(data_root / 'fewer.txt')
@@ -188,8 +188,17 @@ def test_a_budget_that_is_changed_on_resume_is_the_one_that_is_shown(data_root, 
     'options, sentence',
     [
         (dict(start='anew'), "'continue' or 'fresh'"),
-        (dict(rounds=0), 'rounds=0 must be at least 1'),
-        (dict(stages=[2, 2]), 'must be 3 numbers'),
+        (dict(rounds=0), 'rounds=0 must be a whole number from 1 to 1000'),
+        (dict(rounds=2.0), 'rounds=2.0 must be a whole number'),
+        (dict(rounds=6), r'max_iters=6 in 7 stages .*: only the first stage may be empty'),
+        (dict(rounds=3, start='fresh'), 'max_iters=6 in 4 stages .* must be equally long'),
+        (dict(stages=[2, 2]), r'stages=\[2, 2\] must be 3 whole numbers'),
+        (dict(stages=6), 'stages=6 must be 3 whole numbers'),
+        (dict(query='EntropyQuery'), "query='EntropyQuery' must be a config"),
+        (dict(budget=0.5), r'budget=0.5 must be a config: budget=dict\(total=0.1\)'),
+        (dict(pool=dict(flipp=True)), 'train_cfg.pool has no option flipp: it takes batch_size'),
+        (dict(pool=dict(batch_size=0)), 'batch_size=0 must be a whole number, at least 1'),
+        (dict(pool=dict(scales=())), 'scales=.* must be positive'),
         (dict(stages=[1, 2, 3], start='fresh'), 'equally long'),
         (dict(budget=dict(total=2.0)), 'budget.total=2.0 must be a share'),
         (dict(budget=dict(total=0.5, unit='hours')), 'budget.unit must be one of'),

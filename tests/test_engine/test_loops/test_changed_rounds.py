@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_runs import INITIAL, active_learning_cfg, make_runner
 
-from mmseg_tsf.active_learning import RoundStore, campaign, verify
+from mmseg_tsf.active_learning import RoundStore, campaign, opening, verify
 from mmseg_tsf.engine.loops import active_learning_loop
 
 PIXELS = 12 * 40 * 48
@@ -32,7 +32,7 @@ def train(root, work_dir, method='mt', resume=False, **options):
 def said(monkeypatch) -> list[str]:
     """What is logged of rounds."""
     texts = []
-    for module in (campaign, active_learning_loop):
+    for module in (campaign, opening, active_learning_loop):
         monkeypatch.setattr(module, 'print_log', lambda text, *_: texts.append(text))
     return texts
 
@@ -96,7 +96,7 @@ def test_a_budget_that_is_raised_on_resume_is_spent(data_root, tmp_path, monkeyp
 
 def test_rounds_that_the_checkpoint_is_behind_must_be_there(data_root, tmp_path):
     train(data_root, tmp_path)
-    with pytest.raises(ValueError, match='rounds=1, but 2 are answered already: raise it'):
+    with pytest.raises(ValueError, match='rounds=1, but 2 are asked already: raise it'):
         train(data_root, tmp_path, resume=True, rounds=1)
     with pytest.raises(ValueError, match=r'iteration 6 is behind 5 rounds, but .* has 2 answers'):
         train(data_root, tmp_path, resume=True, rounds=5)
