@@ -7,6 +7,8 @@ from query_runs import FakeLabels, make_pool
 
 from mmseg_tsf.active_learning.pool import PoolImage
 
+FLIP = dict(type='RandomFlip', prob=1.0)
+
 
 def test_names_and_sizes(own_data_root):
     Image.new('RGB', (30, 20)).save(own_data_root / 'img' / 'frame_5.png')
@@ -40,11 +42,30 @@ def test_loading_is_not_told_where_masks_are(data_root):
         (dict(type='LoadAnnotations'), 'has LoadAnnotations, which would read the ground truth'),
         (dict(type='RandomFlip', prob=0.5), 'has RandomFlip, after which a pixel can not be'),
         (dict(type='RandomCrop', crop_size=(8, 8)), 'has RandomCrop, after which'),
+        (dict(type='RandomApply', transforms=[FLIP], prob=0.5), 'has RandomFlip, after which'),
+        (dict(type='RandomChoice', transforms=[[], [FLIP]]), 'has RandomFlip, after which'),
+        (
+            dict(type='RandomApply', transforms=[dict(type='LoadAnnotations')]),
+            'has LoadAnnotations, which',
+        ),
+        (dict(type='TestTimeAug', transforms=[[dict(type='Resize', scale=8)]]), 'TestTimeAug'),
     ],
 )
 def test_pipelines_that_read_masks_or_move_pixels_are_refused(data_root, step, message):
     with pytest.raises(ValueError, match=message):
         make_pool(data_root, steps=(step,))
+
+
+def test_images_outside_of_their_folder_are_refused(own_data_root):
+    (own_data_root / 'outside.txt').write_text('frame_5\n../ann/frame_6\n')
+    with pytest.raises(ValueError, match=r'image \.\./ann/frame_6 of the pool lies outside'):
+        make_pool(own_data_root, ann_file='outside.txt')
+
+
+def test_an_image_that_is_too_large_is_named(own_data_root, monkeypatch):
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 40 * 48 // 2 - 1)
+    with pytest.raises(ValueError, match='frame_6.png is too large .*: cut it into tiles'):
+        make_pool(own_data_root).size(1)
 
 
 def test_an_empty_pool_is_refused(own_data_root):

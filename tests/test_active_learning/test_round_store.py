@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -82,6 +83,63 @@ def test_a_round_comes_back(tmp_path):
         assert np.array_equal(answer.array(image_id), said(1))
     assert store.campaign() == CAMPAIGN
     assert verify(store) == []
+
+
+def test_an_answer_fits_its_request(tmp_path):
+    store = make_store(tmp_path, answered=1)
+    write_request(store, 1)
+    fits = IDS[0], said(1), {}
+    for item, sentence in (
+        (('z', said(1), {}), 'z is answered, but nothing was asked of it'),
+        ((IDS[1], said(1)[:3], {}), r'answer for y is \(3, 8\), its image \(6, 8\)'),
+        (fits, 'a/x is there twice: give each image once'),
+    ):
+        with pytest.raises(StoreError, match=sentence):
+            store.write_answer(1, [fits, item], {})
+    assert store.state(1) == 'asked' and verify(store) == []
+    assert not any(is_leftover(path) for path in (tmp_path / 'round_001').iterdir())
+
+
+def test_no_name_leads_out_of_the_store(tmp_path):
+    store = make_store(tmp_path / 'rounds', answered=0)
+    for image_id in ('../../../../x', '/x'):
+        with pytest.raises(StoreError, match='leads out of'):
+            store.write_request(0, [(image_id, asked(0), {})], {})
+    assert [path.name for path in tmp_path.iterdir()] == ['rounds']
+    assert store.state(0) == 'empty'
+
+
+def test_rounds_have_three_digits(tmp_path):
+    with pytest.raises(StoreError, match='takes 1000 rounds'):
+        make_store(tmp_path, answered=0).write_request(1000, [], {})
+
+
+def test_a_manifest_may_be_made_of_its_images(tmp_path):
+    store, notes = make_store(tmp_path, answered=0), dict(pixels=16)
+    store.write_request(
+        0,
+        [(image_id, asked(0), notes) for image_id in IDS],
+        lambda images: dict(pixels=sum(own['pixels'] for own in images.values())),
+    )
+    assert store.request(0).info['pixels'] == 32 and verify(store) == []
+
+
+def test_exchanged_and_missing_rounds_are_refused(tmp_path):
+    store = make_store(tmp_path / 'rounds', answered=3)
+    other = make_store(tmp_path / 'other', answered=0)
+    write_request(other, 0)
+    other.write_answer(0, [(IDS[0], said(0), {})], {})  # of the same request
+    store.check()
+    copy_of = tmp_path / 'kept'
+    (tmp_path / 'rounds/round_000/answer').rename(copy_of)
+    shutil.copytree(tmp_path / 'other/round_000/answer', tmp_path / 'rounds/round_000/answer')
+    with pytest.raises(StoreError, match='round_001/request does not belong to .*round_000/answer'):
+        RoundStore(tmp_path / 'rounds').check()
+    shutil.rmtree(tmp_path / 'rounds/round_000/answer')
+    copy_of.rename(tmp_path / 'rounds/round_000/answer')
+    (tmp_path / 'rounds/round_001').rename(copy_of)
+    with pytest.raises(StoreError, match='round_001/request is missing'):
+        RoundStore(tmp_path / 'rounds').check()
 
 
 def test_states_follow_one_another_and_nothing_is_written_twice(tmp_path):

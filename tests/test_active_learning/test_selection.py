@@ -132,6 +132,28 @@ def test_a_balanced_budget_is_shared_among_the_classes():
     assert counts == {0: 21, 1: 20, 4: 20}
 
 
+def test_a_cap_per_image_lets_the_classes_take_turns():
+    classes = np.repeat([[0], [3]], 6, axis=1).astype(np.uint8)
+    scores = np.stack((np.full(6, 2.0), np.full(6, 1.0)))  # class 0 is wanted more
+    images = [scored_image(scores, i, classes=classes) for i in range(5)]
+    for cap in (None, 4):
+        selector = PixelSelector(suppression=0, class_balanced=True, max_per_image=cap)
+        choices = choose(images, selector, 20)
+        rows = np.concatenate([choice.units.astype(int) // 24 // 4 for choice in choices])
+        assert np.bincount(rows).tolist() == [10, 10]
+        assert cap is None or all(len(choice.units) == 4 for choice in choices)
+
+
+def test_two_blocks_of_one_image_are_each_asked_in_part():
+    classes = np.asarray([[0, 0, 1, 1]], np.uint8)
+    scored = scored_image([[4, 3, 2, 1]], classes=classes)
+    selector = PixelSelector(suppression=0, block=4, class_balanced=True)
+    (choice,) = choose([scored], selector, 45)  # 23 and 22 pixels: a block and a part of each
+    mask = selector.mask(choice.units, scored.image, choice.limits)
+    assert sorted(choice.limits.values()) == [6, 7] and choice.cost == 45
+    assert (int(mask[:, :8].sum()), int(mask[:, 8:].sum())) == (23, 22)
+
+
 def test_shares_of_a_budget():
     assert share_budget(np.asarray([10, 0, 10, 10]), 9) == [3, 0, 3, 3]
     assert share_budget(np.asarray([10, 10, 10]), 10) == [4, 3, 3]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from stores import IDS, asked, make_store, said, write_answer, write_request
 
-from mmseg_tsf.active_learning import RoundStore
+from mmseg_tsf.active_learning import RoundStore, StoreError
 from mmseg_tsf.active_learning.round_log import RoundLog
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +116,11 @@ def test_replay_rebuilds_any_round(run, tmp_path, capsys):
     assert 'the labels of 2 images after round 1' in capsys.readouterr().out
     with pytest.raises(ValueError, match='no answer of round 2: the last one is round 1'):
         replay([str(run), '--round', '2', '-o', str(out / '2')])
+    (out / 'file').touch()
+    with pytest.raises(FileExistsError, match='is a file: give a folder'):
+        replay([str(run), '--round', '1', '-o', str(out / 'file')])
+    with pytest.raises(StoreError, match='holds no active-learning campaign'):
+        replay([str(run / 'mistyped'), '--round', '1', '-o', str(out / '3')])
     with pytest.raises(FileExistsError, match='is not empty'):
         replay([str(run), '--round', '1', '-o', str(out / '0')])
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,18 @@ def test_every_difference_is_found():
         ('problems', ['x is missing'], 'x is missing'),
     ):
         assert differences(same, {**same, key: value}) == [sentence]
+
+
+def test_a_folder_of_others_is_not_emptied(tmp_path):
+    tool = load_tool()
+    (tmp_path / 'labels.png').touch()
+    with pytest.raises(FileExistsError, match='holds something else: give another --work-dir'):
+        tool.empty(tmp_path)
+    assert (tmp_path / 'labels.png').exists()
+    tool.empty(tmp_path / 'new')
+    (tmp_path / 'new/whole').mkdir()
+    tool.empty(tmp_path / 'new')
+    assert [path.name for path in (tmp_path / 'new').iterdir()] == [tool.MARK]
 
 
 def test_a_killed_run_ends_as_it_would_have(tmp_path):

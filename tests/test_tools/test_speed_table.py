@@ -41,6 +41,25 @@ def test_tables(tmp_path):
     assert '| 40 | 0.3500 | 4.0 | 3.5 |' in lines
 
 
+def test_the_pool_has_a_place_of_its_own(tmp_path):
+    page = tmp_path / 'speed.md'
+    page.write_text(
+        '<!-- speed:begin -->\nsteps\n<!-- speed:end -->\n<!-- pool:begin -->\n<!-- pool:end -->\n'
+    )
+    result = dict(size=[360, 480], classes=11, block=8, flagged=0.2, batch_size=2, labelled=0.01)
+    result.update(WHERE, predict_time=0.25, pools=[])
+    result.update({f'{name}_ratio_to_predict': 1.0 for name in ('entropy', 'seed', 'plar')})
+    pool = dict(images=10000, asked=70, peak_memory_mib=391.26, microseconds_per_image=48.9)
+    for name, own in (('a', result), ('b', dict(result, pools=[pool]))):
+        (tmp_path / f'{name}.json').write_text(json.dumps(own))
+    names = [str(tmp_path / f'{name}.json') for name in 'ab']
+    load_tool('benchmark/speed_table.py').main([*names, '-o', str(page)])
+    lines = page.read_text().splitlines()
+    case = '360x480, 11 classes, blocks of 8, 20 % flagged | 2 | 1 % | 0.250'
+    assert lines.count(f'| {case} | 1.000 | 1.000 | 1.000 | cpu | 2 | 2.13 | abc |') == 2
+    assert '| 10,000 | 70 | 391.3 | 49 |' in lines and 'steps' in lines
+
+
 def test_another_file_is_refused(tmp_path):
     path = tmp_path / 'other.json'
     path.write_text('{}')

@@ -34,10 +34,17 @@ from torch.utils.data import DataLoader
 
 import mmseg_tsf  # noqa: F401  (registers everything before the model is built)
 from mmseg_tsf.active_learning.pool import Pool, PoolImage
+from mmseg_tsf.active_learning.pool_pass import score_pool
 from mmseg_tsf.active_learning.pool_reader import PoolReader, batches_of_one_size
-from mmseg_tsf.active_learning.query_strategies import EntropyQuery, PLARQuery, SeedQuery
+from mmseg_tsf.active_learning.query_strategies import (
+    EntropyQuery,
+    LeastConfidenceQuery,
+    PLARQuery,
+    SeedQuery,
+)
 from mmseg_tsf.active_learning.selection import choose, select
 from mmseg_tsf.active_learning.selectors import PixelSelector, ScoredImage, cell_centres
+from mmseg_tsf.engine.run_info import commit
 from mmseg_tsf.models.segmentors import SemiSegmentor
 from mmseg_tsf.utils import run_tool
 
@@ -67,10 +74,10 @@ def make_pool(folder: str, number: int, size: tuple[int, int]) -> Pool:
 
 
 class EarlierLabels:
-    """Single pixels that people have labelled at random, as :class:`KnownLabels` of a pool."""
+    """Blocks that people have labelled at random, as :class:`KnownLabels` of a pool."""
 
-    def __init__(self, size: tuple[int, int], share: float, classes: int) -> None:
-        self.size, self.share, self.classes = size, share, classes
+    def __init__(self, size: tuple[int, int], share: float, classes: int, block: int) -> None:
+        self.size, self.share, self.classes, self.block = size, share, classes, block
 
     def asked(self, image_id: str) -> None:
         """None may not be asked again: the query has as much to choose from as ever."""
@@ -79,8 +86,11 @@ class EarlierLabels:
     def manual(self, image_id: str) -> np.ndarray:
         """``(H, W)`` uint8 class ids, 255 elsewhere."""
         rng = np.random.default_rng(int(image_id))
-        labels = rng.integers(self.classes, size=self.size).astype(np.uint8)
-        return np.where(rng.random(self.size) < self.share, labels, np.uint8(255))
+        grid = tuple(-(-side // self.block) for side in self.size)
+        labels = rng.integers(self.classes, size=grid).astype(np.uint8)
+        labels = np.where(rng.random(grid) < self.share, labels, np.uint8(255))
+        labels = labels.repeat(self.block, axis=0).repeat(self.block, axis=1)
+        return np.ascontiguousarray(labels[: self.size[0], : self.size[1]])
 
 
 def make_model(classes: int, device: str) -> SemiSegmentor:
@@ -98,6 +108,14 @@ def make_model(classes: int, device: str) -> SemiSegmentor:
         )
     )
     return model.to(device).eval()
+
+
+def flag(model: SemiSegmentor, pool: Pool, share: float) -> None:
+    """Sets the error mask to a share of the cells; the untrained error head flags none."""
+    scored = score_pool(model, pool, LeastConfidenceQuery(), PixelSelector())
+    doubts = np.concatenate([image.scores.ravel() for image in scored]).astype(np.float64)
+    model.refinement.min_confidence = 1 - float(np.quantile(doubts, 1 - share))
+    model.refinement.error_head.threshold = 1.0
 
 
 @torch.no_grad()
@@ -124,8 +142,11 @@ def throughput(args: argparse.Namespace) -> dict:
     options = dict(batch_size=args.batch_size, num_workers=args.num_workers)
     with tempfile.TemporaryDirectory() as folder:
         pool = make_pool(folder, args.images, tuple(args.size))
+        flag(model, pool, args.flagged)
         if args.labelled:
-            pool.labels = EarlierLabels(tuple(args.size), args.labelled, args.classes)
+            known = EarlierLabels(tuple(args.size), args.labelled, args.classes, args.block)
+            pool.labels = known
+        selector = PixelSelector(block=args.block)
         budget = max(1, round(args.share * args.images * args.size[0] * args.size[1]))
         loader = (args.batch_size, args.num_workers)
         runs: dict[str, Callable] = dict(
@@ -134,7 +155,7 @@ def throughput(args: argparse.Namespace) -> dict:
         )
         for name, strategy in STRATEGIES.items():
             runs[name] = lambda strategy=strategy: select(
-                model, pool, strategy, PixelSelector(), budget, **options
+                model, pool, strategy, selector, budget, **options
             )
         times: dict[str, list[float]] = {name: [] for name in runs}
         for turn in range(args.repeats + 1):  # the first one does not count
@@ -222,6 +243,10 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument(
         '--labelled', type=float, default=0.0, help='of the pixels, before the query: later rounds'
     )
+    parser.add_argument(
+        '--flagged', type=float, default=0.2, help='of the cells, that the error mask doubts'
+    )
+    parser.add_argument('--block', type=int, default=8, help='side of what is asked, in pixels')
     parser.add_argument('--repeats', type=int, default=3, help='of which the median counts')
     parser.add_argument(
         '--pools',
@@ -234,10 +259,17 @@ def main(argv: list[str] | None = None) -> dict:
     args = parser.parse_args(argv)
     if min(args.images, args.repeats, args.batch_size, args.budget) < 1 or not 0 < args.share < 1:
         raise ValueError('counts must be at least 1 and --share must lie in (0, 1)')
+    if not 0 < args.flagged < 1 or not 0 <= args.labelled < 1:
+        raise ValueError('--flagged must lie in (0, 1) and --labelled in [0, 1)')
     init_default_scope('mmseg')
     result = dict(device=args.device, size=list(args.size), batch_size=args.batch_size)
     result.update(
         labelled=args.labelled,
+        flagged=args.flagged,
+        block=args.block,
+        classes=args.classes,
+        torch=torch.__version__,
+        commit=commit(),
         images=args.images,
         workers=args.num_workers,
         threads=torch.get_num_threads(),

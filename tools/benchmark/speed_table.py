@@ -1,9 +1,10 @@
 """Writes what the other benchmarks have measured into a page.
 
     python tools/benchmark/speed_table.py step.json plar.json -o docs/speed.md
+    python tools/benchmark/speed_table.py pool.json pool_labelled.json
 
-Takes JSON files of step_time.py and plar.py. The tables replace those of the page, between its
-markers; its other text is kept.
+Takes JSON files of step_time.py and plar.py, and of pool_pass.py. The tables replace those of the
+page, between its markers (one pair for the first two, one for the last); its other text is kept.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ PLAR = {
     'memory_ratio': 'peak memory / features',
 }
 """Columns of a refinement, by the keys of plar.py."""
+POOL = ('entropy', 'seed', 'plar')
+"""Strategies in the table of pool_pass.py."""
 WHERE = {'device': 'device', 'threads': 'threads', 'torch': 'torch', 'commit': 'commit'}
 
 
@@ -73,6 +76,37 @@ def plar_tables(results: list[dict]) -> list[str]:
     return lines
 
 
+def pool_tables(results: list[dict]) -> list[str]:
+    """Markdown of pool_pass.py's results: the pass, and the memory of the selection."""
+    head = ['image', 'batch', 'labelled', 's / image, predict', *POOL, *WHERE.values()]
+    rows = []
+    for own in results:
+        image = '{}x{}, {} classes'.format(*own['size'], own['classes'])
+        ratios = [own[f'{name}_ratio_to_predict'] for name in POOL]
+        rows.append(
+            [
+                f'{image}, blocks of {own["block"]}, {100 * own["flagged"]:g} % flagged',
+                str(own['batch_size']),
+                f'{100 * own["labelled"]:g} %',
+                *(f'{value:.3f}' for value in (own['predict_time'], *ratios)),
+                *cells(own, WHERE),
+            ]
+        )
+    lines = table_lines(head, rows)
+    pools = [pool for own in results for pool in own['pools']]
+    head = ['images in the pool', 'asked', 'peak MiB', 'microseconds an image']
+    body = [
+        [
+            f'{pool["images"]:,}',
+            f'{pool["asked"]:,}',
+            f'{pool["peak_memory_mib"]:.1f}',
+            f'{pool["microseconds_per_image"]:.0f}',
+        ]
+        for pool in pools
+    ]
+    return [*lines, '', *table_lines(head, body)] if pools else lines
+
+
 def cells(result: dict, columns: dict[str, str]) -> list[str]:
     """Text of some figures; a dash for what was not measured."""
     found = (result.get(key) for key in columns)
@@ -98,12 +132,19 @@ def main(argv: list[str] | None = None) -> None:
     results = {path: json.loads(Path(path).read_text()) for path in args.results}
     steps = [own for own in results.values() if 'step_time' in own]
     refinements = [own for own in results.values() if 'plar_time' in own]
+    passes = [own for own in results.values() if 'predict_time' in own]
     for path, own in results.items():
-        if own not in steps and own not in refinements:
-            raise ValueError(f'{path} is neither of step_time.py nor of plar.py: leave it out')
+        if not any(own in group for group in (steps, refinements, passes)):
+            raise ValueError(
+                f'{path} is neither of step_time.py nor of plar.py nor of pool_pass.py: leave it '
+                'out'
+            )
     lines = step_table(steps) if steps else []
     lines += ['', *plar_tables(refinements)] if refinements else []
-    write_between_markers(args.out, 'speed', '\n'.join(lines) + '\n')
+    if lines:
+        write_between_markers(args.out, 'speed', '\n'.join(lines) + '\n')
+    if passes:
+        write_between_markers(args.out, 'pool', '\n'.join(pool_tables(passes)) + '\n')
     print(f'{len(results)} results: {args.out}')
 
 

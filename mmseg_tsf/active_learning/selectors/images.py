@@ -38,7 +38,9 @@ class ImageSelector(Selector):
 
     def candidates(self, scored: ScoredImage) -> Candidates:
         """One, with the unit 0; none where nothing may be asked or nothing is left to ask."""
-        scores = scored.scores[scored.wanted & scored.free].astype(np.float64)
+        open_cells = scored.wanted & scored.free
+        cells = open_cells if open_cells.any() else scored.wanted  # a few pixels may be left
+        scores = scored.scores[cells].astype(np.float64)
         pixels = int(scored.image.free.sum())
         units = np.zeros(int(len(scores) > 0 and pixels > 0), np.uint32)
         mean = scores.mean() if len(units) else 0.0

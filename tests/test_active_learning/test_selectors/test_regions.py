@@ -93,6 +93,14 @@ def test_superpixels_follow_the_image(halves):
         assert score == np.float16(mean)
 
 
+def test_cells_asked_before_do_not_count_for_an_image():
+    asked = np.zeros((8, 8), bool)
+    asked[:4] = True  # the upper row of cells
+    scored = scored_image([[9, 9], [1, 3]], asked=asked)
+    found = ImageSelector().candidates(scored)
+    assert found.scores.tolist() == [2] and found.pixels.tolist() == [32]
+
+
 def test_images_by_hand():
     selector = ImageSelector()
     scored = scored_image([[1, 2], [-INF, 6]])

@@ -107,6 +107,16 @@ def test_one_manual_pixel_speaks_for_what_is_alike_and_for_nothing_else():
     assert not found.decided[far] and found.classes[far] == probs[0, :, 0, 0].argmax()
 
 
+def test_a_query_needs_no_changes():
+    maps, probs, _, mask, manual, weights = scene()
+    options = manual, torch.ones_like(mask), PixelIndex.of(mask), weights, OPTIONS
+    with_changes = kriging.krige(maps, probs, *options)
+    alone = kriging.krige(maps, probs, *options, with_changes=False)
+    assert alone.change is None and with_changes.change is not None
+    for name in ('classes', 'decided', 'margin', 'confidence'):
+        torch.testing.assert_close(getattr(alone, name), getattr(with_changes, name))
+
+
 def test_constant_features_leave_what_is_near():
     maps, probs, truth, mask, manual, weights = scene()
     maps = [torch.full_like(m, 7.0) for m in maps]
