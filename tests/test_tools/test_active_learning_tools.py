@@ -63,7 +63,11 @@ def test_status_as_text(run, capsys, monkeypatch):
     assert 'waits for training up to round 2' in text
     for cells in ('initial', 'round 0 │ EntropyQuery │ ground truth │ 2 │ 32'):
         assert cells in text
-    assert 'sky │ 30 │ 50.00 %' in text
+    # of 64 pixels: one in each of four masks is void
+    assert 'sky │ 30 │ 46.88 %' in text and '(no label) │ 4 │ 6.25 %' in text
+    write_request(RoundStore(run / 'rounds'), 2)
+    load_tool('status').main([str(run)])
+    assert 'round 2 asks 32 pixels in 2 images; nothing' in capsys.readouterr().out
 
 
 def test_what_is_waited_for(run):

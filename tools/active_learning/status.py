@@ -44,9 +44,14 @@ def show(summary: dict, console: Console) -> None:
     for number, free in summary['plar'].items():
         text = ', '.join(f'{name} {value}' for name, value in free.items())
         console.print(f'refined for free before round {number}: {text}', soft_wrap=True)
-    bought = sum(summary['classes'].values())
+    for r in summary['rounds']:
+        if r['state'] == 'asked':
+            text = f'{r["pixels_asked"]:,} pixels in {r["images_asked"]:,} images'
+            console.print(f'round {r["round"]} asks {text}; nothing of it is paid yet')
+    bought = sum(r['pixels'] for r in summary['rounds'])
+    void = bought - sum(summary['classes'].values())
     table = Table('class', 'pixels bought', 'share')
-    for name, pixels in summary['classes'].items():
+    for name, pixels in {**summary['classes'], '(no label)': void}.items():
         _add_row(table, [name, f'{pixels:,}', f'{100 * pixels / max(1, bought):.2f} %'])
     console.print(table)
 

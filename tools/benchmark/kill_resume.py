@@ -3,12 +3,12 @@
     python tools/benchmark/kill_resume.py --kills 20
     python tools/benchmark/kill_resume.py --kills 20 --ranks 2
 
-A run is cut into moments: every file that is synced or renamed, every checkpoint, training step,
-scored image, answer and word from rank 0 to the others. One run is left alone; of each other, one
-process is sent SIGKILL at one of its moments. What it leaves must pass ``verify``, and, resumed, it
-must end with the same requests, the same labels, the same weights bit for bit, and a store in which
-nothing is missing or foreign. The moments are drawn by ``--seed``, evenly over the kinds. Ends with
-``N survived, 0 lost`` and exit status 0, or 1.
+A run is cut into moments: every request, answer, checkpoint and other file that is synced or
+renamed, every training step, scored image, answer and word from rank 0 to the others. One run is
+left alone; of each other, one process is sent SIGKILL at one of its moments. What it leaves must
+pass ``verify``, and, resumed, it must end with the same requests, the same labels, the same weights
+bit for bit, and a store in which nothing is missing or foreign. The moments are drawn by
+``--seed``, evenly over the kinds. Ends with ``N survived, 0 lost`` and exit status 0, or 1.
 """
 
 from __future__ import annotations
@@ -48,6 +48,17 @@ CONFIG = (
     Path(__file__).parents[2]
     / 'configs/active_learning/tsf-plar-al_r18-tiny-d8_deeplabv3plus_1xb4_demo-street-64x64.py'
 )
+WRITTEN = {
+    '/rounds/labels/': 'labels',
+    '/request': 'a request',
+    '/.round_': 'a request',
+    'answer': 'an answer',
+    'campaign.json': 'the campaign',
+    'active_learning.jsonl': 'the log',
+    'last_checkpoint': 'a checkpoint',
+    '.pth': 'a checkpoint',
+}
+"""What is written, by parts of its path; the first that fits."""
 MARK = '.kill_resume'
 """Is in folders that may be emptied."""
 
@@ -76,6 +87,15 @@ def moved(value, old: str, new: str):
     return value.replace(old, new) if isinstance(value, str) else value
 
 
+WRITERS = os.fsync, os.rename, os.replace
+
+
+def written(target: int | str | os.PathLike) -> str:
+    """What a file or folder holds, by its path or its number among the open ones."""
+    path = os.readlink(f'/proc/self/fd/{target}') if isinstance(target, int) else str(target)
+    return next((name for part, name in WRITTEN.items() if part in path), 'another file')
+
+
 class Moments:
     """Counts what a run does and kills it at one of them.
 
@@ -97,12 +117,13 @@ class Moments:
             self.file.write(f'{kind}\n')
 
     def around(self, kind: str, function):
-        """The function with a moment before and one after it."""
+        """The function with a moment before and one after it; for files, by what they hold."""
 
         def wrapped(*args, **kwargs):
-            self.pass_by(f'before {kind}')
+            full = f'{kind} of {written(args[0])}' if function in WRITERS else kind
+            self.pass_by(f'before {full}')
             result = function(*args, **kwargs)
-            self.pass_by(f'after {kind}')
+            self.pass_by(f'after {full}')
             return result
 
         return wrapped

@@ -30,7 +30,13 @@ from ...active_learning.round_log import FINISHED, RoundLog, figures
 from ...active_learning.round_store import CAMPAIGN
 from ..hooks.mean_teacher_hook import unwrap
 from .checkpoints import boundary_checkpoint, mend_last_checkpoint
-from .stages import InitialState, check_configs, check_run, stage_boundaries
+from .stages import (
+    InitialState,
+    check_configs,
+    check_run,
+    stage_boundaries,
+    warn_of_long_schedules,
+)
 
 
 @LOOPS.register_module()
@@ -87,6 +93,8 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         self.dataloader_iterator = None  # see _restart_loader
         self.start = start
         check_run(self)
+        if start == 'fresh':
+            warn_of_long_schedules(runner.cfg, self.boundaries[0])
         self.store = RoundStore(Path(runner.work_dir, 'rounds'))
         self.log = RoundLog(Path(runner.work_dir, 'active_learning.jsonl'))
         self.campaign = build_campaign(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
 
 import torch
+from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from ...active_learning.files import write_file
@@ -30,6 +33,11 @@ def stage_boundaries(
             f'train_cfg.rounds={rounds!r} must be a whole number from 1 to {MOST_ROUNDS}'
         )
     if stages is None:
+        if max_iters <= rounds:
+            raise ValueError(
+                f'max_iters={max_iters} is too short for {rounds + 1} stages, one more than '
+                'train_cfg.rounds'
+            )
         borders = [max_iters * r // (rounds + 1) for r in range(rounds + 2)]
         stages = [end - begin for begin, end in pairwise(borders)]
         given = f'max_iters={max_iters} in {rounds + 1} stages (one more than rounds)'
@@ -89,6 +97,23 @@ def check_run(loop) -> None:
             'set model.manual_weight=1.0 or, for a supervised method, '
             'SemiDataset.supervise_manual=True, or they are never used'
         )
+
+
+def warn_of_long_schedules(cfg: Config, stage: int) -> None:
+    """Says which rates are cut off where every stage begins anew.
+
+    Args:
+        cfg: Of the run.
+        stage: Iterations of a stage.
+    """
+    for i, schedule in enumerate(cfg.get('param_scheduler') or ()):
+        if schedule.get('end', 0) > stage:
+            print_log(
+                f'param_scheduler.{i}.end={schedule.end} is longer than the {stage} iterations of '
+                "a stage, and with start='fresh' every stage begins it anew",
+                'current',
+                logging.WARNING,
+            )
 
 
 class InitialState:

@@ -23,11 +23,11 @@ KILLS = {
     'writing a checkpoint': (0, 'after a checkpoint', -2, {'empty'}),
     'scoring': (0, 'after scoring', -1, {'empty'}),
     'the other one scoring': (1, 'before scoring', -1, {'empty'}),
-    'writing a request': (0, 'before a rename', 0, {'empty'}),
+    'writing a request': (0, 'before a rename of a request', 0, {'empty'}),
     'between request and answer': (0, 'before an answer', 0, {'asked'}),
     # a word that nobody hears may be noticed only when the next one is said
     'the other one between them': (1, 'before a word from rank 0', 0, {'asked', 'answered'}),
-    'writing an answer': (0, 'before a rename', 1, {'asked'}),
+    'writing an answer': (0, 'before a rename of an answer', 0, {'asked'}),
     'the other one meanwhile': (1, 'before a word from rank 0', 2, {'answered'}),
 }
 
