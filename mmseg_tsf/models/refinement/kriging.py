@@ -19,8 +19,6 @@ from .rules import Decision, best_two
 
 MAX_SEEDS = 2048
 """Manual pixels of an image that count, evenly spread: the system of equations has that size."""
-MAX_SEEDS_OF_QUERIES = 512
-"""Likewise, where decisions alone are wanted, of a whole pool: a pass may not take much longer."""
 MAX_PAIRS = 2**24
 """Similarities that are held at a time."""
 TINY = 1e-12
@@ -83,7 +81,7 @@ def krige(
         weights: ``(N, 2)`` lambda_E and lambda_M of each image.
         options: Of the rule.
         with_changes: Whether the changes of all probabilities are wanted, in the manual pixels,
-            too. A query wants the decisions alone, and has fewer seeds.
+            too. A query wants the decisions alone.
     """
     seeds = PixelIndex.of(manual != IGNORE_INDEX)
     probs = probs.float()
@@ -94,9 +92,8 @@ def krige(
     images = [i for i in range(len(probs)) if seeds.counts[i]]
     maps, scales = scaled_maps(maps, manual.shape[1:], images, valid, weights, options)
     changes = torch.zeros_like(probs) if with_changes else None
-    most = MAX_SEEDS if with_changes else MAX_SEEDS_OF_QUERIES
     for row, i in enumerate(images):
-        own = known[i][:: max(1, math.ceil(len(known[i]) / most))]
+        own = known[i][:: max(1, math.ceil(len(known[i]) / MAX_SEEDS))]
         queries = torch.cat((asked[i], known[i])) if with_changes else asked[i]
         place = [
             embedding([f[row] for f in maps], [s[row] for s in scales], where, options.cell_range)
