@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers import build_model, tiny_segmentor
+from helpers import REFINED, build_model, tiny_segmentor
 from query_runs import STRATEGIES, FakeLabels, make_model, make_pool, request_masks, run_query
 
+from mmseg_tsf.active_learning.grid_forward import GridForward
 from mmseg_tsf.active_learning.query_strategies import (
     ConfidenceQuery,
     EntropyQuery,
@@ -82,6 +83,21 @@ def test_plar_asks_unresolved_pixels_the_smallest_margin_first():
     expected[2] = -INF
     found = PLARQuery(paper_order=True).score(outputs)[0, 0]
     torch.testing.assert_close(found, expected)
+
+
+def test_plar_does_not_ask_again_what_is_labelled():
+    model = make_model(refinement=dict(REFINED['refinement'], min_confidence=0.999)).eval()
+    images = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+    def manual(grid):
+        labels = torch.full((1, *grid), 255)
+        labels[:, :4] = 2
+        return labels
+
+    valid = torch.ones(1, 32, 32, dtype=torch.bool)
+    outputs = GridForward(model, PLARQuery())(images, torch.arange(1), 0, manual, valid)
+    score = PLARQuery().score(outputs)[0]
+    assert (score[:4] == -INF).all() and (score[4:] > -INF).all()
 
 
 def test_plar_needs_a_refiner(data_root):
