@@ -31,7 +31,8 @@ def verify(store: RoundStore) -> list[str]:
         problems += _verify_labels(store, folder)
     problems += _caught(lambda: _verify_log(store, set(store.answered())))
     known = {CAMPAIGN, '.lock', 'labels', *(f'round_{n:03d}' for n in numbers)}
-    return problems + _foreign(store.root, known)
+    problems += _foreign(store.root, known)
+    return list(dict.fromkeys(problems))  # what can not be read is met more than once
 
 
 def _verify_log(store: RoundStore, answered: set[int]) -> list[str]:
@@ -51,9 +52,8 @@ def _verify_round(store: RoundStore, number: int) -> list[str]:
     problems = _caught(lambda: store.request(number).sealed.problems())
     if store.state(number) == 'answered':
         problems += _caught(lambda: store.answer(number).sealed.problems())
-    for problem in _caught(lambda: store.link_problems(number)):
-        if problem not in problems:  # a part that can not be read was named already
-            problems.append(problem)
+    for look in (store.request_problem, store.answer_problem):
+        problems += _caught(lambda look=look: [problem] if (problem := look(number)) else [])
     return problems + _foreign(folder, {'request', 'answer'})
 
 

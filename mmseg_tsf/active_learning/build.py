@@ -16,11 +16,12 @@ from ..datasets.checks import image_size
 from ..utils.settings import SETTINGS, flatten
 from .budget import Budget
 from .campaign import Campaign
+from .campaign_file import TRAINING
 from .pool import Pool, relative_path
 from .registry import ORACLES, QUERY_STRATEGIES, SELECTORS
 from .round_store import RoundStore
 
-UNNAMED = ('type', 'folder', 'batch_size', 'num_workers')
+UNNAMED = ('type', 'folder', 'batch_size', 'num_workers', 'pipeline')
 """Options that are named in their own way, or change nothing that is asked."""
 OF_LOADERS = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
 """Options of a training's data that change nothing that is learnt."""
@@ -66,6 +67,7 @@ def build_campaign(
     source = copy.deepcopy(cfg.train_dataloader.dataset.unlabelled)
     pass_options = dict(pool)
     pipeline = pass_options.pop('pipeline', None) or test_pipeline(cfg)
+    options[TRAINING] = describe_training(cfg, pipeline)
     images = Pool(DATASETS.build(dict(source, pipeline=pipeline)), store)
     answerer = ORACLES.build(oracle)
     answerer.bind(source, work_dir, len(dataset.metainfo['classes']))
@@ -81,16 +83,14 @@ def build_campaign(
         oracle=answerer,
         seed=seed,
         pass_options=pass_options,
-        options={**json.loads(json.dumps(options, default=str)), **describe_training(cfg)},
+        options=json.loads(json.dumps(options, default=str)),
     )
 
 
-def describe_training(cfg: Config) -> dict[str, str]:
+def describe_training(cfg: Config, pool_pipeline: list[dict]) -> dict[str, str]:
     """What networks learn from and how, flat, to say what a resumed run changes."""
     parts = {name: cfg.get(name) for name in SETTINGS if name != 'train_cfg'}  # named one by one
-    if cfg.get('test_dataloader') or cfg.get('val_dataloader'):
-        parts['pool.pipeline'] = test_pipeline(cfg)
-    flat = flatten(parts)
+    flat = flatten({**parts, 'pool.pipeline': pool_pipeline})
     return {key: flat[key] for key in flat if key.rsplit('.', 1)[-1] not in OF_LOADERS}
 
 
@@ -118,7 +118,6 @@ def describe_data(labelled, pool: Pool) -> dict:
         pool: The images that may be asked.
     """
     paths = [labelled.get_data_info(i)['img_path'] for i in range(len(labelled))]
-    names = [relative_path(labelled, i) for i in range(len(labelled))]
     pixels = sum(math.prod(image_size(path)) for path in paths)
     initial = dict(pixels=pixels, images=len(paths), regions=len(paths), clicks=0)
     sizes = (pool.size(i) for i in range(len(pool)))
@@ -128,7 +127,8 @@ def describe_data(labelled, pool: Pool) -> dict:
     )
     return dict(
         pool=_fingerprint(pool.image_id(i) for i in range(len(pool))),
-        initial_list=_fingerprint(names),
+        initial_list=_fingerprint(Path(path).name for path in paths),
+        initial_paths=_fingerprint(relative_path(labelled, i) for i in range(len(labelled))),
         classes=list(labelled.metainfo['classes']),
         initial=initial,
         available=available,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -177,7 +177,7 @@ class Campaign:
         )
 
     def _write_request(self, number: int, chosen: list, amount: int, plar: dict) -> None:
-        before, paid = self.spent(number), paid_rounds(self.store, number)
+        paid = paid_rounds(self.store, number)
         info = dict(
             unit=self.budget.unit,
             strategy=type(self.query if number else self.first_query).__name__,
@@ -185,7 +185,7 @@ class Campaign:
             seed=self.seed + number,
             amount=amount,
             plar=plar,
-            spent_before=before,
+            spent_before=add_up(self.facts['initial'], paid),
         )
         items = request_items(self.pool, self.selector, chosen, self.budget.unit)
         self.store.write_request(
@@ -200,20 +200,24 @@ class Campaign:
         """Asks the oracle; returns what to do where it has no answer yet."""
         request = self.store.request(number)
         if not request.images:
-            self.store.write_answer(number, [], dict(who='nobody'))
+            self._write_answer(number, [], 'nobody')
             return ''
         found = self.oracle.answer(number, request, Ahead(ask, request.images))
         if isinstance(found, Pending):
             return found.message
         counted = answer_items(found, len(self.facts['classes']))
-        paid, who = paid_rounds(self.store, number), self.oracle.who
+        self._write_answer(number, counted, self.oracle.who)
+        return ''
+
+    def _write_answer(self, number: int, items: Iterable, who: str) -> None:
+        paid, asked = paid_rounds(self.store, number), self.store.request(number).images
+        before = add_up(self.facts['initial'], paid)
         self.store.write_answer(
             number,
-            counted,
+            items,
             lambda own: dict(
                 who=who,
-                spent_before=request.info['spent_before'],
-                spent_after=add_up(self.facts['initial'], [*paid, (request.images, own)]),
+                spent_before=before,
+                spent_after=add_up(self.facts['initial'], [*paid, (asked, own)]),
             ),
         )
-        return ''

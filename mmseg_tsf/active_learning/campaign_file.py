@@ -9,6 +9,10 @@ from pathlib import Path
 
 from .files import StoreError, write_file
 
+TRAINING = 'training'
+"""Part of a campaign whose keys are compared one by one."""
+LATER = (TRAINING, 'initial_paths')
+
 
 class CampaignFile:
     """``campaign.json`` with a digest of its own content.
@@ -37,6 +41,10 @@ class CampaignFile:
             self.write(campaign)
             return []
         old, campaign = self.read(), json.loads(json.dumps(campaign))
+        for name in LATER:  # files of earlier versions do not say
+            if name not in old:
+                campaign.pop(name, None)
+        old, campaign = (dict(part, **part.pop(TRAINING, {})) for part in (old, campaign))
         changed = [key for key in {**old, **campaign} if old.get(key) != campaign.get(key)]
         for key in changed:
             if key in set(fixed):
@@ -46,8 +54,7 @@ class CampaignFile:
                     'it back, or start anew with another --work-dir'
                 )
         return [
-            f'{key} was {_short(old.get(key))}, is {_short(campaign.get(key))} from now on'
-            for key in changed
+            f'{key} was {_short(old.get(key))}, is {_short(campaign.get(key))}' for key in changed
         ]
 
     def write(self, campaign: dict) -> None:

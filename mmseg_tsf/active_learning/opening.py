@@ -12,8 +12,9 @@ from .budget import add_up, paid_rounds
 from .campaign import Campaign
 from .main_process import on_main_process
 from .pool_pass import check_pass
+from .round_store import RoundStore
 
-FIXED = ('pool', 'initial_list', 'classes', 'available', 'initial')
+FIXED = ('pool', 'initial_list', 'initial_paths', 'classes', 'available', 'initial')
 """What a resumed campaign may not change."""
 
 
@@ -30,7 +31,6 @@ def check_campaign(campaign: Campaign, model: nn.Module) -> None:
         if value and not budget.amount(value, available):
             raise ValueError(f'budget.{name}={value} is less than one of {budget.unit}: raise it')
     for query in (campaign.first_query, campaign.query):
-        query.check(model)
         campaign.selector.check_strategy(query)
         check_pass(model, query, **campaign.pass_options)
 
@@ -67,7 +67,7 @@ def open_campaign(campaign: Campaign, resumed: bool = True) -> None:
             'their labels would not be used'
         )
     for change in changes:
-        print_log(f'Active learning: {change}', 'current')
+        print_log(f'Active learning: {change} from now on', 'current')
     if changes:
         on_main_process(lambda: store.replace_campaign(description))
     on_main_process(lambda: _look_back(campaign))
@@ -93,16 +93,22 @@ def _check_budget(campaign: Campaign) -> None:
     """What is asked and not answered yet will be paid, too."""
     store, budget = campaign.store, campaign.budget
     limit = budget.amount(budget.total, campaign.facts['available'])
+    if budget.unit == 'clicks' and _is_of_earlier_version(store):
+        return  # earlier versions wrote down an estimate that may lie above what was spent
     waiting = [n for n in store.numbers() if store.state(n) == 'asked']
-    requests = [store.request(number).images for number in waiting]
-    rounds = [*paid_rounds(store), *((notes, notes) for notes in requests)]
+    asked = [store.request(number).images for number in waiting]
+    rounds = [*paid_rounds(store), *((notes, notes) for notes in asked)]
     paid = add_up(campaign.facts['initial'], rounds)[budget.unit]
     if paid > limit:
-        asked = f' and asked in round {waiting[0]}' if waiting else ''
+        also = f' and asked in round {waiting[0]}' if waiting else ''
         raise ValueError(
-            f'budget.total is {limit} {budget.unit}, but {paid} are paid already{asked} (the '
+            f'budget.total is {limit} {budget.unit}, but {paid} are paid already{also} (the '
             'initial labels included): raise it'
         )
+
+
+def _is_of_earlier_version(store: RoundStore) -> bool:
+    return any('spent_after' not in store.request(number).info for number in store.numbers())
 
 
 def _look_back(campaign: Campaign) -> None:

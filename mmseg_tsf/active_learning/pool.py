@@ -82,7 +82,7 @@ class Pool:
             _check_transform(type(transform).__name__)
         self.dataset, self.labels = dataset, labels
         for image_id in map(self.image_id, range(len(self))):
-            if image_id.startswith('../'):
+            if image_id.startswith(('../', '/')):
                 raise ValueError(
                     f'image {image_id} of the pool lies outside of data_prefix.img_path='
                     f'{dataset.data_prefix["img_path"]}: name a folder that holds all of them'
@@ -136,9 +136,8 @@ class Pool:
 
 
 def relative_path(dataset: BaseDataset, index: int) -> str:
-    """Of an image file to the image folder of its data set, or to nothing where that has none."""
-    path = dataset.get_data_info(index)['img_path']
-    folder = (getattr(dataset, 'data_prefix', None) or {}).get('img_path')
+    """Of an image file, below the image folder of its data set if that names one."""
+    path, folder = dataset.get_data_info(index)['img_path'], dataset.data_prefix.get('img_path')
     return osp.relpath(path, folder).replace(osp.sep, '/') if folder else path
 
 

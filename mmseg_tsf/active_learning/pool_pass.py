@@ -67,9 +67,8 @@ def score_pool(
     Raises:
         ValueError: A wrong option, or scores that are no numbers.
     """
-    check_pass(model, strategy, batch_size, num_workers, flip, scales)
-    model = model.module if is_model_wrapper(model) else model
-    forward = GridForward(model, strategy, flip, scales, statistics)
+    forward = check_pass(model, strategy, batch_size, num_workers, flip, scales, statistics)
+    model = forward.model
     scorer = _Scorer(model, forward, strategy, selector, seed)
     rank, world_size = get_dist_info()
     share = range(rank, len(pool), world_size)
@@ -95,9 +94,10 @@ def check_pass(
     num_workers: int = 0,
     flip: bool = False,
     scales: Sequence[float] = (1.0,),
+    statistics: PoolStatistics | None = None,
     **unknown,
-) -> None:
-    """Refuses options of :func:`score_pool` before any time is spent.
+) -> GridForward:
+    """What :func:`score_pool` runs; refuses its options before any time is spent.
 
     Raises:
         ValueError: A wrong or unknown option, or one that does not fit the model; names it.
@@ -111,7 +111,7 @@ def check_pass(
         if not isinstance(value, int) or value < least:
             raise ValueError(f'{name}={value!r} must be a whole number, at least {least}')
     model = model.module if is_model_wrapper(model) else model
-    GridForward(model, strategy, flip, scales)
+    return GridForward(model, strategy, flip, scales, statistics)
 
 
 def _score(scorer: _Scorer, batches: Iterable[list[PoolItem]]) -> Iterator[ScoredImage]:

@@ -79,29 +79,35 @@ class RoundStore:
                 for problem in part.sealed.damage():
                     raise StoreError(f'{problem}: restore it from a copy, then resume')
         for number in range(len(numbers)):
-            for problem in self.link_problems(number):
+            problem = self.request_problem(number) or self.answer_problem(number)
+            if problem:
                 raise StoreError(f'{problem}: restore it from a copy, then resume')
 
-    def link_problems(self, number: int) -> list[str]:
-        """Where a round does not follow from what came before it, one sentence each.
+    def request_problem(self, number: int) -> str:
+        """Why a request does not follow from the answer before it; empty where it does.
 
         Raises:
-            StoreError: A part that is there can not be read.
+            StoreError: One of them can not be read.
         """
         if self.state(number) == 'empty':
-            return [f'{self._folder(number)}/request is missing']
-        problems, request = [], self.request(number)
+            return f'{self._folder(number)}/request is missing'
         if number and self.state(number - 1) != 'answered':
-            problems.append(f'{self._folder(number - 1)}/answer is missing')
-        elif number and not _follows(request, self.answer(number - 1), number):
-            problems.append(_exchanged(request, self.answer(number - 1)))
-        if self.state(number) == 'answered':
-            answer = self.answer(number)
-            sizes = {image_id: notes['size'] for image_id, notes in request.images.items()}
-            own = {image_id: notes['size'] for image_id, notes in answer.images.items()}
-            if not _follows(answer, request, number) or not own.items() <= sizes.items():
-                problems.append(_exchanged(answer, request))
-        return problems
+            return f'{self._folder(number - 1)}/answer is missing'
+        part, origin = self.request(number), self.answer(number - 1) if number else None
+        return '' if not number or _follows(part, origin, number) else _exchanged(part, origin)
+
+    def answer_problem(self, number: int) -> str:
+        """Why an answer does not fit its request; empty where it does, or where there is none.
+
+        Raises:
+            StoreError: One of them can not be read.
+        """
+        if self.state(number) != 'answered':
+            return ''
+        part, origin = self.answer(number), self.request(number)
+        sizes, own = ({i: n['size'] for i, n in p.images.items()} for p in (origin, part))
+        fits = _follows(part, origin, number) and own.items() <= sizes.items()
+        return '' if fits else _exchanged(part, origin)
 
     def open(self, campaign: dict, fixed: Iterable[str]) -> list[str]:
         """Writes down what the campaign is, or compares it with what it was.
@@ -111,7 +117,7 @@ class RoundStore:
             fixed: Keys that a resumed run may not change.
 
         Returns:
-            list[str]: Sentences on what else has changed; before the first request, on anything.
+            list[str]: What else has changed; before the first request nothing is fixed.
 
         Raises:
             StoreError: A fixed key has changed (names it, and both values), or the file is gone.

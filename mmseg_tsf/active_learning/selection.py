@@ -20,7 +20,7 @@ from .pool_pass import score_pool
 from .query_strategies import QueryStrategy
 from .selectors import ScoredImage, Selector
 from .spool import RECORD, Cut, Spool, sort_keys
-from .whole_units import BANDS, REACH, cost_bands, take_whole_units
+from .whole_units import REACH, take_whole_units
 
 
 class Choice(NamedTuple):
@@ -131,23 +131,22 @@ def choose(
         StoreError: The scratch file can not be written; names its folder.
     """
     check_budget(selector, budget, unit)
-    num_classes = 256 if selector.class_balanced else 1
+    num_groups = 256 if selector.class_balanced else 1
     folder = Path(scratch or tempfile.gettempdir())
     whole = unit == 'clicks' or (unit == 'pixels' and not selector.can_trim)
-    reach, bands = (REACH * budget, BANDS) if whole else (budget, 1)
-    with disk_errors_of(folder), Spool(reach, num_classes * bands, str(folder)) as spool:
+    reach = REACH * budget if whole else budget
+    with disk_errors_of(folder), Spool(reach, num_groups, str(folder)) as spool:
         for image in scored:
-            records = _records(image, selector, unit, seed, in_pool_order, spool, bands)
+            records = _records(image, selector, unit, seed, in_pool_order, spool)
             spool.add(records[records['cost'] <= budget] if whole else records)
         costs = _sum_over_ranks(spool.costs())
-        shares = share_budget(costs.reshape(num_classes, bands).sum(axis=1), budget)
+        shares = share_budget(costs, budget)
         taken, trimmed = [np.zeros(0, RECORD)], {}
         for group in np.flatnonzero(costs if whole else shares).tolist():
             own_budget = reach if whole else shares[group]
             cut = spool.cut(group, own_budget, _sum_over_ranks)
             taken.append(_take(spool, group, own_budget, cut, not whole, trimmed))
     records = np.concatenate(taken)
-    records['group'] //= bands
     if whole:
         records = take_whole_units(records, shares, budget)
     return _choices(records, trimmed)
@@ -175,15 +174,9 @@ def share_budget(costs: np.ndarray, budget: int) -> list[int]:
 
 
 def _records(
-    scored: ScoredImage,
-    selector: Selector,
-    unit: str,
-    seed: int,
-    in_pool_order: bool,
-    spool: Spool,
-    bands: int,
+    scored: ScoredImage, selector: Selector, unit: str, seed: int, in_pool_order: bool, spool: Spool
 ) -> np.ndarray:
-    """The candidates of an image that the budget may still reach, by class and band of costs."""
+    """The candidates of an image that the budget may still reach, as records."""
     index = scored.image.index
     if not in_pool_order and not spool.can_reach(scored.scores.max()):
         return np.zeros(0, RECORD)  # no unit scores higher than the best of its cells
@@ -200,8 +193,6 @@ def _records(
         records['cost'] = selector.clicks(scored, candidates.units[order])
     else:
         records['cost'] = candidates.pixels[order] if unit == 'pixels' else 1
-    if bands > 1:
-        records['group'] = records['group'] * bands + cost_bands(records['cost'])
     return records
 
 

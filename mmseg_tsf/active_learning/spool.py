@@ -11,9 +11,9 @@ import numpy as np
 from .hashing import hashed
 
 RECORD = np.dtype(
-    [('key', '<u8'), ('index', '<u4'), ('unit', '<u4'), ('cost', '<u4'), ('group', '<u2')]
+    [('key', '<u8'), ('index', '<u4'), ('unit', '<u4'), ('cost', '<u4'), ('group', 'u1')]
 )
-"""One candidate: sort key (the larger the better), pool index, unit, cost, group."""
+"""One candidate: sort key (the larger the better), pool index, unit, cost, predicted class."""
 CHUNK = 1 << 16  # records that are in memory at a time
 
 

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-REACH = 2
-"""Candidates are kept as far as this many budgets would go, for those that do not fit."""
-BANDS = 32
-"""They are kept apart by the powers of two between which they cost, or a few large ones would push
-out all the small ones that fit beside them."""
-
-
-def cost_bands(costs: np.ndarray) -> np.ndarray:
-    """``(M,)`` bands from 0 of ``(M,)`` uint32 costs, at least 1 each."""
-    return (np.frexp(costs.astype(np.float64))[1] - 1).astype(np.uint16)
+REACH = 8
+"""Candidates are kept as far as this many budgets would go, for those that do not fit: smaller
+units that still fit are found unless eight budgets of better ones do not."""
 
 
 def take_whole_units(records: np.ndarray, shares: list[int], budget: int) -> np.ndarray:

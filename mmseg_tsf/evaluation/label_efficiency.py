@@ -128,6 +128,4 @@ def _checked(spend: Sequence[float], score: Sequence[float]) -> tuple[np.ndarray
     spend, score = np.asarray(spend, float), np.asarray(score, float)
     if len(spend) != len(score) or not len(spend) or (np.diff(spend) <= 0).any():
         raise ValueError('a curve needs points of rising spend, one score each')
-    if not np.isfinite(score).all():
-        raise ValueError('a curve has a score that is no number: validate that round again')
     return spend, score

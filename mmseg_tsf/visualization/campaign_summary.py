@@ -38,6 +38,7 @@ def summarise(work_dir: Path, store: RoundStore | None = None) -> dict:
         rounds=rounds,
         # by round; the last line is what counts where a round was held again
         plar={line['round']: line['plar'] for line in lines if line.get('plar')},
+        finished=is_finished(lines),
         waits_for=waits_for(work_dir, campaign, rounds, lines, left),
     )
 
@@ -62,6 +63,11 @@ def describe_round(store: RoundStore, number: int) -> dict:
     )
 
 
+def is_finished(lines: list[dict]) -> bool:
+    """Whether a run came to its end, by its log."""
+    return bool(lines) and lines[-1].get('state') == FINISHED
+
+
 def class_pixels(classes: list[str], rounds: list[dict]) -> dict[str, int]:
     """Pixels of each class among the bought labels."""
     counts = [r['classes'] for r in rounds if r['classes']]
@@ -73,8 +79,7 @@ def waits_for(
     work_dir: Path, campaign: dict, rounds: list[dict], lines: list[dict], left: int
 ) -> str:
     """One sentence on what comes next."""
-    states = [line['state'] for line in lines if 'state' in line]
-    if FINISHED in states:
+    if is_finished(lines):
         return 'nothing, training is finished'
     if rounds and rounds[-1]['state'] == 'asked':
         number = rounds[-1]['round']

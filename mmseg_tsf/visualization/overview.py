@@ -62,7 +62,8 @@ def _lead(info: dict, scores: list[float], summary: dict | None) -> str:
             f'{summary["rounds_answered"]} rounds.'
         )
     waits = summary['waits_for']
-    return f'{text} ' + ('Training is finished.' if is_finished(info) else f'It waits for {waits}.')
+    done = summary['finished'] or is_finished(info)
+    return f'{text} ' + ('Training is finished.' if done else f'It waits for {waits}.')
 
 
 def is_finished(info: dict) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from ..active_learning.round_log import EXTENDED, FINISHED
 from .charts import Series, line_chart
 from .overview import score_key
 from .runs import last_score, make_groups, read_info, read_label_quality, read_run, read_test
@@ -88,8 +89,10 @@ def measured(
     if not lines:
         found = [(f'{entry["step"]:,}', entry) for entry in validations]
         return found or ([('Test', tested)] if tested else [])
+    later = {line['round'] for line in lines if line.get('state') != EXTENDED}
+    lines = [line for line in lines if line.get('state') != EXTENDED or line['round'] not in later]
     found = [(f'Round {line["round"]}', line.get('metrics', {})) for line in lines]
-    if lines[-1].get('state') == 'finished':
+    if lines[-1].get('state') == FINISHED:
         found[-1] = 'End', found[-1][1]
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from pathlib import Path
 from statistics import fmean
@@ -63,11 +64,14 @@ def read_run(folder: Path) -> dict:
     }
     if not rounds:
         raise ValueError(f'{folder} has no {key} in active_learning.jsonl: train with val_cfg')
+    for number, (_, score) in rounds.items():
+        if not math.isfinite(score):
+            raise ValueError(f'{folder} has no number as {key} of round {number}: leave it out')
     return dict(
         folder=str(folder),
         config=info['config'],
         settings=hash_settings(folder, info['config']),
-        validation=hash_validation(folder, info['config']),
+        validation=_hash_validation(read_config(folder, info['config'])),
         seed=info['seed'],
         commit=info['commit'],
         axis=f'% of all {unit}' if shares else unit,
@@ -101,13 +105,14 @@ def hash_settings(folder: Path, config: str | None) -> str | None:
     return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
-def hash_validation(folder: Path, config: str | None) -> str | None:
-    """Of what a run was validated on, and how."""
-    cfg = read_config(folder, config)
+def _hash_validation(cfg: Config | None) -> str | None:
+    """Of what a run was validated on, and how; not of where the data lie."""
     if cfg is None or not cfg.get('val_dataloader'):
         return None
-    text = json.dumps([flatten(cfg.val_dataloader.dataset), cfg.get('val_evaluator')], default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:6]
+    flat = flatten(dict(data=cfg.val_dataloader.dataset, evaluator=cfg.get('val_evaluator')))
+    flat = {key: '/'.join(Path(value).parts[-2:]) for key, value in flat.items()}
+    flat.pop('data.data_root', None)
+    return hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()[:6]
 
 
 def read_full(values: list[str]) -> float | None:

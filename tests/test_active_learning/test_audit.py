@@ -40,6 +40,13 @@ def test_one_flipped_bit_anywhere(root):
     assert verify(used) == []
 
 
+def test_one_damage_is_named_once(root):
+    path = root / 'round_000/answer/manifest.json'
+    path.write_bytes(path.read_bytes() + b' ')
+    problems = verify(RoundStore(root))
+    assert len([text for text in problems if str(path) in text]) == 1
+
+
 def test_every_missing_file(root):
     for path in paths(root):
         content = path.read_bytes()

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 from stores import REFUSED, in_child
@@ -26,6 +27,21 @@ def test_what_is_sealed_is_read_back(tmp_path):
     assert sorted(folder.manifest['files']) == ['a/b.txt', 'c.txt']
     assert folder.problems() == []
     assert [p.name for p in tmp_path.iterdir()] == ['x']
+
+
+def test_files_that_may_not_be_read_are_named(tmp_path, monkeypatch):
+    make(tmp_path / 'x')
+
+    def refuse(path):
+        raise PermissionError(13, 'Permission denied', str(path))
+
+    monkeypatch.setattr(Path, 'read_bytes', refuse)
+    with pytest.raises(StoreError, match='manifest.json may not be read: give your account'):
+        SealedFolder(tmp_path / 'x')
+    monkeypatch.undo()
+    (tmp_path / 'file').touch()
+    with pytest.raises(StoreError, match='file/manifest.json is missing'):
+        SealedFolder(tmp_path / 'file')
 
 
 def test_a_folder_inside_is_sealed_alone(tmp_path):

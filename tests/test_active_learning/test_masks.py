@@ -49,6 +49,12 @@ def test_a_png_cut_short_anywhere_is_refused():
             decode(content[:length], 'answers/x.png')
 
 
+def test_a_mask_that_is_too_large_is_named(monkeypatch):
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 9)
+    with pytest.raises(StoreError, match=r'x\.png is too large .*: cut its image into tiles'):
+        decode(encode_labels(np.zeros((5, 5), np.uint8)), 'x.png')
+
+
 def test_other_formats_and_types_are_refused():
     grey = np.zeros((8, 8), np.uint8)
     buffer = io.BytesIO()

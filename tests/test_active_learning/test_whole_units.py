@@ -8,7 +8,7 @@ from mmseg_tsf.active_learning import spool
 from mmseg_tsf.active_learning.selection import choose
 from mmseg_tsf.active_learning.selectors import GridSelector, ImageSelector
 from mmseg_tsf.active_learning.spool import RECORD
-from mmseg_tsf.active_learning.whole_units import cost_bands, take_whole_units
+from mmseg_tsf.active_learning.whole_units import take_whole_units
 
 
 def records(*units: tuple[int, int, int]) -> np.ndarray:
@@ -57,9 +57,20 @@ def test_what_is_left_goes_to_small_images_however_many_large_ones_are_better(la
     assert sorted(choice.cost for choice in choices) == [144] * 3 + [2400]
 
 
-def test_costs_in_bands():
-    costs = np.asarray([1, 2, 3, 4, 7, 8, 2**32 - 1], np.uint32)
-    assert cost_bands(costs).tolist() == [0, 1, 1, 2, 2, 3, 31]
+def test_units_out_of_reach_are_not_looked_at(monkeypatch):
+    monkeypatch.setattr(spool, 'CHUNK', 64)
+    looked = []
+
+    class Watched(GridSelector):
+        def clicks(self, scored, units):
+            looked.append(scored.image.index)
+            return super().clicks(scored, units)
+
+    # the first images are wanted most: 4 cells of 5 clicks each
+    images = [scored_image(np.full((4, 4), 100.0 - i), i) for i in range(100)]
+    choices = choose(images, Watched(8), 20, 'clicks')
+    assert [choice.index for choice in choices] == [0] and choices[0].cost == 20
+    assert len(looked) < 30
 
 
 @pytest.mark.parametrize('budget', [300, 1000, 2000, 4000])

@@ -94,3 +94,6 @@ def test_a_summary():
     both = summarise_curves(curves, 60.0, 0.6)  # 36
     assert both['reached'] == 2
     assert both['spend_to_reach']['mean'] == pytest.approx((16 + 11.25) / 2)
+    assert both['at_start'] == 0
+    low = summarise_curves(curves, 60.0, 0.55)  # 33: the second seed has it before it asks
+    assert low['at_start'] == 1 and low['spend_to_reach']['mean'] == pytest.approx((13 + 10) / 2)

@@ -230,6 +230,27 @@ def test_curves_say_which_seed_is_behind(make_run, tmp_path):
     assert 'al: seed 1 has come to round 1 of 2; its figures are of the rounds that all' in text
 
 
+def test_curves_mark_what_a_seed_had_before_it_asked(make_run, tmp_path):
+    run = make_run('entropy', 0, [0.1, 0.2], [30.0, 40.0])
+    load_tool('curves').main([run, '-o', str(tmp_path), '--full', '30'])
+    text = (tmp_path / 'curves.md').read_text()
+    assert '| ≤ 10.00 |' in text and '≤: a seed had the score' in text
+
+
+def test_curves_of_what_can_not_be_compared(make_run, tmp_path):
+    runs = [make_run('entropy', seed, [0.1, 0.2], [30.0, 40.0]) for seed in (0, 1)]
+    for run, name in zip(runs, ('val', 'test'), strict=True):
+        with open(Path(run, 'al.py'), 'a') as file:
+            file.write(f"val_dataloader = dict(dataset=dict(ann_file='/data/{name}.txt'))\n")
+    with pytest.raises(ValueError, match='were validated on different data: draw them apart'):
+        load_tool('curves').main([*runs, '-o', str(tmp_path)])
+    with pytest.raises(FileNotFoundError, match='nowhere is neither a number nor the folder'):
+        load_tool('curves').main([runs[0], '-o', str(tmp_path), '--full', 'nowhere'])
+    broken = make_run('random', 0, [0.1, 0.2], [30.0, float('nan')])
+    with pytest.raises(ValueError, match=r'random-0 has no number as teacher/mIoU of round 1'):
+        load_tool('curves').main([broken, '-o', str(tmp_path)])
+
+
 def test_curves_go_on_from_earlier_ones(make_run, tmp_path):
     curves = load_tool('curves').main
     first = make_run('entropy', 0, [0.1, 0.2], [30.0, 40.0])

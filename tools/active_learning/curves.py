@@ -74,7 +74,8 @@ def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
         '# Label efficiency',
         '',
         f'{note}mIoU in percent before each query, mean ± sample deviation over seeds. AUBC is the '
-        'area under a curve divided by its own range of spend: compare it between equal ranges.',
+        'area under a curve divided by its own range of spend: compare it between equal ranges. '
+        '≤: a seed had the score before anything was asked.',
         '',
         *table_lines(head, rows),
     ]

@@ -50,9 +50,10 @@ CONFIG = (
 )
 WRITTEN = {
     '/rounds/labels/': 'labels',
-    '/request': 'a request',
+    '/request/': 'a request',
     '/.round_': 'a request',
-    'answer': 'an answer',
+    '/answer/': 'an answer',
+    '/.answer.': 'an answer',
     'campaign.json': 'the campaign',
     'active_learning.jsonl': 'the log',
     'last_checkpoint': 'a checkpoint',
@@ -93,7 +94,7 @@ WRITERS = os.fsync, os.rename, os.replace
 def written(target: int | str | os.PathLike) -> str:
     """What a file or folder holds, by its path or its number among the open ones."""
     path = os.readlink(f'/proc/self/fd/{target}') if isinstance(target, int) else str(target)
-    return next((name for part, name in WRITTEN.items() if part in path), 'another file')
+    return next((name for part, name in WRITTEN.items() if part in f'{path}/'), 'another file')
 
 
 class Moments:
@@ -264,7 +265,8 @@ def empty(folder: Path) -> None:
     Raises:
         FileExistsError: It holds something else.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+    known = (folder / MARK).exists() or (folder / 'whole_moments_0.txt').exists()
+    if folder.exists() and any(folder.iterdir()) and not known:
         raise FileExistsError(f'{folder} holds something else: give another --work-dir')
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

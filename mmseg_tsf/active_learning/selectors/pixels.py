@@ -148,14 +148,14 @@ class PixelSelector(Selector):
 
 
 def first_in_turns(groups: np.ndarray, most: int) -> np.ndarray:
-    """The first of a list, as far as they go if its groups take turns.
+    """Which members of a list are taken if their groups take turns.
 
     Args:
         groups: ``(M,)`` of the members, best first.
-        most: How many.
+        most: How many are taken.
 
     Returns:
-        np.ndarray: Positions, in their order.
+        np.ndarray: Their positions in the list, rising.
     """
     order = groups.argsort(kind='stable')
     own = groups[order]

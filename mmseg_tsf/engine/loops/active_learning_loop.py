@@ -63,7 +63,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         start: ``'continue'`` with the weights at hand, or ``'fresh'`` from the initial ones in
             every stage, with learning rates and ramps begun anew (stages must be equally long,
             and ``param_scheduler`` as long as one of them).
-        pool: Options of the pass over the pool, see ``build_pool``.
+        pool: Options of the pass over the pool, see ``score_pool``, and its ``pipeline``.
         **kwargs: See mmengine's ``IterBasedTrainLoop``.
 
     Raises:

@@ -49,7 +49,7 @@ def share_buffers(model: nn.Module) -> None:
 
 
 def mend_last_checkpoint(runner: Runner) -> None:
-    """Resumes from the newest whole checkpoint where the one noted as the last is none, or gone.
+    """Resumes from the newest whole checkpoint where the one noted as the last is broken or gone.
 
     mmengine deletes old checkpoints before it writes a new one, and empties the note before it
     writes the new name: killed there, or on a full disk, a run would find nothing to go on with.

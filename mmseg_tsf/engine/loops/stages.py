@@ -106,7 +106,8 @@ def warn_of_long_schedules(cfg: Config, stage: int) -> None:
         cfg: Of the run.
         stage: Iterations of a stage.
     """
-    for i, schedule in enumerate(cfg.get('param_scheduler') or ()):
+    schedules = cfg.get('param_scheduler') or ()
+    for i, schedule in enumerate([schedules] if isinstance(schedules, dict) else schedules):
         if schedule.get('end', 0) > stage:
             print_log(
                 f'param_scheduler.{i}.end={schedule.end} is longer than the {stage} iterations of '

@@ -5,16 +5,25 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
+from stores import CAMPAIGN, make_store
 from tiny_runs import INITIAL, active_learning_cfg, make_runner
 from tool_loader import load_tool
 
-from mmseg_tsf.active_learning import RoundStore, StoreError, opening, verify
+from mmseg_tsf.active_learning import (
+    Budget,
+    RoundStore,
+    StoreError,
+    campaign_file,
+    opening,
+    verify,
+)
 from mmseg_tsf.active_learning.oracles import folder
-from mmseg_tsf.engine.loops import active_learning_loop
+from mmseg_tsf.engine.loops import active_learning_loop, checkpoints, stages
 
 status = load_tool('active_learning/status.py')
 
@@ -70,8 +79,11 @@ def test_rounds_of_another_run_are_not_taken_for_its_own(data_root, tmp_path):
             train(data_root, tmp_path, **change)
     cfg = active_learning_cfg('mt', data_root, tmp_path)
     cfg.optim_wrapper.optimizer.lr = 0.3
-    with pytest.raises(ValueError, match=r'optim_wrapper.optimizer.lr was .*, is "0.3"'):
+    with pytest.raises(ValueError, match=r'optim_wrapper.optimizer.lr was .*, is "0.3"\): go on'):
         make_runner(cfg).train()
+    cfg = active_learning_cfg('mt', data_root, tmp_path, query=dict(type='EntropyQuery'))
+    cfg.train_dataloader.update(num_workers=1, persistent_workers=True)  # changes nothing
+    make_runner(cfg).train()
     assert RoundStore(tmp_path / 'rounds').campaign() == before
 
 
@@ -82,6 +94,45 @@ def test_the_same_run_begun_anew_finds_what_it_has_asked(data_root, tmp_path):
     store = RoundStore(tmp_path / 'rounds')
     assert [store.request(n).sealed.digest for n in range(2)] == digests
     assert verify(store) == []
+
+
+def test_a_campaign_of_an_earlier_version_goes_on(data_root, tmp_path, monkeypatch):
+    """Its file names neither the training's settings nor the paths of the initial list."""
+    said = []
+    monkeypatch.setattr(opening, 'print_log', lambda text, *_: said.append(text))
+    train(data_root, tmp_path)
+    store = RoundStore(tmp_path / 'rounds')
+    campaign = store.campaign()
+    for key in campaign_file.LATER:
+        campaign.pop(key)
+    store.replace_campaign(campaign)
+    train(data_root, tmp_path)  # the same settings, as far as is known
+    train(data_root, tmp_path, True)
+    assert said == []
+
+
+def test_clicks_of_earlier_versions_may_lie_above_the_budget(tmp_path):
+    store = make_store(tmp_path)  # 20 clicks and 160 pixels, and no word on what was spent
+    campaign = SimpleNamespace(store=store, facts=CAMPAIGN)
+    campaign.budget = Budget(total=19, unit='clicks')
+    opening._check_budget(campaign)
+    campaign.budget = Budget(total=159, unit='pixels')
+    with pytest.raises(ValueError, match='budget.total is 159 pixels, but 160 are paid already'):
+        opening._check_budget(campaign)
+
+
+def test_changed_settings_of_the_training_are_named_on_resume(data_root, tmp_path, monkeypatch):
+    said = []
+    train(data_root, tmp_path)
+    monkeypatch.setattr(opening, 'print_log', lambda text, *_: said.append(text))
+    cfg = active_learning_cfg('mt', data_root, tmp_path)
+    cfg.optim_wrapper.optimizer.lr = 0.3
+    cfg.train_dataloader.num_workers = 1
+    cfg.resume = True
+    make_runner(cfg).train()
+    assert len(said) == 1
+    assert said[0].startswith('Active learning: optim_wrapper.optimizer.lr was ')
+    assert said[0].endswith(', is "0.3" from now on')
 
 
 def test_before_the_first_request_everything_may_change(data_root, tmp_path):
@@ -216,7 +267,7 @@ def test_images_of_one_name_in_other_folders_are_other_images(own_data_root, tmp
     make_runner(cfg).train()
     cfg.train_dataloader.dataset.labelled.ann_file = str(own_data_root / 'b.txt')
     cfg.resume = True
-    with pytest.raises(StoreError, match='initial_list was "5 images'):
+    with pytest.raises(StoreError, match='initial_paths was "5 images'):
         make_runner(cfg).train()
 
 
@@ -240,9 +291,24 @@ def test_metrics_that_are_no_figures_are_left_out(data_root, tmp_path):
     }
 
 
-def test_half_a_checkpoint_is_none(data_root, tmp_path):
+def test_half_a_checkpoint_is_none(data_root, tmp_path, monkeypatch):
     train(data_root, tmp_path)
     whole = tmp_path / 'iter_6.pth'
     whole.write_bytes(whole.read_bytes()[:1000])
+    said = []
+    monkeypatch.setattr(checkpoints, 'print_log', lambda text, *_: said.append(text))
     assert train(data_root, tmp_path, True).iter == 6
-    assert lines(tmp_path)[-1]['state'] == 'finished'
+    assert said == [f'{whole} is no whole checkpoint: the run goes on from {tmp_path}/iter_4.pth']
+
+
+def test_schedules_that_a_fresh_stage_cuts_off_are_named(data_root, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(stages, 'print_log', lambda text, *_: said.append(text))
+    for schedule in ([dict(type='PolyLR', end=6, by_epoch=False)], dict(type='PolyLR', end=6)):
+        cfg = active_learning_cfg('supervised', data_root, tmp_path, start='fresh')
+        cfg.param_scheduler = schedule
+        assert make_runner(cfg).train_loop.boundaries == [2, 4]
+        assert 'param_scheduler.0.end=6 is longer than the 2 iterations of a stage' in said.pop()
+    cfg.param_scheduler = dict(type='PolyLR', end=2)
+    assert make_runner(cfg).train_loop.boundaries == [2, 4]
+    assert said == []
