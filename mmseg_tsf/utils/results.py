@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path as osp
+import re
 import statistics
 
 import yaml
@@ -52,12 +53,17 @@ QUALITY = {
     'confidence<0.9.AP': '< 0.9',
 }
 """Columns of the table of pseudo-labels, by what ``PLARHook`` calls them; all in percent."""
+ASKED = re.compile(r'_(\d+)p-(\d+)p-')
+"""In names of configs: shares of the initial labels and of what rounds ask for."""
 NETWORKS = ('teacher', 'student', 'friend')
 NOTHING = '–'
 
 
 def make_groups(records: list[dict]) -> list[dict]:
     """Comparable rows: one group per data, labelled list, network, length, batch and device.
+
+    What trains without rounds stands beside the rounds that begin with the same labels and ask for
+    least (``..._15p-128x128`` in the group of ``..._15p-9p-128x128``).
 
     Args:
         records: Runs as tools/results_table.py reads them.
@@ -66,8 +72,15 @@ def make_groups(records: list[dict]) -> list[dict]:
         list[dict]: Groups with the keys of the comparison and ``rows``, ready for JSON.
     """
     groups: dict[tuple, dict[tuple, list[dict]]] = {}
+    # by what they ask for, the least last
+    rounds = sorted(
+        (_stem(record).partition('_')[2] for record in records if record.get('spent') is not None),
+        key=lambda setting: -int(ASKED.search(setting)[2]) if ASKED.search(setting) else 0,
+    )
+    beside = {ASKED.sub(r'_\1p-', setting): setting for setting in rounds}
     for record in records:
         method, _, setting = _stem(record).partition('_')
+        setting = beside.get(setting, setting)
         batch = record['batch_size'] * record['world_size']
         labelled = record['lists']['labelled']['sha256']
         key = (setting, labelled, record['max_iters'], batch, record['device'])

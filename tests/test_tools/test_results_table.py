@@ -26,14 +26,14 @@ def make_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'docs').mkdir()
 
-    def make(method, seed, mious, done=4, tested=4, weight=1.0, name=''):
+    def make(method, seed, mious, done=4, tested=4, weight=1.0, name='', setting=SETTING):
         folder = tmp_path / f'{method}-s{seed}{name}'
         scalars = folder / '20260101_000000/vis_data/scalars.json'
         scalars.parent.mkdir(parents=True)
         entries = [dict(loss=1.0, time=value) for value in (9.0, 0.2, 0.4, 0.3)]
         entries += [{'student/mIoU': 1.0, 'time': 50.0}]
         scalars.write_text(''.join(json.dumps(entry) + '\n' for entry in entries))
-        config = f'configs/{method}/{method}_{SETTING}.py'
+        config = f'configs/{method}/{method}_{setting}.py'
         (folder / Path(config).name).write_text(f'model = dict(weight={weight})\n')
         parts = ['labelled'] if method == 'supervised' else ['labelled', 'unlabelled']
         info = dict(
@@ -197,6 +197,18 @@ def test_rounds_tell_what_they_spent(tool, make_run):
     assert '_toy_1-8-16x16.py) | 0, 1 | 25.00 | 50.00' in text
     assert '_toy_1-8-16x16.py) | 0 | – | 40.00' in text
     assert text.count('[TSF + AL (confidence < 0.7)]') == 1
+
+
+def test_what_trains_without_rounds_stands_beside_the_cheapest_rounds(tool, make_run):
+    runs = [make_run('tsf', 0, dict(teacher=40.0), setting='toy_15p-16x16')]
+    for asked, spent in ((25, 400), (9, 240)):
+        setting = f'toy_15p-{asked}p-16x16'
+        runs.append(make_run('tsf-al', 0, dict(teacher=50.0), name=asked, setting=setting))
+        hold_rounds(runs[-1], 100, spent)
+    tool.main(runs)
+    groups = json.loads(Path('docs/results.json').read_text())['groups']
+    found = {g['setting']: [row['miou'] for row in g['rows']] for g in groups}
+    assert found == {'toy_15p-25p-16x16': [50.0], 'toy_15p-9p-16x16': [40.0, 50.0]}
 
 
 def test_rounds_without_their_store_are_left_out(tool, make_run, capsys):
