@@ -63,6 +63,8 @@ def test_rounds(path, home, tmp_path, monkeypatch):
     dataset = cfg.train_dataloader.dataset
     make_part(dataset.labelled, initial)
     make_part(dataset.unlabelled, 1 - initial)
+    for part in (dataset.labelled, dataset.unlabelled):
+        part.serialize_data = False  # which collects garbage, for seconds
 
     loop = make_loop(cfg, tmp_path)
 
