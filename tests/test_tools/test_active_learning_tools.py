@@ -230,6 +230,15 @@ def test_curves_say_which_seed_is_behind(make_run, tmp_path):
     assert 'al: seed 1 has come to round 1 of 2; its figures are of the rounds that all' in text
 
 
+def test_names_of_curves_leave_out_what_they_share():
+    short_names = load_tool('curves').short_names
+    names = ['tsf-al_net_1xb4_toy_15p-9p', 'tsf-al_net_1xb4_toy_15p-25p', 'mt_net_1xb4_toy_15p-9p']
+    short, common = short_names(names)
+    assert short == ['tsf-al 15p-9p', 'tsf-al 15p-25p', 'mt 15p-9p']
+    assert common == 'net, 1xb4, toy'
+    assert short_names(names[:1]) == (names[:1], '')
+
+
 def test_curves_mark_what_a_seed_had_before_it_asked(make_run, tmp_path):
     run = make_run('entropy', 0, [0.1, 0.2], [30.0, 40.0])
     load_tool('curves').main([run, '-o', str(tmp_path), '--full', '30'])

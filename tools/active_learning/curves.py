@@ -29,15 +29,18 @@ RUN_HELP = 'folder of a run, or an earlier curves.json for the runs in it'
 
 def draw(groups: list[dict], full: float | None, share: float, path: Path) -> None:
     """Writes the picture: means as lines, deviations as bars."""
-    figure = Figure(figsize=(7, 4.5), layout='constrained')
+    names, common = short_names([group['name'] for group in groups])
+    # the axes keep their height however many lines the legend has
+    figure = Figure(figsize=(8, 4.5 + 0.22 * -(-len(groups) // 2)), layout='constrained')
     axes = figure.subplots()
-    for i, group in enumerate(groups):
+    axes.set_title(common, fontsize='small')
+    for i, (group, name) in enumerate(zip(groups, names, strict=True)):
         curve = group['curve']
         axes.errorbar(
             [point['spend'] for point in curve],
             [point['mean'] for point in curve],
             yerr=[point['sd'] or 0 for point in curve],
-            label=f'{group["name"]} (n={len(group["runs"])})',
+            label=f'{name} (n={len(group["runs"])})',
             color=COLOURS[i % len(COLOURS)],
             marker=MARKERS[i % len(MARKERS)],
             linestyle='-' if i < len(COLOURS) else '--',
@@ -50,8 +53,18 @@ def draw(groups: list[dict], full: float | None, share: float, path: Path) -> No
     axes.set_xlabel(f'spent ({groups[0]["runs"][0]["axis"]})')
     axes.set_ylabel('mIoU (%)')
     axes.grid(alpha=0.3)
-    figure.legend(loc='outside lower center', fontsize='small')
+    figure.legend(loc='outside lower center', fontsize='small', ncols=2)
     figure.savefig(path, dpi=150)
+
+
+def short_names(names: list[str]) -> tuple[list[str], str]:
+    """Names of configs without the parts that all of them have, and those parts."""
+    split = [name.split('_') for name in names]
+    common = [part for part in split[0] if all(part in own for own in split)]
+    if len(names) == 1:
+        return names, ''
+    short = [' '.join(part for part in own if part not in common) for own in split]
+    return short, ', '.join(common)
 
 
 def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
@@ -75,7 +88,8 @@ def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
         '',
         f'{note}mIoU in percent before each query, mean ± sample deviation over seeds. AUBC is the '
         'area under a curve divided by its own range of spend: compare it between equal ranges. '
-        '≤: a seed had the score before anything was asked.',
+        '≤: a seed had the score before anything was asked. Runs that go on with their weights '
+        "(`start='continue'`) have trained longer at their later points, too.",
         '',
         *table_lines(head, rows),
     ]
