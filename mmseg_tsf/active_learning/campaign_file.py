@@ -44,7 +44,7 @@ class CampaignFile:
         for name in LATER:  # files of earlier versions do not say
             if name not in old:
                 campaign.pop(name, None)
-        old, campaign = (dict(part, **part.pop(TRAINING, {})) for part in (old, campaign))
+        old, campaign = _flat(old), _flat(campaign)
         changed = [key for key in {**old, **campaign} if old.get(key) != campaign.get(key)]
         for key in changed:
             if key in set(fixed):
@@ -76,11 +76,17 @@ class CampaignFile:
             campaign = json.loads(self.path.read_bytes())
         except ValueError:
             campaign = {}
+        campaign = campaign if isinstance(campaign, dict) else {}
         if campaign.pop('sha256', None) != _digest(campaign):
             raise StoreError(
                 f'{self.path} was altered after it was written: restore it from a copy'
             )
         return campaign
+
+
+def _flat(campaign: dict) -> dict:
+    training = campaign.pop(TRAINING, {})
+    return {**campaign, **training}
 
 
 def _digest(campaign: dict) -> str:
