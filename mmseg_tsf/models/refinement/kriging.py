@@ -151,12 +151,14 @@ def spread(features: Tensor, valid: Tensor) -> Tensor:
     Returns:
         Tensor: ``(N,)``, above 0 even for an image of one value.
     """
-    weight = valid.flatten(1).float()
-    weight = (weight / weight.sum(dim=1, keepdim=True).clamp(min=1)).unsqueeze(1)
+    inside = valid.flatten(1).float().unsqueeze(2)  # (N, h*w, 1)
+    count = inside.sum(dim=1, keepdim=True).clamp(min=1)
     pixels = features.flatten(2).float()
-    mean = (pixels * weight).sum(dim=2, keepdim=True)
-    variance = ((pixels - mean).square_() * weight).sum(dim=(1, 2))
-    return (2 * variance).sqrt().clamp(min=TINY)
+    mean = pixels @ (inside / count)
+    centred = (pixels - mean).mul_(inside.transpose(1, 2))
+    # a norm reads its input once, and loses digits over more than a channel of it
+    squares = torch.linalg.vector_norm(centred, dim=2).square().sum(dim=1)
+    return (2 * squares / count.flatten()).sqrt().clamp(min=TINY)
 
 
 def embedding(maps: list[Tensor], scales: list[Tensor], where: Tensor, cell_range: float) -> Tensor:
