@@ -47,7 +47,7 @@ def test_the_pool_has_a_place_of_its_own(tmp_path):
         '<!-- speed:begin -->\nsteps\n<!-- speed:end -->\n<!-- pool:begin -->\n<!-- pool:end -->\n'
     )
     result = dict(size=[360, 480], classes=11, block=8, flagged=0.2, batch_size=2, labelled=0.01)
-    result.update(WHERE, predict_time=0.25, pools=[])
+    result.update(WHERE, predict_time=0.25, plar_time=0.25, pools=[])
     result.update({f'{name}_ratio_to_predict': 1.0 for name in ('entropy', 'seed', 'plar')})
     pool = dict(images=10000, asked=70, peak_memory_mib=391.26, microseconds_per_image=48.9)
     for name, own in (('a', result), ('b', dict(result, pools=[pool]))):

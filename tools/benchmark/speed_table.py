@@ -131,7 +131,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     results = {path: json.loads(Path(path).read_text()) for path in args.results}
     steps = [own for own in results.values() if 'step_time' in own]
-    refinements = [own for own in results.values() if 'plar_time' in own]
+    refinements = [own for own in results.values() if {'plar_time', 'grid'} <= own.keys()]
     passes = [own for own in results.values() if {'predict_time', 'flagged'} <= own.keys()]
     for path, own in results.items():
         if not any(own in group for group in (steps, refinements, passes)):
