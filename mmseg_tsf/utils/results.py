@@ -72,12 +72,10 @@ def make_groups(records: list[dict]) -> list[dict]:
         list[dict]: Groups with the keys of the comparison and ``rows``, ready for JSON.
     """
     groups: dict[tuple, dict[tuple, list[dict]]] = {}
-    # by what they ask for, the least last
-    rounds = sorted(
-        (_stem(record).partition('_')[2] for record in records if record.get('spent') is not None),
-        key=lambda setting: -int(ASKED.search(setting)[2]) if ASKED.search(setting) else 0,
-    )
-    beside = {ASKED.sub(r'_\1p-', setting): setting for setting in rounds}
+    settings = (_stem(r).partition('_')[2] for r in records if r.get('spent') is not None)
+    asked = {setting: int(found[2]) for setting in settings if (found := ASKED.search(setting))}
+    by_amount = sorted(asked, key=asked.get, reverse=True)  # of several, the last one counts
+    beside = {ASKED.sub(r'_\1p-', setting): setting for setting in by_amount}
     for record in records:
         method, _, setting = _stem(record).partition('_')
         setting = beside.get(setting, setting)
