@@ -45,7 +45,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmseg_tsf', 'mmseg_tsf.*']),
-    package_data={'mmseg_tsf.visualization': ['templates/*']},
+    package_data={'mmseg_tsf.reporting': ['templates/*']},
     python_requires='>=3.10',
     # No mm* distribution here: two stacks provide the same modules, see the extras.
     install_requires=[*unpinned('runtime'), 'torch>=2.1'],

@@ -21,6 +21,6 @@ from . import compat
 
 compat.apply()
 
-from . import active_learning, datasets, engine, evaluation, models  # noqa: E402
+from . import active_learning, datasets, demo, engine, evaluation, models  # noqa: E402
 
-__all__ = ['__version__', 'active_learning', 'datasets', 'engine', 'evaluation', 'models']
+__all__ = ['__version__', 'active_learning', 'datasets', 'demo', 'engine', 'evaluation', 'models']

@@ -107,7 +107,7 @@ def make_accuracy_wait_for_nothing() -> None:
     """
     from mmseg.models.decode_heads import decode_head
 
-    from .models.utils import hard_labels
+    from .models.utils.pixel_losses import hard_labels
 
     stock = decode_head.accuracy
     if getattr(stock, 'waits_for_nothing', False):

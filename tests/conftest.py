@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests; plain helper functions are in helpers.py and tiny_runs.py."""
+"""Fixtures shared by all tests; plain helper functions are in support/."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / 'support'))
 
 import tiny_runs
 from mmengine.registry import DefaultScope, init_default_scope

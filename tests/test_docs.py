@@ -2,35 +2,17 @@
 
 import importlib
 import re
-import shlex
 from pathlib import Path
 
 import pytest
+from docs_pages import PAGES, ROOT, blocks, commands, name_of
 from mmengine.config import Config
 from mmseg.registry import HOOKS, LOOPS, MODELS
 
 import mmseg_tsf  # noqa: F401
 from mmseg_tsf.active_learning import ORACLES, QUERY_STRATEGIES, SELECTORS
 
-ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / 'README.md', *(ROOT / 'docs').glob('*.md'), *ROOT.glob('configs/**/*.md')])
 SOURCES = [*ROOT.glob('mmseg_tsf/**/*.py'), *ROOT.glob('tools/**/*.py')]
-
-
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf'^```{language}\n(.*?)^```', page.read_text(), re.M | re.S)
-
-
-def commands(page: Path) -> list[list[str]]:
-    """Commands of the bash blocks, continued lines joined, without variables and comments."""
-    text = '\n'.join(blocks(page, 'bash')).replace('\\\n', ' ')
-    lines = [shlex.split(line, comments=True) for line in text.splitlines()]
-    bare = ([w for w in line if not re.fullmatch(r'[A-Z_]+=\S*', w)] for line in lines)
-    return [line for line in bare if line]
 
 
 def anchors(page: Path) -> set[str]:

@@ -8,8 +8,8 @@ import uuid
 from unittest import mock
 
 import pytest
+from docs_pages import PAGES, ROOT, blocks, commands, name_of
 from helpers import REFINED, tiny_segmentor
-from test_docs import PAGES, ROOT, blocks, commands, name_of
 from tiny_runs import active_learning_cfg, tiny_runner_cfg, validation_cfg
 
 ELSEWHERE = {

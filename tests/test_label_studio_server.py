@@ -16,8 +16,8 @@ from PIL import Image
 from tiny_runs import active_learning_cfg, make_runner
 
 from mmseg_tsf.active_learning import RoundStore, verify
-from mmseg_tsf.active_learning.exchange.label_studio import brush
-from mmseg_tsf.active_learning.label_studio_client import LabelStudioClient
+from mmseg_tsf.active_learning.exchange.formats.label_studio import brush
+from mmseg_tsf.active_learning.oracles.label_studio_client import LabelStudioClient
 
 PROGRAM = os.environ.get('LABEL_STUDIO')
 TOKEN = 'only-for-this-test'

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from docs_pages import ROOT, blocks, commands
 from PIL import Image
-from test_docs import ROOT, blocks, commands
 
 PAGE = ROOT / 'docs/your_own_data.md'
 SIDE = 64

@@ -27,10 +27,11 @@ from torch import Tensor
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.compat import channel_conversion
 from mmseg_tsf.engine.batch_spy import BatchSpy, FedBatch, Lesson
-from mmseg_tsf.engine.hooks.mean_teacher_hook import unwrap
-from mmseg_tsf.engine.short_run import run_steps, short_run
-from mmseg_tsf.models.segmentors.unlabelled import valid_mask
-from mmseg_tsf.utils import existing_file, run_tool
+from mmseg_tsf.engine.preflight.short_run import run_steps, short_run
+from mmseg_tsf.models.utils.padding import valid_mask
+from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.runner import unwrap
 
 GREY = 0.5
 Panel = tuple[str, np.ndarray]

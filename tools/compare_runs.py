@@ -17,7 +17,7 @@ from glob import glob
 
 from mmengine.config import Config
 
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.settings import flatten
 
 IGNORED = ('work_dir', 'experiment_name', 'launcher', 'resume', 'load_from', 'log_level')

@@ -26,10 +26,10 @@ from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.table import Table
 
-from mmseg_tsf.active_learning.round_log import RoundLog
-from mmseg_tsf.datasets.demo_street import CLASSES, PALETTE, generate
-from mmseg_tsf.utils import run_tool
-from mmseg_tsf.visualization import write_report
+from mmseg_tsf.active_learning.store.round_log import RoundLog
+from mmseg_tsf.demo.data_set import CLASSES, PALETTE, generate
+from mmseg_tsf.reporting.page import write_report
+from mmseg_tsf.utils.cli import run_tool
 
 ROOT = Path('work_dirs/demo')
 METHODS = {'supervised': 'Supervised', 'tsf': 'TSF', 'active_learning': 'TSF + AL'}

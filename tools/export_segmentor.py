@@ -19,7 +19,8 @@ from mmseg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
 import mmseg_tsf
 from mmseg_tsf.compat import allow_checkpoint_types
 from mmseg_tsf.models.segmentors.checks import NETWORKS
-from mmseg_tsf.utils import existing_file, run_tool
+from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import run_tool
 
 # entries of a config that are handed on as they are
 KEPT = ('env_cfg', 'log_level', 'log_processor', 'vis_backends', 'visualizer')

@@ -33,7 +33,9 @@ from mmseg_tsf.datasets.splits import (
     seeded_order,
     write_lists,
 )
-from mmseg_tsf.utils import existing_file, run_tool, track
+from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.progress import track
 
 Samples = dict[str, dict]
 """What ``BaseSegDataset.load_data_list`` knows about an image, by image name."""

@@ -15,9 +15,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmseg_tsf.utils import run_tool
-from mmseg_tsf.visualization import write_report
-from mmseg_tsf.visualization.page import GALLERY
+from mmseg_tsf.reporting.page import GALLERY, write_report
+from mmseg_tsf.utils.cli import run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -18,12 +18,12 @@ import sys
 from glob import glob
 from pathlib import Path
 
-from mmseg_tsf.active_learning.round_log import RoundLog
-from mmseg_tsf.active_learning.round_store import CAMPAIGN
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.active_learning.store.round_log import RoundLog
+from mmseg_tsf.active_learning.store.round_store import CAMPAIGN
+from mmseg_tsf.reporting.run_reader import hash_settings, read_label_quality
+from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.markdown import write_between_markers
 from mmseg_tsf.utils.results import make_groups, to_markdown, update_metafiles
-from mmseg_tsf.visualization.runs import hash_settings, read_label_quality
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

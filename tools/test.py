@@ -19,7 +19,8 @@ from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.compat import start_cpu_process_group
-from mmseg_tsf.utils import existing_file, run_tool
+from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

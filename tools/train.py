@@ -22,11 +22,13 @@ from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.active_learning import RoundStore
-from mmseg_tsf.active_learning.disk_errors import disk_errors_of
 from mmseg_tsf.compat import start_cpu_process_group
-from mmseg_tsf.engine.dry_run import dry_run
-from mmseg_tsf.engine.weights_check import check_weights
-from mmseg_tsf.utils import existing_file, keep_freed_memory, run_tool
+from mmseg_tsf.engine.preflight.dry_run import dry_run
+from mmseg_tsf.engine.preflight.weights_check import check_weights
+from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.disk_errors import disk_errors_of
+from mmseg_tsf.utils.memory import keep_freed_memory
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

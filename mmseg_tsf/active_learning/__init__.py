@@ -1,19 +1,20 @@
 """Rounds of queries and answers inside a budget."""
 
-from .audit import verify
-from .budget import Budget, spent
-from .build import build_campaign
-from .campaign import Campaign, RoundOutcome
-from .files import StoreError
-from .main_process import on_main_process
-from .opening import check_campaign, open_campaign
-from .pool import Pool, PoolImage
-from .pool_pass import score_pool
-from .query_strategies import PoolOutputs, QueryStrategy
+from ..utils.files import StoreError
+from ..utils.main_process import on_main_process
+from .campaign.budget import Budget, spent
+from .campaign.builder import build_campaign
+from .campaign.campaign import Campaign, RoundOutcome
+from .campaign.resuming import check_campaign, open_campaign
+from .pool.outputs import PoolOutputs
+from .pool.pool import Pool, PoolImage
+from .pool.pool_pass import score_pool
 from .registry import ORACLES, QUERY_STRATEGIES, SELECTORS
-from .round_store import RoundStore
-from .selection import Choice, select
-from .selectors import Selector
+from .selection.selection import Choice, select
+from .selection.selectors.base import Selector
+from .store.round_store import RoundStore
+from .store.verification import verify
+from .strategies.base import QueryStrategy
 
 __all__ = [
     'ORACLES',

@@ -12,7 +12,7 @@ from mmengine.dataset import BaseDataset
 from mmseg.datasets.transforms import PackSegInputs
 from mmseg.registry import TRANSFORMS
 
-from .transforms import SparseLabelResize
+from .transforms.resizing import SparseLabelResize
 
 
 def with_manual_labels(cfg: dict) -> dict:

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from .checks import check_images, check_lists, check_masks, check_no_image_twice
 from .manual_pipeline import check_no_masks_are_read, with_manual_labels
 from .packed_batch import PackedBatch
-from .transforms import LoadManualAnnotations
+from .transforms.loading import LoadManualAnnotations
 
 LABELLED, UNLABELLED, PASTE, PARTNER = range(4)
 

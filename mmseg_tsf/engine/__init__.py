@@ -1,7 +1,12 @@
 """Hooks, loops and optimisers for mmengine's runner."""
 
-from .hooks import AdaptivePartnerHook, MeanTeacherHook, PLARHook, ReportHook, SemiHook
-from .loops import ActiveLearningLoop, SemiTestLoop, SemiValLoop
+from .hooks.adaptive_partner_hook import AdaptivePartnerHook
+from .hooks.mean_teacher_hook import MeanTeacherHook
+from .hooks.plar_hook import PLARHook
+from .hooks.report_hook import ReportHook
+from .hooks.semi_hook import SemiHook
+from .loops.active_learning_loop import ActiveLearningLoop
+from .loops.semi_val_loop import SemiTestLoop, SemiValLoop
 from .optimizers import FusedAdamW
 
 __all__ = [

@@ -11,10 +11,10 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from ..models.segmentors import SemiSegmentor
+from ..models.segmentors.semi_base import SemiSegmentor
 from ..models.segmentors.structures import NetworkOutput, SemiBatch
-from ..models.utils import hard_labels, pixel_losses
-from ..models.utils.pixel_losses import IGNORE_INDEX
+from ..models.utils import pixel_losses
+from ..models.utils.pixel_losses import IGNORE_INDEX, hard_labels
 
 
 @dataclass

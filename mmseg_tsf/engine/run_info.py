@@ -13,7 +13,7 @@ import torch
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.runner import Runner
 
-from ..active_learning.files import write_file
+from ..utils.files import write_file
 
 FILE_NAME = 'run_info.json'
 

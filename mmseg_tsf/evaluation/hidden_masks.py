@@ -13,11 +13,12 @@ from mmengine.runner import load_checkpoint
 from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
-from ..models.segmentors.label_refinement import TAPS
-from ..models.segmentors.semi_base import SemiSegmentor, ground_truth
-from ..models.segmentors.structures import TeacherView
-from ..models.utils import FeatureTap
+from ..models.refinement.label_refinement import TAPS
+from ..models.segmentors.semi_base import SemiSegmentor
+from ..models.utils.feature_tap import FeatureTap
+from ..models.utils.labels import ground_truth
 from ..models.utils.pixel_losses import IGNORE_INDEX
+from ..models.utils.views import TeacherView
 
 
 def load_with_hidden_masks(cfg: Config, checkpoint: str) -> tuple[SemiSegmentor, object]:

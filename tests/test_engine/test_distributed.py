@@ -7,7 +7,7 @@ from distributed_jobs import SMOOTH, bank_options, refined_options, steps, work
 from helpers import REFINED, build_model
 
 from mmseg_tsf.active_learning import RoundStore, verify
-from mmseg_tsf.models.mixing import draw_partners
+from mmseg_tsf.models.mixing.adaptive_cutmix import draw_partners
 
 
 @pytest.fixture(scope='module')

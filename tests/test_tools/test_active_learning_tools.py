@@ -10,7 +10,7 @@ from PIL import Image
 from stores import IDS, asked, make_store, said, write_answer, write_request
 
 from mmseg_tsf.active_learning import RoundStore, StoreError
-from mmseg_tsf.active_learning.round_log import RoundLog
+from mmseg_tsf.active_learning.store.round_log import RoundLog
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tool_loader import ROOT, load_tool
 
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils.cli import run_tool
 
 TOOLS = sorted(p.relative_to(ROOT / 'tools').as_posix() for p in (ROOT / 'tools').rglob('*.py'))
 SCRIPTS = sorted(p.name for p in (ROOT / 'tools').glob('*.sh'))

@@ -3,16 +3,11 @@
 import json
 import re
 import shlex
-import sys
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 import pytest
-from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parents[1] / 'test_active_learning/test_exchange'))
-
 from exchange_runs import (
     CLASSES,
     IDS,
@@ -24,13 +19,14 @@ from exchange_runs import (
     segmentation_mask,
     truth,
 )
+from PIL import Image
 from tool_loader import ROOT, load_tool
 
 from mmseg_tsf.active_learning import ORACLES
-from mmseg_tsf.active_learning.exchange.coco import annotate, categories
-from mmseg_tsf.active_learning.exchange.cvat import add_mask, annotations
-from mmseg_tsf.active_learning.exchange.label_studio import brush
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.active_learning.exchange.formats.coco import annotate, categories
+from mmseg_tsf.active_learning.exchange.formats.cvat import add_mask, annotations
+from mmseg_tsf.active_learning.exchange.formats.label_studio import brush
+from mmseg_tsf.utils.cli import run_tool
 
 TOOLS = {
     name: load_tool(f'active_learning/{name}.py') for name in ('export_requests', 'import_answers')

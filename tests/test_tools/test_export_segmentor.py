@@ -14,7 +14,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmseg.registry import MODELS
 
-from mmseg_tsf.datasets.demo_street import DemoStreetDataset
+from mmseg_tsf.demo.data_set import DemoStreetDataset
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/tsf/tsf_r18-tiny-d8_deeplabv3plus_1xb4_demo-street-64x64.py'

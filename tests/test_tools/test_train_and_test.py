@@ -151,7 +151,7 @@ def test_dry_run_says_what_a_training_means_and_leaves_nothing(config, tmp_path,
 def test_amp_without_a_gpu_is_refused_in_one_sentence(config, capsys):
     if torch.cuda.is_available():
         pytest.skip('there is a GPU')
-    from mmseg_tsf.utils import run_tool
+    from mmseg_tsf.utils.cli import run_tool
 
     train = load_tool('train.py')
     with pytest.raises(SystemExit) as stopped:

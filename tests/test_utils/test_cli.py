@@ -4,7 +4,7 @@ import pytest
 from mmseg.registry import MODELS
 
 from mmseg_tsf.datasets.splits import read_list
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.utils.cli import run_tool
 
 
 def test_a_refusal_of_ours_is_one_sentence(capsys, tmp_path):

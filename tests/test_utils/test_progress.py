@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from mmseg_tsf.utils import in_words, progress, track
+from mmseg_tsf.utils import progress
+from mmseg_tsf.utils.progress import in_words, track
 
 
 class Terminal(io.StringIO):

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.reporting.run_reader import make_groups, read_full, read_runs
+from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.markdown import table_lines
-from mmseg_tsf.visualization.runs import make_groups, read_full, read_runs
 
 # Okabe and Ito's colours, which colour-blind people can tell apart; markers for print
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')

@@ -16,9 +16,12 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from mmseg_tsf.active_learning.exchange import FORMATS, export_request, read_request
-from mmseg_tsf.active_learning.exchange.label_studio import local_files
-from mmseg_tsf.utils import run_tool, track
+from mmseg_tsf.active_learning.exchange import FORMATS
+from mmseg_tsf.active_learning.exchange.formats.label_studio import local_files
+from mmseg_tsf.active_learning.exchange.package import export_request
+from mmseg_tsf.active_learning.exchange.request import read_request
+from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.progress import track
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -15,15 +15,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmseg_tsf.active_learning.exchange import (
-    FORMATS,
-    Exported,
-    LabelSet,
-    Summary,
-    read_request,
-    write_answers,
-)
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.active_learning.exchange import FORMATS
+from mmseg_tsf.active_learning.exchange.answers import Summary, write_answers
+from mmseg_tsf.active_learning.exchange.export_file import Exported
+from mmseg_tsf.active_learning.exchange.label_set import LabelSet
+from mmseg_tsf.active_learning.exchange.request import read_request
+from mmseg_tsf.utils.cli import run_tool
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

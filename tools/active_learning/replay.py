@@ -12,8 +12,8 @@ import argparse
 from pathlib import Path
 
 from mmseg_tsf.active_learning import RoundStore
-from mmseg_tsf.active_learning.masks import encode_labels
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.active_learning.store.label_png import encode_labels
+from mmseg_tsf.utils.cli import run_tool
 
 
 def replay(store: RoundStore, number: int, out: Path) -> int:

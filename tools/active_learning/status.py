@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 with contextlib.redirect_stdout(sys.stderr):  # what MMSeg says on import is no JSON
-    from mmseg_tsf.utils import run_tool
-    from mmseg_tsf.visualization.campaign_summary import AMOUNTS, summarise
+    from mmseg_tsf.active_learning.campaign.summary import AMOUNTS, summarise
+    from mmseg_tsf.utils.cli import run_tool
 
 
 def show(summary: dict, console: Console) -> None:

@@ -11,7 +11,8 @@ import argparse
 import sys
 
 from mmseg_tsf.active_learning import RoundStore, verify
-from mmseg_tsf.utils import existing_folder, run_tool
+from mmseg_tsf.utils.arguments import existing_folder
+from mmseg_tsf.utils.cli import run_tool
 
 
 def main(argv: list[str] | None = None) -> None:

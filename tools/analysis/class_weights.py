@@ -17,7 +17,8 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 import mmseg_tsf  # noqa: F401
-from mmseg_tsf.utils import existing_file, run_tool
+from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import run_tool
 
 
 def median_frequency_weights(counts: np.ndarray, power: float) -> np.ndarray:

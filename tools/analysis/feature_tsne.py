@@ -25,9 +25,10 @@ from mmseg_tsf.evaluation.hidden_masks import (
     taps_of,
     view_images,
 )
-from mmseg_tsf.models.decode_heads import error_mask
-from mmseg_tsf.models.refinement.references import nearest
-from mmseg_tsf.utils import existing_file, run_tool
+from mmseg_tsf.models.decode_heads.error_mask_decoder import error_mask
+from mmseg_tsf.models.utils.grid import nearest
+from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import run_tool
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt

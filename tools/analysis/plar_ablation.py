@@ -32,18 +32,17 @@ from mmseg_tsf.evaluation.hidden_masks import (
     with_masks,
 )
 from mmseg_tsf.evaluation.plar_table import DECIDED, plar_table
-from mmseg_tsf.models.refinement import (
-    PAPER,
-    ClassThresholds,
-    PseudoLabelAutoRefinement,
-    paste_corrections,
-)
-from mmseg_tsf.models.refinement.references import nearest
-from mmseg_tsf.models.segmentors import LabelRefinement
-from mmseg_tsf.models.utils import pseudo_labels
-from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
-from mmseg_tsf.utils import existing_file, run_tool, track
+from mmseg_tsf.models.refinement.class_thresholds import ClassThresholds
+from mmseg_tsf.models.refinement.label_refinement import LabelRefinement
+from mmseg_tsf.models.refinement.options import PAPER
+from mmseg_tsf.models.refinement.paste import paste_corrections
+from mmseg_tsf.models.refinement.plar import PseudoLabelAutoRefinement
+from mmseg_tsf.models.utils.grid import nearest
+from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
+from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.markdown import write_between_markers
+from mmseg_tsf.utils.progress import track
 
 LEARNT = dict(weights='learnt')
 SETTINGS = {

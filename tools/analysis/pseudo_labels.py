@@ -27,12 +27,12 @@ from mmseg_tsf.evaluation.hidden_masks import (
     taps_of,
     view_images,
 )
-from mmseg_tsf.models.refinement import PAPER
-from mmseg_tsf.models.refinement.references import nearest
-from mmseg_tsf.models.segmentors import LabelRefinement
-from mmseg_tsf.models.utils import pseudo_labels
-from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
-from mmseg_tsf.utils import existing_file, run_tool
+from mmseg_tsf.models.refinement.label_refinement import LabelRefinement
+from mmseg_tsf.models.refinement.options import PAPER
+from mmseg_tsf.models.utils.grid import nearest
+from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
+from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import run_tool
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt

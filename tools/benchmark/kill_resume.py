@@ -35,13 +35,14 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401
-from mmseg_tsf.active_learning import RoundStore, main_process, pool_pass, verify
-from mmseg_tsf.active_learning.oracles import GroundTruthOracle
+from mmseg_tsf.active_learning import RoundStore, verify
+from mmseg_tsf.active_learning.oracles.ground_truth import GroundTruthOracle
+from mmseg_tsf.active_learning.pool import pool_pass
 from mmseg_tsf.compat import start_cpu_process_group
-from mmseg_tsf.datasets.demo_street import generate
+from mmseg_tsf.demo.data_set import generate
 from mmseg_tsf.engine import ActiveLearningLoop
-from mmseg_tsf.utils import run_tool
-from mmseg_tsf.utils.cli import leave_process_group
+from mmseg_tsf.utils import main_process
+from mmseg_tsf.utils.cli import leave_process_group, run_tool
 from mmseg_tsf.utils.forked import run_forked
 
 CONFIG = (

@@ -33,20 +33,18 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 import mmseg_tsf  # noqa: F401  (registers everything before the model is built)
-from mmseg_tsf.active_learning.pool import Pool, PoolImage
-from mmseg_tsf.active_learning.pool_pass import score_pool
-from mmseg_tsf.active_learning.pool_reader import PoolReader, batches_of_one_size
-from mmseg_tsf.active_learning.query_strategies import (
-    EntropyQuery,
-    LeastConfidenceQuery,
-    PLARQuery,
-    SeedQuery,
-)
-from mmseg_tsf.active_learning.selection import choose, select
-from mmseg_tsf.active_learning.selectors import PixelSelector, ScoredImage, cell_centres
+from mmseg_tsf.active_learning.pool.outputs import ScoredImage, cell_centres
+from mmseg_tsf.active_learning.pool.pool import Pool, PoolImage
+from mmseg_tsf.active_learning.pool.pool_pass import score_pool
+from mmseg_tsf.active_learning.pool.reader import PoolReader, batches_of_one_size
+from mmseg_tsf.active_learning.selection.selection import choose, select
+from mmseg_tsf.active_learning.selection.selectors.pixels import PixelSelector
+from mmseg_tsf.active_learning.strategies.plar import PLARQuery
+from mmseg_tsf.active_learning.strategies.seed import SeedQuery
+from mmseg_tsf.active_learning.strategies.uncertainty import EntropyQuery, LeastConfidenceQuery
 from mmseg_tsf.engine.run_info import commit
-from mmseg_tsf.models.segmentors import SemiSegmentor
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.models.segmentors.semi_base import SemiSegmentor
+from mmseg_tsf.utils.cli import run_tool
 
 STRATEGIES = dict(entropy=EntropyQuery(), plar=PLARQuery(), seed=SeedQuery())
 NETWORK = osp.join(

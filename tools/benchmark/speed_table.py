@@ -13,7 +13,8 @@ import argparse
 import json
 from pathlib import Path
 
-from mmseg_tsf.utils import existing_file, run_tool
+from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.markdown import table_lines, write_between_markers
 
 STEP = {

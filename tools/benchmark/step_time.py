@@ -26,13 +26,15 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
-from mmseg_tsf.engine.hooks.mean_teacher_hook import unwrap
 from mmseg_tsf.engine.run_info import commit, device_name, peak_memory_mib
-from mmseg_tsf.models.mixing import box_mask, mix, random_boxes
-from mmseg_tsf.models.segmentors import SemiSegmentor
+from mmseg_tsf.models.mixing.cutmix import box_mask, mix, random_boxes
+from mmseg_tsf.models.segmentors.semi_base import SemiSegmentor
 from mmseg_tsf.models.segmentors.structures import NetworkOutput, SemiBatch
-from mmseg_tsf.models.utils import weighted_cross_entropy
-from mmseg_tsf.utils import existing_file, keep_freed_memory, run_tool
+from mmseg_tsf.models.utils.pixel_losses import weighted_cross_entropy
+from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.memory import keep_freed_memory
+from mmseg_tsf.utils.runner import unwrap
 
 
 def now() -> float:

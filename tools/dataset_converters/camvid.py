@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 
 from mmseg_tsf.datasets.camvid import CamVidDataset
-from mmseg_tsf.utils import run_tool, track
+from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.progress import track
 
 SPLITS = ('train', 'val', 'test')
 VOID_IN, VOID_OUT = 11, 255

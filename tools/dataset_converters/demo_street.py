@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 
-from mmseg_tsf.datasets.demo_street import generate
-from mmseg_tsf.utils import run_tool
+from mmseg_tsf.demo.data_set import generate
+from mmseg_tsf.utils.cli import run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -1,11 +1,12 @@
 """Requests for annotation tools, and their exports as answers."""
 
-from . import coco, cvat, folder, label_studio
+from .annotation_plan import Plan, make_plan
 from .answers import Answer, Summary, write_answers
-from .exported import Exported
-from .labels import LabelSet
+from .export_file import Exported
+from .formats import coco, cvat, label_studio
+from .formats import masks as folder
+from .label_set import LabelSet
 from .package import export_request
-from .regions import Plan, make_plan
 from .request import AskedImage, Request, read_request
 
 FORMATS = dict(folder=folder, cvat=cvat, label_studio=label_studio, coco=coco)

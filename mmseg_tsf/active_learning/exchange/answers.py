@@ -11,8 +11,8 @@ from typing import NoReturn
 import numpy as np
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
-from ..files import StoreError, write_file
-from ..masks import decode, encode_labels
+from ...utils.files import StoreError, write_file
+from ..store.label_png import decode, encode_labels
 from .request import Request
 
 

@@ -12,10 +12,10 @@ import mmcv
 import numpy as np
 from PIL import Image
 
-from ..files import FolderWriter, seal
-from .labels import LabelSet
+from ...utils.files import FolderWriter, seal
+from .annotation_plan import Plan, make_plan
+from .label_set import LabelSet
 from .preview import draw_preview
-from .regions import Plan, make_plan
 from .request import AskedImage, Request
 
 SHOWN_BY_BROWSERS = ('.png', '.jpg', '.jpeg', '.webp')

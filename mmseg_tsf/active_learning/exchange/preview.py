@@ -11,8 +11,8 @@ from scipy import ndimage
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
 from ..oracles.request_folder import outline
-from .labels import ASKED_COLOUR, LabelSet
-from .regions import Plan
+from .annotation_plan import Plan
+from .label_set import ASKED_COLOUR, LabelSet
 from .request import AskedImage
 
 WIDTH, LONGEST = 760, 1520

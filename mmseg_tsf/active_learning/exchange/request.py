@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ..files import SealedFolder
-from ..masks import decode
+from ...utils.files import SealedFolder
 from ..oracles.request_folder import ANSWERS
-from ..round_store import RoundStore
+from ..store.label_png import decode
+from ..store.round_store import RoundStore
 
 
 @dataclass

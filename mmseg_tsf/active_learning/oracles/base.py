@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from mmseg.registry import DATASETS
 
-from ..part import Part
-from ..pool import Pool
+from ..pool.pool import Pool
+from ..store.round_part import Part
 
 
 @dataclass

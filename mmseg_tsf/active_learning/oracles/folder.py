@@ -10,9 +10,9 @@ import numpy as np
 from mmengine.logging import print_log
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
-from ..masks import decode
-from ..part import Part
 from ..registry import ORACLES
+from ..store.label_png import decode
+from ..store.round_part import Part
 from .base import Oracle, Pending
 from .request_folder import ANSWERS, write_request_folder
 

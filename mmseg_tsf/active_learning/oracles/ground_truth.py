@@ -10,8 +10,8 @@ import numpy as np
 from mmseg.registry import TRANSFORMS
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
-from ..part import Part
 from ..registry import ORACLES
+from ..store.round_part import Part
 from .base import Oracle
 
 

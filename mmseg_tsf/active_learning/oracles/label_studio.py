@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..label_studio_client import LabelStudioClient
-from ..part import Part
 from ..registry import ORACLES
+from ..store.round_part import Part
 from .base import Pending
 from .folder import FolderOracle
+from .label_studio_client import LabelStudioClient
 from .request_folder import ANSWERS
 
 TOKEN = 'LABEL_STUDIO_API_KEY'
@@ -83,8 +83,10 @@ class LabelStudioOracle(FolderOracle):
     def _project(self, number: int, path: Path) -> int:
         """The project of a request with all its tasks; goes on where a killed run stopped."""
         # loaded late: exchange formats read the folders of this package
-        from ..exchange import LabelSet, make_plan, read_request
-        from ..exchange.label_studio import build_task, labelling_config
+        from ..exchange.annotation_plan import make_plan
+        from ..exchange.formats.label_studio import build_task, labelling_config
+        from ..exchange.label_set import LabelSet
+        from ..exchange.request import read_request
 
         asked = read_request(path)
         labels = LabelSet(asked.classes)
@@ -103,8 +105,10 @@ class LabelStudioOracle(FolderOracle):
 
     def _collect(self, project: int, path: Path) -> bool:
         """Writes what was submitted into the folder of answers; whether there is any."""
-        from ..exchange import LabelSet, read_request, write_answers
-        from ..exchange.label_studio import newest, parse_annotation
+        from ..exchange.answers import write_answers
+        from ..exchange.formats.label_studio import newest, parse_annotation
+        from ..exchange.label_set import LabelSet
+        from ..exchange.request import read_request
 
         asked = read_request(path)
         labels, found = LabelSet(asked.classes), []

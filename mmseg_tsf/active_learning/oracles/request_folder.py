@@ -13,9 +13,9 @@ import mmcv
 import numpy as np
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
-from ..files import MANIFEST, FolderWriter, StoreError, remove_leftovers, seal
-from ..masks import encode_labels
-from ..part import Part
+from ...utils.files import MANIFEST, FolderWriter, StoreError, remove_leftovers, seal
+from ..store.label_png import encode_labels
+from ..store.round_part import Part
 
 ANSWERS = 'answers'
 INNER, OUTER = (0, 255, 255), (0, 0, 0)

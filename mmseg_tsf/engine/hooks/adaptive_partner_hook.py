@@ -14,8 +14,8 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch.utils.data import DataLoader, Dataset
 
-from ...models.mixing import draw_partners
-from .mean_teacher_hook import unwrap
+from ...models.mixing.adaptive_cutmix import draw_partners
+from ...utils.runner import unwrap
 
 
 class _Partners(Dataset):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
-from ...models.segmentors.checks import check_share
-from ...models.utils import ema_update
+from ...models.utils.ema import ema_update
+from ...utils.options import check_share
+from ...utils.runner import schedule_of, unwrap
 
 
 @HOOKS.register_module()
@@ -76,16 +76,3 @@ class MeanTeacherHook(Hook):
         if buffers is None:
             buffers = model.teacher_mode == 'eval'
         ema_update(model.teacher, model.student, decay, buffers)
-
-
-def schedule_of(runner: Runner) -> tuple[int, int]:
-    """First and last iteration of what ramps and moving averages run over.
-
-    That is the whole training, or the stage at hand of a loop that begins anew in each.
-    """
-    return getattr(runner.train_loop, 'stage', (0, runner.max_iters))
-
-
-def unwrap(runner: Runner):
-    """The model without its distributed wrapper."""
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model

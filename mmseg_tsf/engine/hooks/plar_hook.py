@@ -11,13 +11,13 @@ from mmengine.runner import Runner
 from mmseg.registry import DATASETS, HOOKS
 
 from ...datasets.checks import check_no_image_twice
-from ...datasets.transforms import LoadManualAnnotations
+from ...datasets.transforms.loading import LoadManualAnnotations
 from ...datasets.transforms.resizing import scatter_labels
-from ...evaluation import PseudoLabelQuality
 from ...evaluation.hidden_masks import load_image
-from ...models.segmentors.checks import check_ramp
+from ...evaluation.pseudo_label_quality import PseudoLabelQuality
 from ...models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
-from .mean_teacher_hook import schedule_of, unwrap
+from ...utils.options import check_ramp
+from ...utils.runner import schedule_of, unwrap
 
 
 @HOOKS.register_module()

@@ -14,9 +14,9 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, HOOKS
 
-from ...visualization import write_report
-from ...visualization.snapshots import Truth, keep_snapshot
-from .mean_teacher_hook import unwrap
+from ...reporting.page import write_report
+from ...reporting.snapshots import Truth, keep_snapshot
+from ...utils.runner import unwrap
 
 
 @HOOKS.register_module()

@@ -15,8 +15,9 @@ from mmseg.registry import HOOKS
 
 from ...datasets.checks import check_masks
 from ...datasets.samplers import SemiInfiniteSampler
+from ...utils.runner import schedule_of, unwrap
 from ..run_info import finish_record, start_record
-from .mean_teacher_hook import MeanTeacherHook, schedule_of, unwrap
+from .mean_teacher_hook import MeanTeacherHook
 
 
 @HOOKS.register_module()

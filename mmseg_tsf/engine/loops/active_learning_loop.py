@@ -16,27 +16,17 @@ from mmengine.logging import print_log
 from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import LOOPS
 
-from ...active_learning import (
-    RoundStore,
-    build_campaign,
-    check_campaign,
-    on_main_process,
-    open_campaign,
-)
-from ...active_learning.disk_errors import disk_errors_of
-from ...active_learning.files import remove_leftovers
-from ...active_learning.pool_pass import evaluation_mode
-from ...active_learning.round_log import FINISHED, RoundLog, figures
-from ...active_learning.round_store import CAMPAIGN
-from ..hooks.mean_teacher_hook import unwrap
+from ...active_learning.campaign.builder import build_campaign
+from ...active_learning.campaign.resuming import check_campaign, open_campaign
+from ...active_learning.pool.pool_pass import evaluation_mode
+from ...active_learning.store.round_log import FINISHED, RoundLog, figures
+from ...active_learning.store.round_store import CAMPAIGN, RoundStore
+from ...utils.disk_errors import disk_errors_of
+from ...utils.files import remove_leftovers
+from ...utils.main_process import on_main_process
+from ...utils.runner import unwrap
 from .checkpoints import boundary_checkpoint, mend_last_checkpoint
-from .stages import (
-    InitialState,
-    check_configs,
-    check_run,
-    stage_boundaries,
-    warn_of_long_schedules,
-)
+from .stages import InitialState, check_configs, check_run, stage_boundaries, warn_of_long_schedules
 
 
 @LOOPS.register_module()

@@ -11,10 +11,10 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch import nn
 
-from ...active_learning import on_main_process
-from ...active_learning.disk_errors import said_in_one_sentence
-from ...active_learning.files import aside, move_into_place, write_file
-from ..hooks.mean_teacher_hook import unwrap
+from ...utils.disk_errors import said_in_one_sentence
+from ...utils.files import aside, move_into_place, write_file
+from ...utils.main_process import on_main_process
+from ...utils.runner import unwrap
 
 LAST = 'last_checkpoint'
 """File in which mmengine notes what to resume from."""

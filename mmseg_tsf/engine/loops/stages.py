@@ -13,9 +13,9 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from ...active_learning.files import write_file
-from ...active_learning.round_store import MOST_ROUNDS
-from ..hooks.mean_teacher_hook import unwrap
+from ...active_learning.store.round_store import MOST_ROUNDS
+from ...utils.files import write_file
+from ...utils.runner import unwrap
 
 
 def stage_boundaries(

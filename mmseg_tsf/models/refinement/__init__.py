@@ -1,5 +1,6 @@
 """Pseudo-label auto-refinement: tensor functions, and the module that puts them together."""
 
+from ..utils.grid import labels_to_grid, nearest
 from .class_memory import ClassMemory
 from .class_statistics import ClassStatistics, class_statistics
 from .class_thresholds import ClassThresholds
@@ -8,7 +9,7 @@ from .kriging import Kriging, krige
 from .options import PAPER
 from .paste import paste_corrections
 from .plar import PseudoLabelAutoRefinement
-from .references import labels_to_grid, nearest, reference_labels
+from .references import reference_labels
 from .result import Refinement
 from .weight_module import WeightModule, weight_loss
 

@@ -8,13 +8,14 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..utils.grid import labels_to_grid, nearest
 from ..utils.pixel_losses import IGNORE_INDEX, hard_labels
 from .class_memory import ClassMemory
 from .class_statistics import ClassStatistics, class_statistics, sort_by_label
 from .distances import PixelIndex
 from .kriging import Kriging, krige
 from .options import check_options
-from .references import labels_to_grid, nearest, reference_labels, resize, thinned
+from .references import reference_labels, resize, thinned
 from .result import Refinement, assemble
 from .rules import Decision, best_two, class_prior, gather_evidence, gaussian, vote
 from .weight_module import WeightModule, weight_loss

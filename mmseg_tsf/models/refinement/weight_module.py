@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..utils.grid import nearest
 from .distances import hybrid_distances
-from .references import nearest
 
 
 class WeightModule(nn.Module):

@@ -1,8 +1,8 @@
 """One template and one short file per method."""
 
+from ..refinement.label_refinement import LabelRefinement
 from .adaptive_equalization_learning import AdaptiveEqualizationLearning
 from .cross_pseudo_supervision import CrossPseudoSupervision
-from .label_refinement import LabelRefinement
 from .mean_teacher import MeanTeacher
 from .semi_base import SemiSegmentor
 from .supervised_only import SupervisedOnly

@@ -9,17 +9,14 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..mixing import (
-    BatchCutMix,
-    ClassBank,
-    ConfidenceBank,
-    PairCutMix,
-    box_mask,
-    component_boxes,
-    copy_paste,
-    draw_paste_classes,
-    random_boxes,
-)
+from ...utils.options import check_classes, check_ramp, check_share, check_weight
+from ..mixing import copy_paste
+from ..mixing.adaptive_cutmix import component_boxes
+from ..mixing.confidence_bank import ClassBank, ConfidenceBank
+from ..mixing.copy_paste import draw_paste_classes
+from ..mixing.cutmix import BatchCutMix, PairCutMix, box_mask, random_boxes
+from ..utils.labels import as_class_logits, ground_truth
+from ..utils.padding import to_device, valid_mask
 from ..utils.pixel_losses import (
     PseudoLabels,
     hard_labels,
@@ -28,11 +25,9 @@ from ..utils.pixel_losses import (
     pseudo_labels,
     weighted_cross_entropy,
 )
-from .checks import check_classes, check_ramp, check_share, check_weight
-from .semi_base import as_class_logits, ground_truth
-from .structures import NetworkOutput, SemiBatch, TeacherView
+from ..utils.views import TeacherView
+from .structures import NetworkOutput, SemiBatch
 from .teacher_base import TeacherSegmentor
-from .unlabelled import to_device, valid_mask
 
 
 @MODELS.register_module()

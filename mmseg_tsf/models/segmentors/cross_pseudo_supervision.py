@@ -6,7 +6,10 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..mixing import BatchCutMix
+from ...utils.options import check_ramp, check_share, check_weight
+from ..mixing.cutmix import BatchCutMix
+from ..utils.labels import ground_truth
+from ..utils.padding import valid_mask
 from ..utils.pixel_losses import (
     cross_pseudo_loss,
     hard_labels,
@@ -15,10 +18,9 @@ from ..utils.pixel_losses import (
     pseudo_labels,
     weighted_cross_entropy,
 )
-from .checks import check_cutmix, check_ramp, check_share, check_weight
-from .semi_base import SemiSegmentor, ground_truth
+from .checks import check_cutmix
+from .semi_base import SemiSegmentor
 from .structures import NetworkOutput, SemiBatch
-from .unlabelled import valid_mask
 
 
 @MODELS.register_module()

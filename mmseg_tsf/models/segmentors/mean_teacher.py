@@ -6,13 +6,14 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..mixing import BatchCutMix
+from ...utils.options import check_ramp, check_share, check_weight
+from ..mixing.cutmix import BatchCutMix
+from ..utils.labels import ground_truth
+from ..utils.padding import valid_mask
 from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels, hard_labels, masked_mean
-from .checks import check_cutmix, check_ramp, check_share, check_weight
-from .semi_base import ground_truth
+from .checks import check_cutmix
 from .structures import NetworkOutput, SemiBatch
 from .teacher_base import TeacherSegmentor
-from .unlabelled import valid_mask
 
 
 @MODELS.register_module()

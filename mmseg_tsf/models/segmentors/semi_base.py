@@ -12,6 +12,7 @@ from mmseg.utils import add_prefix
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..utils.labels import as_class_logits
 from ..utils.pixel_losses import weighted_cross_entropy
 from .checks import adapt_state_dict, check_segmentor
 from .structures import NetworkOutput, SemiBatch
@@ -277,15 +278,3 @@ class SemiSegmentor(BaseModel):
         had_teacher = any(key.startswith(prefix + 'teacher.') for key in state_dict)
         adapt_state_dict(self, state_dict, prefix)
         self.teacher_was_loaded = self.has_teacher and had_teacher
-
-
-def as_class_logits(logits: Tensor) -> Tensor:
-    """A single sigmoid channel ``(N, 1, h, w)`` as logits of two classes; others as they are."""
-    if logits.shape[1] > 1:
-        return logits
-    return torch.cat((torch.zeros_like(logits), logits), dim=1)
-
-
-def ground_truth(samples: list) -> Tensor:
-    """Ground truth of data samples, ``(N, H, W)`` int64."""
-    return torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in samples]).long()

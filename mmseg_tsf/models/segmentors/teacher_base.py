@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..utils import FeatureTap
+from ..refinement.label_refinement import LabelRefinement
+from ..utils.feature_tap import FeatureTap
+from ..utils.labels import ground_truth
 from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels, pseudo_labels
-from .label_refinement import LabelRefinement
-from .semi_base import SemiSegmentor, ground_truth
-from .structures import NetworkOutput, SemiBatch, TeacherView
+from ..utils.views import TeacherView
+from .semi_base import SemiSegmentor
+from .structures import NetworkOutput, SemiBatch
 
 
 class TeacherSegmentor(SemiSegmentor):

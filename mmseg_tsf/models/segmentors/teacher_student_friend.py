@@ -5,9 +5,9 @@ from __future__ import annotations
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ...utils.options import check_ramp, check_share, check_weight
 from ..utils.pixel_losses import cross_pseudo_loss, hard_labels, masked_mean
 from .adaptive_equalization_learning import AdaptiveEqualizationLearning
-from .checks import check_ramp, check_share, check_weight
 from .structures import NetworkOutput, SemiBatch
 
 

@@ -1,15 +1,9 @@
-"""Makes exchange_runs.py importable, and a run that waits, for tests that only read it."""
-
-import sys
-from pathlib import Path
+"""A run that waits for people, for tests that only read it."""
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from exchange_runs import make_run
 
-from mmseg_tsf.active_learning.exchange import Request, read_request
+from mmseg_tsf.active_learning.exchange.request import Request, read_request
 
 
 @pytest.fixture(scope='session')

@@ -5,7 +5,7 @@ import pytest
 from exchange_runs import IDS, SIZE, asked_masks, truth
 from PIL import Image
 
-from mmseg_tsf.active_learning.exchange import Answer, write_answers
+from mmseg_tsf.active_learning.exchange.answers import Answer, write_answers
 
 
 def say(image_id, labels=None, said=None) -> tuple[str, Answer]:

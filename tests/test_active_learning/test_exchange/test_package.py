@@ -9,10 +9,12 @@ from exchange_runs import CLASSES, IDS, LABELS, SIZE, asked_masks, believed
 from PIL import Image
 
 from mmseg_tsf.active_learning import StoreError
-from mmseg_tsf.active_learning.exchange import AskedImage, Request, export_request, make_plan
-from mmseg_tsf.active_learning.exchange.folder import write_package
-from mmseg_tsf.active_learning.exchange.labels import ASKED_COLOUR
+from mmseg_tsf.active_learning.exchange.annotation_plan import make_plan
+from mmseg_tsf.active_learning.exchange.formats.masks import write_package
+from mmseg_tsf.active_learning.exchange.label_set import ASKED_COLOUR
+from mmseg_tsf.active_learning.exchange.package import export_request
 from mmseg_tsf.active_learning.exchange.preview import draw_preview
+from mmseg_tsf.active_learning.exchange.request import AskedImage, Request
 
 
 def one_image(path, asked) -> Request:

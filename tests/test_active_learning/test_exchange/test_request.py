@@ -5,8 +5,8 @@ import pytest
 from exchange_runs import CLASSES, IDS, SIZE, asked_masks, bare_request, believed, make_run, truth
 
 from mmseg_tsf.active_learning import StoreError
-from mmseg_tsf.active_learning.exchange import read_request
-from mmseg_tsf.active_learning.masks import class_counts
+from mmseg_tsf.active_learning.exchange.request import read_request
+from mmseg_tsf.active_learning.selection.clicks import class_counts
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from PIL import Image
 from tiny_runs import CLASSES, part_cfg
 
 from mmseg_tsf.active_learning import ORACLES, RoundStore, StoreError
-from mmseg_tsf.active_learning.oracles import Pending, folder
+from mmseg_tsf.active_learning.oracles import folder
+from mmseg_tsf.active_learning.oracles.base import Pending
 from mmseg_tsf.active_learning.oracles.request_folder import INNER, OUTER, outline
 
 SIZE = (40, 48)

@@ -11,8 +11,8 @@ from PIL import Image
 from tiny_runs import CLASSES, part_cfg
 
 from mmseg_tsf.active_learning import ORACLES, RoundStore
-from mmseg_tsf.active_learning.exchange.label_studio import brush, key_point
-from mmseg_tsf.active_learning.oracles import Pending
+from mmseg_tsf.active_learning.exchange.formats.label_studio import brush, key_point
+from mmseg_tsf.active_learning.oracles.base import Pending
 
 SIZE = (40, 48)
 IDS = ('frame_5', 'frame_6')

@@ -7,7 +7,7 @@ from helpers import model_cfg
 from mmengine.hooks import Hook
 from tiny_runs import make_runner, tiny_runner_cfg
 
-from mmseg_tsf.models.mixing import draw_partners
+from mmseg_tsf.models.mixing.adaptive_cutmix import draw_partners
 
 SEED, STEPS = 3, 6
 

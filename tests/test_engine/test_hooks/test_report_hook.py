@@ -12,11 +12,11 @@ from mmengine.hooks import Hook
 from tiny_runs import active_learning_cfg, make_runner, part_cfg, tiny_runner_cfg
 
 from mmseg_tsf.active_learning import RoundStore
-from mmseg_tsf.active_learning.masks import decode
+from mmseg_tsf.active_learning.store.label_png import decode
 from mmseg_tsf.engine.hooks import report_hook
 from mmseg_tsf.engine.hooks.report_hook import ReportHook, model_of_query
-from mmseg_tsf.visualization.beliefs import believe, unnoticed
-from mmseg_tsf.visualization.snapshots import read_snapshot
+from mmseg_tsf.reporting.beliefs import believe, unnoticed
+from mmseg_tsf.reporting.snapshots import read_snapshot
 
 TEST_PIPELINE = [
     dict(type='LoadImageFromFile'),

@@ -14,15 +14,10 @@ from stores import CAMPAIGN, make_store
 from tiny_runs import INITIAL, active_learning_cfg, make_runner
 from tool_loader import load_tool
 
-from mmseg_tsf.active_learning import (
-    Budget,
-    RoundStore,
-    StoreError,
-    campaign_file,
-    opening,
-    verify,
-)
+from mmseg_tsf.active_learning import Budget, RoundStore, StoreError, verify
+from mmseg_tsf.active_learning.campaign import resuming as opening
 from mmseg_tsf.active_learning.oracles import folder
+from mmseg_tsf.active_learning.store import campaign_file
 from mmseg_tsf.engine.loops import active_learning_loop, checkpoints, stages
 
 status = load_tool('active_learning/status.py')

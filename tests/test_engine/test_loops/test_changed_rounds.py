@@ -9,7 +9,9 @@ import pytest
 import torch
 from tiny_runs import INITIAL, active_learning_cfg, make_runner
 
-from mmseg_tsf.active_learning import RoundStore, campaign, opening, verify
+from mmseg_tsf.active_learning import RoundStore, verify
+from mmseg_tsf.active_learning.campaign import campaign
+from mmseg_tsf.active_learning.campaign import resuming as opening
 from mmseg_tsf.engine.loops import active_learning_loop
 
 PIXELS = 12 * 40 * 48

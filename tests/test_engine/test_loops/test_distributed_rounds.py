@@ -10,8 +10,8 @@ from fault_runs import needs_cpu, rounds_cfg, tool
 from helpers import REFINED, model_cfg, tiny_segmentor
 
 from mmseg_tsf.active_learning import RoundStore, verify
-from mmseg_tsf.active_learning.files import is_leftover
 from mmseg_tsf.engine import ActiveLearningLoop
+from mmseg_tsf.utils.files import is_leftover
 
 Moments = tool.Moments
 pytestmark = needs_cpu

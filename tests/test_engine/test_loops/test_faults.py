@@ -23,7 +23,7 @@ from mmengine.hooks import CheckpointHook
 from tool_loader import load_tool
 
 from mmseg_tsf.active_learning import RoundStore, verify
-from mmseg_tsf.active_learning.round_log import RoundLog
+from mmseg_tsf.active_learning.store.round_log import RoundLog
 from mmseg_tsf.engine.loops import checkpoints
 from mmseg_tsf.engine.loops.stages import InitialState
 

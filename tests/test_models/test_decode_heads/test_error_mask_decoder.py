@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 
-from mmseg_tsf.models.decode_heads import ErrorMaskDecoder, error_mask
+from mmseg_tsf.models.decode_heads.error_mask_decoder import ErrorMaskDecoder, error_mask
 
 
 def build(**options) -> ErrorMaskDecoder:

@@ -4,7 +4,11 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from mmseg_tsf.models.mixing import component_boxes, connected_components, draw_partners
+from mmseg_tsf.models.mixing.adaptive_cutmix import (
+    component_boxes,
+    connected_components,
+    draw_partners,
+)
 
 EIGHT = np.ones((3, 3))
 

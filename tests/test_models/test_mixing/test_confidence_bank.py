@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmseg_tsf.models.mixing import ClassBank, ConfidenceBank
+from mmseg_tsf.models.mixing.confidence_bank import ClassBank, ConfidenceBank
 
 
 def plain_confidence(bank: list, logits, labels, momentum: float) -> list:

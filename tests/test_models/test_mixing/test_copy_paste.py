@@ -2,7 +2,8 @@
 
 import torch
 
-from mmseg_tsf.models.mixing import copy_paste, draw_paste_classes
+from mmseg_tsf.models.mixing import copy_paste
+from mmseg_tsf.models.mixing.copy_paste import draw_paste_classes
 
 
 def test_classes_follow_softmax_of_the_root_of_doubt():

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mmseg_tsf.models.mixing import BatchCutMix, box_mask, mix, random_boxes
+from mmseg_tsf.models.mixing.cutmix import BatchCutMix, box_mask, mix, random_boxes
 
 
 def test_one_box_covers_the_share_asked_for_and_stays_inside():

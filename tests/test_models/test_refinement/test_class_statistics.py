@@ -6,8 +6,8 @@ import torch
 from scipy.spatial.distance import cdist
 from sklearn.covariance import OAS, LedoitWolf
 
-from mmseg_tsf.models.refinement import (
-    class_statistics,
+from mmseg_tsf.models.refinement import class_statistics
+from mmseg_tsf.models.refinement.distances import (
     euclidean_distances,
     hybrid_distances,
     mahalanobis_distances,

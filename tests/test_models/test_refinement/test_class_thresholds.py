@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmseg_tsf.models.refinement import ClassThresholds
+from mmseg_tsf.models.refinement.class_thresholds import ClassThresholds
 
 
 def toy(num_classes: int = 3, seed: int = 0):

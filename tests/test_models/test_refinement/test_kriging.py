@@ -6,8 +6,10 @@ import torch
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 
-from mmseg_tsf.models.refinement import Kriging, PseudoLabelAutoRefinement, kriging
+from mmseg_tsf.models.refinement import kriging
 from mmseg_tsf.models.refinement.distances import PixelIndex
+from mmseg_tsf.models.refinement.kriging import Kriging
+from mmseg_tsf.models.refinement.plar import PseudoLabelAutoRefinement
 
 CLASSES, SIZE, CHANNELS = 4, (12, 16), (6, 9)
 OPTIONS = Kriging(feature_range=0.6, cell_range=5.0, noise=0.3, min_similarity=0.3)

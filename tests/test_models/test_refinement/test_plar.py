@@ -4,14 +4,14 @@ import pytest
 import torch
 from mmseg.registry import MODELS
 
-from mmseg_tsf.models.refinement import (
-    PAPER,
-    PseudoLabelAutoRefinement,
-    class_statistics,
+from mmseg_tsf.models.refinement import class_statistics
+from mmseg_tsf.models.refinement.distances import (
     euclidean_distances,
     hybrid_distances,
     mahalanobis_distances,
 )
+from mmseg_tsf.models.refinement.options import PAPER
+from mmseg_tsf.models.refinement.plar import PseudoLabelAutoRefinement
 
 CLASSES, SIZE = 4, (20, 24)
 

@@ -10,12 +10,9 @@ from PIL import Image
 from scipy.spatial.distance import cdist
 from sklearn.covariance import OAS, LedoitWolf
 
-from mmseg_tsf.models.refinement import (
-    class_statistics,
-    euclidean_distances,
-    mahalanobis_distances,
-    nearest,
-)
+from mmseg_tsf.models.refinement import class_statistics
+from mmseg_tsf.models.refinement.distances import euclidean_distances, mahalanobis_distances
+from mmseg_tsf.models.utils.grid import nearest
 
 DATA = Path(__file__).parents[3] / 'data'
 WEIGHTS = DATA / 'weights/mobilenet_v2_in1k_int8dequant_mmseg.pth'

@@ -2,7 +2,8 @@
 
 import torch
 
-from mmseg_tsf.models.refinement import labels_to_grid, nearest, reference_labels
+from mmseg_tsf.models.refinement.references import reference_labels
+from mmseg_tsf.models.utils.grid import labels_to_grid, nearest
 
 
 def test_sparse_labels_reach_the_grid():

@@ -3,7 +3,7 @@
 import pytest
 from helpers import build_model
 
-from mmseg_tsf.models.segmentors.checks import check_ramp, check_share, check_weight
+from mmseg_tsf.utils.options import check_ramp, check_share, check_weight
 
 
 @pytest.mark.parametrize('shares', [None, 0.5, (0.2,), (0, 0.1, 0.2), (0.5, 0.2), (-0.1, 0.2)])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmseg_tsf.models.utils import ema_update
+from mmseg_tsf.models.utils.ema import ema_update
 
 DECAYS = (0.0, 0.5, 0.9, 0.99)
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mmseg_tsf.models.utils import (
+from mmseg_tsf.models.utils.pixel_losses import (
     cross_pseudo_loss,
     hard_labels,
     masked_mean,

@@ -1,0 +1,122 @@
+"""How much may be asked, and what has been spent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..store.round_store import RoundStore
+
+UNITS = ('pixels', 'regions', 'images', 'clicks')
+
+
+@dataclass
+class Budget:
+    """What a campaign may cost, the initial labels included.
+
+    Attributes:
+        total: A share (float in (0, 1]) of all pixels or images, labelled and unlabelled, or an
+            amount (int).
+        per_round: Likewise; by default what is left is shared evenly among the rounds left.
+        unit: ``'pixels'`` (of the images' own resolution, void included), ``'regions'``,
+            ``'images'`` or ``'clicks'``, an estimate (see ``masks.count_clicks``) that counts the
+            units of a round one by one and the initial labels as none.
+
+    Raises:
+        ValueError: A wrong unit or amount; names the key.
+    """
+
+    total: float
+    per_round: float | None = None
+    unit: str = 'pixels'
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise ValueError(f'budget.unit must be one of {", ".join(UNITS)}, not {self.unit!r}')
+        for name in ('total', 'per_round'):
+            value = getattr(self, name)
+            if value is None and name == 'per_round':
+                continue
+            whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
+            if not whole and not (isinstance(value, float) and 0 < value <= 1):
+                raise ValueError(
+                    f'budget.{name}={value!r} must be a share in (0, 1] (a float) or an amount of '
+                    f'{self.unit} (an int above 0)'
+                )
+            if not whole and self.unit in ('regions', 'clicks'):
+                raise ValueError(
+                    f'budget.{name}={value} is a share, but of {self.unit} there is no total to '
+                    'take a share of: give an amount (an int)'
+                )
+
+    def amount(self, value: float, available: dict[str, int]) -> int:
+        """A share as an amount; an amount as it is.
+
+        Args:
+            value: ``total`` or ``per_round``.
+            available: All there is, by unit.
+        """
+        return value if isinstance(value, int) else round(value * available[self.unit])
+
+    def left(self, spent: dict[str, int], available: dict[str, int]) -> int:
+        """What is left of the total, in units; never below 0."""
+        return max(0, self.amount(self.total, available) - spent[self.unit])
+
+    def for_round(self, rounds_left: int, spent: dict, available: dict) -> int:
+        """What the next round may cost.
+
+        Args:
+            rounds_left: This round included.
+            spent: See :func:`spent`.
+            available: See :meth:`amount`.
+        """
+        left = self.left(spent, available)
+        if self.per_round is None:
+            return -(-left // rounds_left)
+        return min(left, self.amount(self.per_round, available))
+
+
+def spent(store: RoundStore, initial: dict[str, int], before: int | None = None) -> dict[str, int]:
+    """What has been paid so far, by unit: the initial labels at full price and every answer.
+
+    A pixel counts once it is asked and its image answered, void included. ``images`` are the
+    distinct images touched.
+
+    Args:
+        store: The rounds.
+        initial: What the initial labels count, by unit.
+        before: Count the rounds before this one; all by default.
+    """
+    return add_up(initial, paid_rounds(store, before))
+
+
+def paid_rounds(
+    store: RoundStore, before: int | None = None
+) -> list[tuple[dict[str, dict], Iterable[str]]]:
+    """Notes of what each round asked, by image, and the images that were answered; see above."""
+    return [
+        (store.request(number).images, store.answer(number).images)
+        for number in store.answered()
+        if before is None or number < before
+    ]
+
+
+def add_up(
+    initial: dict[str, int], rounds: Iterable[tuple[dict[str, dict], Iterable[str]]]
+) -> dict[str, int]:
+    """What rounds cost, by unit.
+
+    Args:
+        initial: What the initial labels count, by unit.
+        rounds: See :func:`paid_rounds`.
+    """
+    total = Counter({unit: initial.get(unit, 0) for unit in UNITS})
+    touched = set()
+    for notes, answered in rounds:
+        for image_id in answered:
+            touched.add(image_id)
+            for unit in ('pixels', 'regions', 'clicks'):
+                total[unit] += notes[image_id][unit]
+    total['images'] += len(touched)
+    return dict(total)

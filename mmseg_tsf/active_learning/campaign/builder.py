@@ -1,0 +1,141 @@
+"""A campaign from a training config."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from mmengine.config import Config
+from mmseg.registry import DATASETS
+
+from ...datasets.checks import image_size
+from ...utils.settings import SETTINGS, flatten
+from ..pool.pool import Pool, relative_path
+from ..registry import ORACLES, QUERY_STRATEGIES, SELECTORS
+from ..store.campaign_file import TRAINING
+from ..store.round_store import RoundStore
+from .budget import Budget
+from .campaign import Campaign
+
+UNNAMED = ('type', 'folder', 'batch_size', 'num_workers', 'pipeline')
+"""Options that are named in their own way, or change nothing that is asked."""
+OF_LOADERS = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
+"""Options of a training's data that change nothing that is learnt."""
+
+
+def build_campaign(
+    store: RoundStore,
+    cfg: Config,
+    dataset,
+    rounds: int,
+    budget: dict,
+    query: dict,
+    first_query: dict | None,
+    selector: dict,
+    oracle: dict,
+    pool: dict,
+    seed: int,
+    work_dir: Path,
+    **options,
+) -> Campaign:
+    """Builds everything that asks and answers.
+
+    Args:
+        store: The rounds on disk.
+        cfg: The whole config; names the pool and how its images are shown to a network.
+        dataset: The ``SemiDataset`` that is trained on.
+        rounds: See ``Campaign``.
+        budget: Options of ``Budget``.
+        query: Config of a query strategy.
+        first_query: Likewise, or ``None``.
+        selector: Config of a selector.
+        oracle: Config of an oracle.
+        pool: ``pipeline`` for the images (the test pipeline without annotations by default), and
+            options of :func:`~mmseg_tsf.active_learning.selection.selection.select`.
+        seed: Of the run.
+        work_dir: For what is handed to people.
+        **options: Of the loop, to say what a resumed run changes.
+    """
+    for name, own in dict(
+        query=query, first_query=first_query, selector=selector, oracle=oracle, pool=pool
+    ).items():
+        options.update({f'{name}.{k}': v for k, v in (own or {}).items() if k not in UNNAMED})
+    source = copy.deepcopy(cfg.train_dataloader.dataset.unlabelled)
+    pass_options = dict(pool)
+    pipeline = pass_options.pop('pipeline', None) or test_pipeline(cfg)
+    options[TRAINING] = describe_training(cfg, pipeline)
+    images = Pool(DATASETS.build(dict(source, pipeline=pipeline)), store)
+    answerer = ORACLES.build(oracle)
+    answerer.bind(source, work_dir, len(dataset.metainfo['classes']))
+    return Campaign(
+        store=store,
+        pool=images,
+        facts=describe_data(dataset.labelled, images),
+        rounds=rounds,
+        budget=Budget(**budget),
+        query=QUERY_STRATEGIES.build(query),
+        first_query=QUERY_STRATEGIES.build(first_query) if first_query else None,
+        selector=SELECTORS.build(selector),
+        oracle=answerer,
+        seed=seed,
+        pass_options=pass_options,
+        options=json.loads(json.dumps(options, default=str)),
+    )
+
+
+def describe_training(cfg: Config, pool_pipeline: list[dict]) -> dict[str, str]:
+    """What networks learn from and how, flat, to say what a resumed run changes."""
+    parts = {name: cfg.get(name) for name in SETTINGS if name != 'train_cfg'}  # named one by one
+    flat = flatten({**parts, 'pool.pipeline': pool_pipeline})
+    return {key: flat[key] for key in flat if key.rsplit('.', 1)[-1] not in OF_LOADERS}
+
+
+def test_pipeline(cfg: Config) -> list[dict]:
+    """The pipeline of the test (or validation) images without their annotations.
+
+    Raises:
+        ValueError: The config has neither.
+    """
+    loader = cfg.get('test_dataloader') or cfg.get('val_dataloader')
+    if loader is None:
+        raise ValueError(
+            'the pool is shown as test images are, but the config has neither test_dataloader '
+            'nor val_dataloader: give train_cfg.pool.pipeline'
+        )
+    return [step for step in loader.dataset.pipeline if 'Annotations' not in step['type']]
+
+
+def describe_data(labelled, pool: Pool) -> dict:
+    """The facts of a campaign: images, classes, and how much there is to ask and is paid.
+
+    Args:
+        labelled: Data set of the images that are labelled from the start; they count at full
+            price (their clicks are not known).
+        pool: The images that may be asked.
+    """
+    paths = [labelled.get_data_info(i)['img_path'] for i in range(len(labelled))]
+    pixels = sum(math.prod(image_size(path)) for path in paths)
+    initial = dict(pixels=pixels, images=len(paths), regions=len(paths), clicks=0)
+    sizes = (pool.size(i) for i in range(len(pool)))
+    available = dict(
+        pixels=pixels + sum(height * width for height, width in sizes),
+        images=len(paths) + len(pool),
+    )
+    return dict(
+        pool=_fingerprint(pool.image_id(i) for i in range(len(pool))),
+        initial_list=_fingerprint(Path(path).name for path in paths),
+        initial_paths=_fingerprint(relative_path(labelled, i) for i in range(len(labelled))),
+        classes=list(labelled.metainfo['classes']),
+        initial=initial,
+        available=available,
+    )
+
+
+def _fingerprint(names: Iterable[str]) -> str:
+    names = list(names)
+    digest = hashlib.sha256('\n'.join(names).encode()).hexdigest()[:16]
+    return f'{len(names)} images, sha256 {digest}'

@@ -1,0 +1,126 @@
+"""How a campaign begins and goes on: what is refused before any time is spent, what is named."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from mmengine.logging import print_log
+from torch import nn
+
+from ...utils.main_process import on_main_process
+from ..pool.pool_pass import check_pass
+from ..store.round_store import RoundStore
+from .budget import add_up, paid_rounds
+from .campaign import Campaign
+
+FIXED = ('pool', 'initial_list', 'initial_paths', 'classes', 'available', 'initial')
+"""What a resumed campaign may not change."""
+
+
+def check_campaign(campaign: Campaign, model: nn.Module) -> None:
+    """Refuses a model, options or a budget that the queries can not use.
+
+    Raises:
+        ValueError: Names what is missing.
+    """
+    budget, available = campaign.budget, campaign.facts['available']
+    campaign.selector.check_unit(budget.unit)
+    for name in ('total', 'per_round'):
+        value = getattr(budget, name)
+        if value and not budget.amount(value, available):
+            raise ValueError(f'budget.{name}={value} is less than one of {budget.unit}: raise it')
+    for query in (campaign.first_query, campaign.query):
+        campaign.selector.check_strategy(query)
+        check_pass(model, query, **campaign.pass_options)
+
+
+def open_campaign(campaign: Campaign, resumed: bool = True) -> None:
+    """Begins a campaign, or goes on with it; says what has changed.
+
+    Args:
+        campaign: The campaign.
+        resumed: Whether the run was told to go on. One that begins anew takes up the rounds that
+            it finds only if it would have asked for the same.
+
+    Raises:
+        StoreError: Something has changed that labels were bought for.
+        ValueError: More is asked already than the budget allows, or rounds of another run are in
+            the way.
+    """
+    store, description = campaign.store, describe_campaign(campaign)
+    begun = bool(store.numbers())
+    if not begun:  # else what has changed explains more
+        _check_budget(campaign)
+    changes = on_main_process(lambda: store.open(description, FIXED))
+    if begun and changes and not resumed:
+        raise ValueError(
+            f'{store.root} holds rounds of a run with other settings ({changes[0]}): go on with '
+            '--resume, or begin anew in another --work-dir'
+        )
+    if begun:
+        _check_budget(campaign)
+    held = len(store.numbers())
+    if held > campaign.rounds:
+        raise ValueError(
+            f'train_cfg.rounds={campaign.rounds}, but {held} are asked already: raise it, or '
+            'their labels would not be used'
+        )
+    for change in changes:
+        print_log(f'Active learning: {change} from now on', 'current')
+    if changes:
+        on_main_process(lambda: store.replace_campaign(description))
+    on_main_process(lambda: _look_back(campaign))
+
+
+def describe_campaign(campaign: Campaign) -> dict:
+    """What ``campaign.json`` says."""
+    return dict(
+        campaign.facts,
+        budget=asdict(campaign.budget),
+        rounds=campaign.rounds,
+        query=type(campaign.query).__name__,
+        first_query=type(campaign.first_query).__name__,
+        selector=type(campaign.selector).__name__,
+        oracle=type(campaign.oracle).__name__,
+        folder=_folder(campaign),
+        seed=campaign.seed,
+        **campaign.options,
+    )
+
+
+def _check_budget(campaign: Campaign) -> None:
+    """What is asked and not answered yet will be paid, too."""
+    store, budget = campaign.store, campaign.budget
+    limit = budget.amount(budget.total, campaign.facts['available'])
+    if budget.unit == 'clicks' and _is_of_earlier_version(store):
+        return  # earlier versions wrote down an estimate that may lie above what was spent
+    waiting = [n for n in store.numbers() if store.state(n) == 'asked']
+    asked = [store.request(number).images for number in waiting]
+    rounds = [*paid_rounds(store), *((notes, notes) for notes in asked)]
+    paid = add_up(campaign.facts['initial'], rounds)[budget.unit]
+    if paid > limit:
+        also = f' and asked in round {waiting[0]}' if waiting else ''
+        raise ValueError(
+            f'budget.total is {limit} {budget.unit}, but {paid} are paid already{also} (the '
+            'initial labels included): raise it'
+        )
+
+
+def _is_of_earlier_version(store: RoundStore) -> bool:
+    return any('spent_after' not in store.request(number).info for number in store.numbers())
+
+
+def _look_back(campaign: Campaign) -> None:
+    for number in campaign.store.answered():
+        request, answer = campaign.store.request(number), campaign.store.answer(number)
+        campaign.oracle.look_back(number, request, answer)
+
+
+def _folder(campaign: Campaign) -> str | None:
+    """Where people find the requests, relative to the run's folder if it is in there."""
+    folder = getattr(campaign.oracle, 'folder', None)
+    if folder is None:
+        return None
+    folder, work_dir = Path(folder).resolve(), campaign.store.root.resolve().parent
+    return str(folder.relative_to(work_dir) if folder.is_relative_to(work_dir) else folder)

@@ -1,0 +1,164 @@
+"""The images that may be asked about; their ground truth can not be reached from here."""
+
+from __future__ import annotations
+
+import os.path as osp
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+
+from ...datasets.checks import image_size
+from ...models.utils.pixel_losses import IGNORE_INDEX
+
+MOVES_PIXELS = ('Crop', 'Flip', 'Mosaic', 'Pad', 'Rotate', 'TestTimeAug')
+"""Transforms, by parts of their names, after which a cell is no longer where it seems."""
+
+
+class KnownLabels(Protocol):
+    """What earlier rounds know of the pool; a round store offers it."""
+
+    def asked(self, image_id: str) -> np.ndarray | None:
+        """``(H, W)`` bool: pixels that were asked before; ``None`` for none."""
+
+    def manual(self, image_id: str) -> np.ndarray | None:
+        """``(H, W)`` uint8 manual labels, 255 elsewhere; ``None`` for none."""
+
+
+@dataclass
+class PoolImage:
+    """One image of the pool.
+
+    Attributes:
+        index: Position in the pool.
+        image_id: Path below the image folder, without the suffix: ``aachen/x_000``.
+        size: Native height and width.
+        path: Of the file.
+        asked: ``(H, W)`` bool, pixels that were asked before; ``None`` for none.
+        manual: ``(H, W)`` uint8 manual labels, 255 elsewhere; ``None`` for none.
+    """
+
+    index: int
+    image_id: str
+    size: tuple[int, int]
+    path: str = ''
+    asked: np.ndarray | None = None
+    manual: np.ndarray | None = None
+
+    @cached_property
+    def taken(self) -> np.ndarray | None:
+        """``(H, W)`` bool: pixels that were asked or labelled before; ``None`` for none."""
+        taken = self.asked
+        if self.manual is not None:
+            labelled = self.manual != IGNORE_INDEX
+            taken = labelled if taken is None else taken | labelled
+        return taken if taken is not None and taken.any() else None
+
+    @property
+    def free(self) -> np.ndarray:
+        """``(H, W)`` bool: pixels that may still be asked."""
+        return np.ones(self.size, bool) if self.taken is None else ~self.taken
+
+
+class Pool:
+    """A data set of images without their masks, and what is known of them.
+
+    Args:
+        dataset: A ``BaseSegDataset`` whose pipeline loads, resizes and packs images. Masks need
+            not exist, and nothing is told where they would be.
+        labels: What earlier rounds know; ``None`` for nothing.
+
+    Raises:
+        ValueError: There is no image, or the pipeline reads annotations or moves pixels.
+    """
+
+    def __init__(self, dataset: BaseDataset, labels: KnownLabels | None = None) -> None:
+        if not len(dataset):
+            raise ValueError('the pool has no image: correct its ann_file or data_prefix.img_path')
+        for transform in _with_inner(dataset.pipeline.transforms):
+            _check_transform(type(transform).__name__)
+        self.dataset, self.labels = dataset, labels
+        for image_id in map(self.image_id, range(len(self))):
+            if image_id.startswith(('../', '/')):
+                raise ValueError(
+                    f'image {image_id} of the pool lies outside of data_prefix.img_path='
+                    f'{dataset.data_prefix["img_path"]}: name a folder that holds all of them'
+                )
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def path(self, index: int) -> str:
+        """Of the image file."""
+        return self.dataset.get_data_info(index)['img_path']
+
+    def image_id(self, index: int) -> str:
+        """Path below the image folder, without the suffix."""
+        return relative_path(self.dataset, index).removesuffix(self.dataset.img_suffix)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Native height and width, from the file's header.
+
+        Raises:
+            ValueError: The file is no image.
+        """
+        width, height = image_size(self.path(index))
+        return height, width
+
+    def image(self, index: int) -> PoolImage:
+        """One image with what is known of it.
+
+        Raises:
+            ValueError: A known mask is not of the image's size.
+        """
+        image_id, size = self.image_id(index), self.size(index)
+        image = PoolImage(index, image_id, size, self.path(index))
+        if self.labels is not None:
+            image.asked = self.labels.asked(image_id)
+            image.manual = self.labels.manual(image_id)
+        for what in ('asked', 'manual'):
+            mask = getattr(image, what)
+            if mask is not None and mask.shape != size:
+                raise ValueError(
+                    f'the {what} mask of {image_id} is {mask.shape}, its image {size} (height, '
+                    'width): the image was replaced, so put the old one back'
+                )
+        return image
+
+    def load(self, index: int) -> dict:
+        """The image after the pipeline: ``inputs`` ``(3, h, w)`` and ``data_samples``."""
+        info = self.dataset.get_data_info(index)
+        info.pop('seg_map_path', None)
+        return self.dataset.pipeline(info)
+
+
+def relative_path(dataset: BaseDataset, index: int) -> str:
+    """Of an image file, below the image folder of its data set if that names one."""
+    path, folder = dataset.get_data_info(index)['img_path'], dataset.data_prefix.get('img_path')
+    return osp.relpath(path, folder).replace(osp.sep, '/') if folder else path
+
+
+def _with_inner(transforms: Iterable) -> Iterator:
+    """Transforms and those inside of wrappers, as ``RandomApply`` and ``Compose`` are."""
+    for transform in transforms:
+        inner = transform if isinstance(transform, (list, tuple)) else ()
+        if not inner:
+            yield transform
+            inner = getattr(transform, 'transforms', None) or ()
+        yield from _with_inner(inner if isinstance(inner, Iterable) else [inner])
+
+
+def _check_transform(name: str) -> None:
+    if 'Annotations' in name:
+        raise ValueError(
+            f'the pipeline of the pool has {name}, which would read the ground truth of images '
+            'that nobody has labelled yet: take it out'
+        )
+    if any(part in name for part in MOVES_PIXELS):
+        raise ValueError(
+            f'the pipeline of the pool has {name}, after which a pixel can not be found in its '
+            'image: load, resize and pack only'
+        )

@@ -1,0 +1,247 @@
+"""One pass over the pool: every rank its share, scores reduced on the device."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.dist import get_dist_info
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from ...models.utils.grid import labels_to_grid
+from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...utils.progress import track
+from ..selection.selectors.base import Selector
+from ..strategies.base import QueryStrategy
+from .grid_forward import GridForward
+from .outputs import NEVER, ScoredImage, cell_centres
+from .pool import Pool
+from .reader import PoolItem, PoolReader, batches_of_one_size
+from .statistics import PoolStatistics
+
+HALF_MAX = float(np.finfo(np.float16).max)
+
+
+def score_pool(
+    model: nn.Module,
+    pool: Pool,
+    strategy: QueryStrategy,
+    selector: Selector,
+    seed: int = 0,
+    batch_size: int = 1,
+    num_workers: int = 0,
+    flip: bool = False,
+    scales: Sequence[float] = (1.0,),
+    statistics: PoolStatistics | None = None,
+) -> Iterator[ScoredImage]:
+    """Scores this rank's share of the pool, the images ``rank, rank + world size, ...``.
+
+    A batch holds images of one size after the pipeline only, so no image is padded because of
+    another and the result does not depend on ranks, workers or batch size, as far as the
+    network's arithmetic does not. The model is in evaluation mode meanwhile and afterwards as it
+    was; no global random state is touched.
+
+    Args:
+        model: See :class:`GridForward`; may be wrapped by DDP.
+        pool: The images.
+        strategy: Gives the scores.
+        selector: Prepares the images.
+        seed: Of the query.
+        batch_size: Of the forward pass.
+        num_workers: Of the loader.
+        flip: See :class:`GridForward`.
+        scales: See :class:`GridForward`.
+        statistics: See :class:`GridForward`.
+
+    Yields:
+        ScoredImage: In any order.
+
+    Raises:
+        ValueError: A wrong option, or scores that are no numbers.
+    """
+    forward = check_pass(model, strategy, batch_size, num_workers, flip, scales, statistics)
+    model = forward.model
+    scorer = _Scorer(model, forward, strategy, selector, seed)
+    rank, world_size = get_dist_info()
+    share = range(rank, len(pool), world_size)
+    loader = DataLoader(
+        PoolReader(pool, selector, seed),
+        batch_size=None,
+        sampler=share,
+        num_workers=num_workers,
+        prefetch_factor=max(2, batch_size) if num_workers else None,
+        collate_fn=_as_it_is,
+        generator=torch.Generator(),
+    )
+    scored = _score(scorer, batches_of_one_size(loader, batch_size))
+    say = functools.partial(print_log, logger='current')
+    with evaluation_mode(model), contextlib.closing(scored):
+        yield from track(scored, 'Scoring the pool', len(share), say)
+
+
+def check_pass(
+    model: nn.Module,
+    strategy: QueryStrategy,
+    batch_size: int = 1,
+    num_workers: int = 0,
+    flip: bool = False,
+    scales: Sequence[float] = (1.0,),
+    statistics: PoolStatistics | None = None,
+    **unknown,
+) -> GridForward:
+    """What :func:`score_pool` runs; refuses its options before any time is spent.
+
+    Raises:
+        ValueError: A wrong or unknown option, or one that does not fit the model; names it.
+    """
+    if unknown:
+        raise ValueError(
+            f'train_cfg.pool has no option {", ".join(unknown)}: it takes batch_size, '
+            'num_workers, flip, scales and pipeline'
+        )
+    for name, value, least in (('batch_size', batch_size, 1), ('num_workers', num_workers, 0)):
+        if not isinstance(value, int) or value < least:
+            raise ValueError(f'{name}={value!r} must be a whole number, at least {least}')
+    model = model.module if is_model_wrapper(model) else model
+    return GridForward(model, strategy, flip, scales, statistics)
+
+
+def _score(scorer: _Scorer, batches: Iterable[list[PoolItem]]) -> Iterator[ScoredImage]:
+    waiting = None
+    for batch in batches:
+        started = scorer.start(batch)
+        if waiting is not None:  # the device is busy with the next batch meanwhile
+            yield from waiting.finish()
+        waiting = started
+    if waiting is not None:
+        yield from waiting.finish()
+
+
+@contextlib.contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Puts every module into evaluation mode, and afterwards back into what it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@dataclass
+class _Started:
+    """A batch that the device works on."""
+
+    items: list[PoolItem]
+    padded: tuple[int, int]
+    scores: Tensor
+    broken: Tensor
+    classes: Tensor | None
+    done: object | None
+    ranked: bool
+
+    def finish(self) -> Iterator[ScoredImage]:
+        if self.done is not None:
+            self.done.synchronize()
+        scores = self.scores.numpy()
+        classes = [None] * len(scores) if self.classes is None else self.classes.numpy()
+        broken = self.broken.tolist()
+        for item, own, no_number, predicted in zip(
+            self.items, scores, broken, classes, strict=True
+        ):
+            if no_number:
+                raise ValueError(
+                    f'the scores of {item.image.image_id} are no numbers: the weights of the '
+                    'network are broken, so go back to an earlier checkpoint'
+                )
+            rows, columns = (
+                cell_centres(item.image.size[axis], own.shape[axis], shown, self.padded[axis])
+                for axis, shown in enumerate(item.inputs.shape[1:])
+            )
+            yield ScoredImage(item.image, own, rows, columns, predicted, item.prepared, self.ranked)
+
+
+class _Scorer:
+    """Preprocesses a batch, runs the network and reduces the scores, all on the device."""
+
+    def __init__(self, model, forward, strategy, selector, seed) -> None:
+        self.model, self.forward, self.strategy = model, forward, strategy
+        self.with_classes, self.seed = selector.class_balanced, seed
+
+    @torch.no_grad()
+    def start(self, items: list[PoolItem]) -> _Started:
+        batch = dict(
+            inputs=[item.inputs for item in items], data_samples=[item.sample for item in items]
+        )
+        images = self.model.data_preprocessor(batch, False)['inputs']
+        padded, shown = tuple(images.shape[2:]), items[0].inputs.shape[1:]
+        valid = torch.zeros((len(items), *padded), dtype=torch.bool, device=images.device)
+        valid[:, : shown[0], : shown[1]] = True
+        keys = torch.tensor([item.image.index for item in items])
+        manual = functools.partial(manual_labels, items, padded, self.forward.model)
+        outputs = self.forward(images, keys, self.seed, manual, valid)
+        scores = to_half(self.strategy.score(outputs))
+        # a comparison with what is no number is False, so scores alone can hide it
+        finite = outputs.logits < torch.inf  # so do infinite ones, whose softmax is no number
+        broken = scores.isnan().flatten(1).any(1) | ~finite.flatten(1).all(1)
+        classes = outputs.predicted.to(torch.uint8) if self.with_classes else None
+        done = None
+        if scores.is_cuda:
+            scores = scores.to('cpu', non_blocking=True)
+            broken = broken.to('cpu', non_blocking=True)
+            classes = classes if classes is None else classes.to('cpu', non_blocking=True)
+            done = torch.cuda.Event()
+            done.record()
+        ranked = self.strategy.ranks
+        return _Started(items, padded, scores, broken, classes, done, ranked)
+
+
+def manual_labels(
+    items: Sequence[PoolItem], padded: tuple[int, int], model: nn.Module, grid: tuple[int, int]
+) -> Tensor:
+    """Manual labels of a batch on a grid over the padded input.
+
+    Args:
+        items: Of the batch, N.
+        padded: Height and width of the input.
+        model: Tells the number of classes and the device.
+        grid: Height and width.
+
+    Returns:
+        Tensor: ``(N, h, w)`` int64, 255 where there is none.
+    """
+    device = next(model.parameters()).device
+    labels = torch.full((len(items), *grid), IGNORE_INDEX, dtype=torch.int64, device=device)
+    for i, item in enumerate(items):
+        if item.image.manual is None:
+            continue
+        own = torch.from_numpy(item.image.manual).to(device).long()[None]
+        # as many native pixels as the padding would have
+        more = [
+            native * whole // shown - native
+            for native, whole, shown in zip(
+                own.shape[1:], padded, item.inputs.shape[1:], strict=True
+            )
+        ]
+        own = F.pad(own, (0, more[1], 0, more[0]), value=IGNORE_INDEX)
+        labels[i] = labels_to_grid(own, grid, model.num_classes)[0]
+    return labels
+
+
+def to_half(scores: Tensor) -> Tensor:
+    """Float16 scores; what is too large for it is its largest number, ``-inf`` stays."""
+    never = scores == NEVER
+    return scores.clamp(-HALF_MAX, HALF_MAX).masked_fill(never, NEVER).half()
+
+
+def _as_it_is(item: PoolItem) -> PoolItem:
+    return item

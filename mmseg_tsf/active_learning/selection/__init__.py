@@ -1,0 +1,1 @@
+"""Which pixels, regions or images are asked, given their scores."""

@@ -1,0 +1,19 @@
+"""In which units to ask, whatever the strategy."""
+
+from ...pool.outputs import ScoredImage, cell_centres
+from .base import Candidates, Selector
+from .images import ImageSelector
+from .pixels import PixelSelector
+from .regions import GridSelector, RegionSelector, SuperpixelSelector
+
+__all__ = [
+    'Candidates',
+    'GridSelector',
+    'ImageSelector',
+    'PixelSelector',
+    'RegionSelector',
+    'ScoredImage',
+    'Selector',
+    'SuperpixelSelector',
+    'cell_centres',
+]

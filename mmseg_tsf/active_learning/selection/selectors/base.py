@@ -1,0 +1,119 @@
+"""What a selector is given, and what it makes of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ...pool.outputs import ScoredImage
+from ...pool.pool import PoolImage
+from ..clicks import count_clicks
+
+if TYPE_CHECKING:
+    from ...strategies.base import QueryStrategy
+
+
+class Candidates(NamedTuple):
+    """M units of one image that may be asked; ``(M,)`` each.
+
+    Attributes:
+        units: uint32, what :meth:`Selector.mask` understands.
+        scores: float16.
+        pixels: uint32 native pixels that asking costs, at least 1.
+        groups: uint8 predicted classes, 0 where classes are not balanced.
+    """
+
+    units: np.ndarray
+    scores: np.ndarray
+    pixels: np.ndarray
+    groups: np.ndarray
+
+
+class Selector(ABC):
+    """Turns the scores of cells into units that a person is asked about.
+
+    Args:
+        class_balanced: Whether the budget is shared equally among the predicted classes; what a
+            class can not use goes to the others.
+
+    Attributes:
+        budgets: In what a budget may be given.
+        can_trim: Whether a part of a unit may be asked, so that a budget of pixels is met exactly.
+    """
+
+    budgets: tuple[str, ...] = ('pixels', 'regions', 'clicks')
+    can_trim = False
+
+    def __init__(self, class_balanced: bool = False) -> None:
+        self.class_balanced = class_balanced
+
+    def check_unit(self, unit: str) -> None:
+        """Refuses, with a ``ValueError``, a budget in units that mean nothing here."""
+        if unit not in self.budgets:
+            raise ValueError(
+                f'unit={unit!r} is no unit of a {type(self).__name__}: give the budget in '
+                f'{" or ".join(self.budgets)}, or take another selector'
+            )
+
+    def check_strategy(self, strategy: QueryStrategy) -> None:
+        """Refuses, with a ``ValueError``, a strategy whose scores mean nothing here."""
+        return None
+
+    def prepare(self, image: PoolImage) -> np.ndarray | None:
+        """What is slow to make of the image alone; runs in the loader's workers."""
+        return None
+
+    @abstractmethod
+    def candidates(self, scored: ScoredImage) -> Candidates:
+        """All units of an image that may be asked, in any order."""
+
+    def thin(self, scored: ScoredImage, candidates: Candidates, order: np.ndarray) -> np.ndarray:
+        """Leaves out units that are too much beside better ones.
+
+        Args:
+            scored: The image.
+            candidates: Its M units.
+            order: Positions in ``candidates``, best first.
+
+        Returns:
+            np.ndarray: Those of ``order`` that stay, in its order.
+        """
+        return order
+
+    def clicks(self, scored: ScoredImage, units: np.ndarray) -> np.ndarray:
+        """Estimated clicks that each of some units costs on its own, see ``count_clicks``.
+
+        Args:
+            scored: The image.
+            units: ``(M,)``, of its candidates.
+
+        Returns:
+            np.ndarray: ``(M,)`` uint32, at least 1.
+        """
+        masks = (self.mask(unit[None], scored.image) for unit in units)
+        return np.fromiter(map(count_clicks, masks), np.uint32, len(units))
+
+    @abstractmethod
+    def mask(
+        self, units: np.ndarray, image: PoolImage, limits: Mapping[int, int] | None = None
+    ) -> np.ndarray:
+        """The request for an image.
+
+        Args:
+            units: Chosen units.
+            image: The image.
+            limits: Most pixels to ask of a unit, its first ones; all of those that are not named.
+
+        Returns:
+            np.ndarray: ``(H, W)`` bool, without pixels that were asked or labelled before.
+        """
+
+
+def at_least_one(name: str, value: int) -> int:
+    """Refuses what is no whole number above 0 with a ``ValueError`` that names the key."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f'{name}={value!r} must be a whole number, at least 1')
+    return value

@@ -1,0 +1,46 @@
+"""Asks what pseudo-label auto-refinement leaves open (paper, section 3.4)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..pool.outputs import NEVER, PoolOutputs
+from ..registry import QUERY_STRATEGIES
+from .base import QueryStrategy
+
+
+@QUERY_STRATEGIES.register_module()
+class PLARQuery(QueryStrategy):
+    """Flagged pixels that the refinement could not decide, the smallest margin first.
+
+    Where these are fewer than the budget allows, those follow that it decided on a thin margin.
+    The labels that people have given in an image are references of its refinement.
+
+    Args:
+        paper_order: The paper's rule: undecided pixels alone, image after image in the order of
+            the pool, until the budget is spent. Otherwise the best of the whole pool come first.
+    """
+
+    needs = ('refinement',)
+
+    def __init__(self, paper_order: bool = False) -> None:
+        self.in_pool_order = paper_order
+
+    def check(self, model: nn.Module) -> None:
+        """Refuses a model without a refiner."""
+        refinement = getattr(model, 'refinement', None)
+        if refinement is None or refinement.refiner is None:
+            raise ValueError(
+                f'PLARQuery asks what a refiner leaves open, and this {type(model).__name__} has '
+                "none: give model.refiner=dict(type='PseudoLabelAutoRefinement') or take another "
+                'strategy'
+            )
+
+    def score(self, outputs: PoolOutputs) -> Tensor:
+        """See the base class."""
+        score = -outputs.margin
+        if self.in_pool_order:
+            return score.masked_fill(~outputs.unresolved, NEVER)
+        score = torch.where(outputs.unresolved, score, score - 1)  # margins lie in [0, 1]
+        return score.masked_fill(~outputs.flagged, NEVER)

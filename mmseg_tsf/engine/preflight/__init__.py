@@ -1,0 +1,1 @@
+"""Checks that run before any training time is spent."""

@@ -1,0 +1,87 @@
+"""Every file that a training would open, opened once before it starts."""
+
+from __future__ import annotations
+
+import copy
+import os.path as osp
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.dist import get_dist_info
+from mmseg.registry import DATASETS
+from PIL import Image
+
+from ...datasets.checks import check_images, check_masks
+from ...utils.progress import track
+
+
+def check_data(cfg: Config) -> dict[str, int]:
+    """Looks at the images and masks of training, validation and test.
+
+    Args:
+        cfg: A training config; the default scope is MMSeg's already.
+
+    Returns:
+        dict[str, int]: Number of images by part.
+
+    Raises:
+        ValueError, FileNotFoundError: A file is missing, broken or does not fit; names it.
+    """
+    train = DATASETS.build(copy.deepcopy(cfg.train_dataloader.dataset))
+    parts = dict(labelled=(train.labelled, True))
+    if train.unlabelled is not None:
+        parts['unlabelled'] = train.unlabelled, False
+    seen = []
+    for name, key in (('validation', 'val_dataloader'), ('test', 'test_dataloader')):
+        source = cfg.get(key) and cfg[key].dataset
+        if source and source not in seen:
+            seen.append(source)
+            dataset = DATASETS.build(copy.deepcopy(source))
+            parts[name] = dataset, _reads_masks(dataset)
+    for name, (dataset, with_masks) in parts.items():
+        _check_part(name, dataset, with_masks)
+    return {name: len(dataset) for name, (dataset, _) in parts.items()}
+
+
+def _check_part(name: str, dataset: BaseDataset, with_masks: bool) -> None:
+    check_images(dataset)
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    paths = [info['img_path'] for info in infos]
+    if with_masks:
+        paths += [info['seg_map_path'] for info in infos if info.get('seg_map_path')]
+    check_readable(paths, f'Opening the {name} images')
+    if with_masks:
+        check_masks(dataset)
+
+
+def _reads_masks(dataset: BaseDataset) -> bool:
+    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
+    return any('Annotations' in type(step).__name__ for step in steps)
+
+
+def check_readable(paths: Sequence[str], title: str) -> None:
+    """Decodes every image that is there; each rank takes its share.
+
+    Raises:
+        ValueError: A file is no whole image; names it.
+    """
+    rank, world_size = get_dist_info()
+    own = [path for path in paths[rank::world_size] if osp.isfile(path)]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        for _ in track(pool.map(_decode, own), title, len(own)):
+            pass
+
+
+def _decode(path: str) -> None:
+    reason = ''
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except (OSError, SyntaxError, ValueError) as error:
+        reason = str(error)
+    if reason:
+        raise ValueError(
+            f'{path} can not be read ({reason}): replace the file, or take its name off the list'
+        )

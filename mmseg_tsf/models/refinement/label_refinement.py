@@ -1,0 +1,265 @@
+"""What stands between a teacher's labels and the losses: EMD and PLAR."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.dist import all_reduce
+from mmengine.model import BaseModule
+from mmseg.models.utils import resize
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from ..decode_heads.error_mask_decoder import error_mask
+from ..utils.feature_tap import FeatureTap
+from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels, hard_labels, masked_mean
+from ..utils.views import TeacherView
+from .class_thresholds import ClassThresholds
+from .paste import paste_corrections
+
+TAPS = ('decode_head.bottleneck', 'decode_head.sep_bottleneck')
+SHARES = ('flagged', 'corrected', 'changed', 'unresolved')
+"""Masks whose shares of the pixels are logged."""
+
+
+class LabelRefinement(BaseModule):
+    """Flags doubtful pseudo-labels, and corrects those that the vote can decide.
+
+    The heads learn on labelled images from the first iteration, so that the graph is the same in
+    every step; the teacher's labels are touched once :attr:`active` is set.
+    :class:`~mmseg_tsf.engine.PLARHook` sets it, and :attr:`loss_weight`.
+
+    Args:
+        network: The teacher's segmentor, to look the taps up.
+        num_classes: K.
+        error_head: Config of an ``ErrorMaskDecoder``; ``in_channels`` is filled in. ``None``:
+            the mask is the confidence alone.
+        refiner: Config of a ``PseudoLabelAutoRefinement``; ``channels`` and ``num_classes`` are
+            filled in. ``None``: flagged pixels keep or lose their label, see ``unresolved``.
+        taps: Module paths of F1 and F2 in the segmentor.
+        min_confidence: Pseudo-labels below it are flagged (the paper: 0.7), in (0, 1); ``None``
+            for the EMD alone.
+        min_precision: Flag labels by a confidence of each class instead, from which on this share
+            of them is right on labelled images, in (0, 1); see ``ClassThresholds``. Then
+            ``min_confidence`` holds for classes that no label had so far.
+        unresolved: What becomes of flagged pixels that nobody corrected: ``'keep'`` their
+            pseudo-label (the paper, once the budget is spent) or ``'ignore'`` them.
+
+    Raises:
+        ValueError: A wrong tap, a width that does not fit, a threshold outside (0, 1).
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        num_classes: int,
+        error_head: dict | None = None,
+        refiner: dict | None = None,
+        taps: Sequence[str] = TAPS,
+        min_confidence: float | None = 0.7,
+        min_precision: float | None = None,
+        unresolved: str = 'keep',
+    ) -> None:
+        super().__init__()
+        _check_mask_options(error_head, min_confidence, min_precision, unresolved)
+        if len(taps) != 2:
+            raise ValueError(f'refinement.taps={tuple(taps)} must name two modules, F1 and F2')
+        FeatureTap(network, taps)
+        for path in taps:
+            if path.split('.')[0] not in ('backbone', 'neck', 'decode_head'):
+                raise ValueError(
+                    f'refinement.taps: {path!r} does not run when the teacher labels; name a '
+                    'module of the backbone, the neck or the decode_head'
+                )
+        widths = [_out_channels(network.get_submodule(path)) for path in taps]
+        self.taps, self.num_classes = tuple(taps), num_classes
+        self.min_confidence, self.unresolved = min_confidence, unresolved
+        self.active, self.loss_weight = False, 1.0
+        # pixels by class of the pseudo-label, in all and in each mask; the last class: no label
+        counts = torch.zeros(1 + len(SHARES), num_classes + 1, dtype=torch.int64)
+        self.register_buffer('class_counts', counts, persistent=False)
+        self.thresholds = None
+        if min_precision is not None:
+            self.thresholds = ClassThresholds(num_classes, min_precision, fallback=min_confidence)
+        self.error_head = self.refiner = None
+        if error_head is not None:
+            self.error_head = MODELS.build(
+                _with_widths(error_head, 'error_head.in_channels', [*widths, num_classes])
+            )
+        if refiner is not None:
+            refiner = _with_widths(refiner, 'refiner.channels', widths)
+            self.refiner = MODELS.build(dict(refiner, num_classes=num_classes))
+
+    @torch.no_grad()
+    def forward(
+        self, view: TeacherView, pseudo: PseudoLabels, manual: Tensor
+    ) -> tuple[PseudoLabels, dict[str, Tensor]]:
+        """Refines the teacher's labels.
+
+        Args:
+            view: Of the unlabelled images.
+            pseudo: The teacher's labels of them.
+            manual: ``(N, H, W)`` int64, what people have labelled in them, 255 elsewhere.
+
+        Returns:
+            tuple: Labels, and the shares of pixels that were flagged, corrected, changed and
+            left unresolved, and of images in which nothing could be decided.
+        """
+        if not self.active:
+            return pseudo, {}
+        valid = pseudo.labels != IGNORE_INDEX
+        refined, masks = self.refine(view, pseudo, manual)
+        undecidable = masks.pop('undecidable')
+        slots = pseudo.labels.clamp(max=self.num_classes).flatten()
+        every = (valid, *(masks[name] for name in SHARES))
+        for counts, mask in zip(self.class_counts, every, strict=True):
+            counts.scatter_add_(0, slots, mask.flatten().long())
+        stats = {f'refinement.{name}': masked_mean(masks[name], valid) for name in SHARES}
+        return refined, {**stats, 'refinement.undecidable': undecidable.float().mean()}
+
+    @torch.no_grad()
+    def refine(
+        self, view: TeacherView, pseudo: PseudoLabels, manual: Tensor
+    ) -> tuple[PseudoLabels, dict[str, Tensor]]:
+        """As :meth:`forward`, with the ``(N, H, W)`` bool masks behind the shares.
+
+        ``undecidable`` is ``(N,)``: images in which the refiner has nothing to go by.
+        """
+        labels, confidence = pseudo.labels, pseudo.confidence
+        valid = labels != IGNORE_INDEX
+        mask = self.flag(view, confidence) & valid & (manual == IGNORE_INDEX)
+        corrected = torch.zeros_like(mask)
+        undecidable = mask.new_ones(len(mask))
+        if self.refiner is not None:
+            found = self.refiner(view.features, view.probs, mask, manual, valid)
+            undecidable = found.undecidable
+            refined, corrected = paste_corrections(pseudo, view.probs, mask, found)
+            labels, confidence = refined.labels, refined.confidence
+            if found.change is None:  # as sure as the least sure label that is believed
+                least = confidence.clamp(min=self.min_confidence or 0.5)
+                confidence = torch.where(corrected, least, confidence)
+        masks = dict(
+            flagged=mask,
+            corrected=corrected,
+            changed=labels != pseudo.labels,
+            unresolved=mask & ~corrected,
+            undecidable=undecidable,
+        )
+        if self.unresolved == 'ignore':
+            labels = labels.masked_fill(mask & ~corrected, IGNORE_INDEX)
+        return PseudoLabels(labels, confidence), masks
+
+    def take_class_shares(self) -> dict[str, Tensor]:
+        """Percent ``(K,)`` of each class's pseudo-labels in each mask since the last call.
+
+        Summed over ranks, all of which must call it; NaN for a class that no pseudo-label had.
+        """
+        counts = self.class_counts[:, :-1].clone()
+        self.class_counts.zero_()
+        all_reduce(counts)
+        return dict(zip(SHARES, 100 * counts[1:] / counts[0], strict=True))
+
+    def flag(self, view: TeacherView, confidence: Tensor) -> Tensor:
+        """``(N, H, W)`` bool error mask of the teacher's labels."""
+        logits = None if self.error_head is None else self.error_logits(view)
+        return self._mask(logits, view, confidence)
+
+    def error_probability(self, view: TeacherView) -> Tensor:
+        """``(N, H, W)`` the EMD's probability that a pseudo-label is wrong."""
+        return _probability(self.error_logits(view), view.logits.shape[2:])
+
+    def error_logits(self, view: TeacherView) -> Tensor:
+        """``(N, 1, h, w)`` of the EMD."""
+        return self.error_head([*view.features, view.probs])
+
+    def _mask(self, logits: Tensor | None, view: TeacherView, confidence: Tensor) -> Tensor:
+        doubt = threshold = None
+        if logits is not None:
+            doubt = _probability(logits.detach(), confidence.shape[1:])
+            threshold = self.error_head.threshold
+        if self.thresholds is None:
+            return error_mask(doubt, confidence, threshold, self.min_confidence)
+        unsure = self.thresholds(hard_labels(view.logits), confidence)
+        return unsure | error_mask(doubt, confidence, threshold, None)
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is anything to learn from the teacher's view of labelled images."""
+        refiner = self.refiner
+        parts = (refiner.weight_module, refiner.memories) if refiner is not None else ()
+        return any(part is not None for part in (self.error_head, self.thresholds, *parts))
+
+    def losses(self, view: TeacherView, ground_truth: Tensor) -> dict[str, Tensor]:
+        """Losses of the EMD and of learnt weights on labelled images.
+
+        Args:
+            view: Of the labelled images.
+            ground_truth: ``(N, H, W)`` int64.
+
+        Returns:
+            dict[str, Tensor]: ``loss_emd``, ``loss_weight_module``, as far as there are both.
+        """
+        losses, logits, refiner = {}, None, self.refiner
+        confidence = view.probs.amax(dim=1)
+        if self.thresholds is not None:
+            self.thresholds.update(hard_labels(view.logits), confidence, ground_truth)
+        if self.error_head is not None:
+            logits = self.error_logits(view)
+            losses['loss_emd'] = self.error_head.loss_on(logits, view.probs, ground_truth)
+        if refiner is not None and refiner.memories is not None:
+            refiner.update_memory(view.features, ground_truth)
+        if refiner is not None and refiner.weight_module is not None:
+            with torch.no_grad():
+                mask = self._mask(logits, view, confidence)
+            losses['loss_weight_module'] = refiner.loss(
+                view.features, view.probs, mask, ground_truth
+            )
+        return {name: self.loss_weight * loss for name, loss in losses.items()}
+
+
+def _check_mask_options(
+    error_head: dict | None,
+    min_confidence: float | None,
+    min_precision: float | None,
+    unresolved: str,
+) -> None:
+    """Refuses options of :class:`LabelRefinement` that can not be."""
+    if min_confidence is not None and not 0 < min_confidence < 1:
+        raise ValueError(f'refinement.min_confidence={min_confidence} must lie in (0, 1)')
+    if min_confidence is None and error_head is None:
+        raise ValueError(
+            'refinement has neither min_confidence nor error_head, so nothing is ever '
+            'flagged: set one of them'
+        )
+    if min_precision is not None and min_confidence is None:
+        raise ValueError('refinement.min_precision needs min_confidence, for unseen classes')
+    if unresolved not in ('keep', 'ignore'):
+        raise ValueError(f"refinement.unresolved is 'keep' or 'ignore', not {unresolved!r}")
+
+
+def _probability(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    return resize(logits.float(), size, mode='bilinear').squeeze(1).sigmoid()
+
+
+def _out_channels(module: nn.Module) -> int | None:
+    """Channels that a module returns, as far as its last convolution tells."""
+    found = [m.out_channels for m in module.modules() if isinstance(m, nn.modules.conv._ConvNd)]
+    return found[-1] if found else None
+
+
+def _with_widths(cfg: dict, key: str, widths: list[int | None]) -> dict:
+    """The config with its channels filled in, or checked where they are given.
+
+    Raises:
+        ValueError: They do not fit, or can not be told from the tapped modules.
+    """
+    name = key.split('.')[-1]
+    given = cfg.get(name)
+    if given is not None and not isinstance(given, Sequence):
+        raise ValueError(f'{key}={given} must list the channels of each input, here {widths}')
+    if given is None and None in widths:
+        raise ValueError(f'{key} can not be told from the tapped modules: set it')
+    if given is not None and any(w not in (None, g) for w, g in zip(widths, given, strict=False)):
+        raise ValueError(f'{key}={list(given)}, but the taps and classes have {widths}')
+    return {**cfg, name: given or widths}

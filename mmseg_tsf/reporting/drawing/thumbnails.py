@@ -1,0 +1,73 @@
+"""Small pictures of images, labels and masks."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+
+from ...models.utils.grid import labels_to_grid, nearest
+from ...models.utils.pixel_losses import IGNORE_INDEX
+
+LONGEST = 320
+"""Pixels of the longer side of a small picture."""
+
+
+def small_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of a small picture; never larger than its original."""
+    factor = min(1.0, LONGEST / max(size))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def small_image(path: Path, size: tuple[int, int]) -> bytes | None:
+    """JPEG of an image, as its file stores it; ``None`` where it is missing or can not be read.
+
+    Args:
+        path: Of the image.
+        size: Height and width of the picture.
+    """
+    try:
+        with Image.open(path) as image:
+            image.draft('RGB', (2 * size[1], 2 * size[0]))  # JPEGs are decoded at about that size
+            small = image.convert('RGB').resize((size[1], size[0]), Image.Resampling.LANCZOS)
+    except (OSError, UnidentifiedImageError):
+        return None
+    buffer = io.BytesIO()
+    small.save(buffer, format='JPEG', quality=85)
+    return buffer.getvalue()
+
+
+def small_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Dense ``(H, W)`` uint8 labels at the centres of the cells of a smaller picture."""
+    return nearest(torch.from_numpy(labels)[None], size)[0].numpy()
+
+
+def small_sparse(labels: np.ndarray, size: tuple[int, int], num_classes: int) -> np.ndarray:
+    """Sparse ``(H, W)`` uint8 labels, 255 elsewhere, so that no single pixel is lost."""
+    values = torch.from_numpy(labels).long()[None]
+    return labels_to_grid(values, size, num_classes)[0].numpy().astype(np.uint8)
+
+
+def small_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """``(h, w)`` bool: cells of a smaller picture with any pixel of a ``(H, W)`` bool mask."""
+    labels = np.where(mask, 0, IGNORE_INDEX).astype(np.uint8)
+    return small_sparse(labels, size, 1) == 0
+
+
+def paint(labels: np.ndarray, palette: np.ndarray) -> bytes:
+    """PNG of class ids in colours; 255 is transparent.
+
+    Args:
+        labels: ``(H, W)`` uint8.
+        palette: ``(K, 3)`` uint8.
+    """
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(palette)] = palette
+    image = Image.fromarray(labels)
+    image.putpalette(table.tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, format='PNG', transparency=IGNORE_INDEX)
+    return buffer.getvalue()

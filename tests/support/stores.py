@@ -1,0 +1,81 @@
+"""Small round stores, and processes that end where a test wants them to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mmseg_tsf.active_learning import RoundStore, StoreError
+from mmseg_tsf.active_learning.selection.clicks import class_counts
+
+SIZE = (6, 8)
+IDS = ('a/x', 'y')
+CLASSES = ['road', 'sky', 'car']
+CAMPAIGN = dict(
+    classes=CLASSES,
+    initial=dict(pixels=96, images=2, regions=2, clicks=0),
+    available=dict(pixels=480, images=10),
+    budget=dict(total=0.5, per_round=None, unit='pixels'),
+    rounds=3,
+    oracle='GroundTruthOracle',
+)
+REFUSED = 3
+
+
+def asked(number: int) -> np.ndarray:
+    """``(H, W)`` bool: two rows for each round."""
+    mask = np.zeros(SIZE, bool)
+    mask[2 * number : 2 * number + 2] = True
+    return mask
+
+
+def said(number: int) -> np.ndarray:
+    """``(H, W)`` uint8: the number of the round where it asks, the first pixel void."""
+    labels = np.where(asked(number), number, 255).astype(np.uint8)
+    labels[2 * number, 0] = 255
+    return labels
+
+
+def write_request(store: RoundStore, number: int) -> None:
+    """Asks for two rows of both images."""
+    notes = dict(pixels=16, regions=1, components=1, clicks=5)
+    items = ((image_id, asked(number), notes) for image_id in IDS)
+    info = dict(unit='pixels', strategy='EntropyQuery', seed=number)
+    store.write_request(number, items, info)
+
+
+def write_answer(store: RoundStore, number: int) -> None:
+    """Answers :func:`write_request`."""
+    notes = dict(classes=class_counts(said(number), len(CLASSES)))
+    items = ((image_id, said(number), notes) for image_id in IDS)
+    store.write_answer(number, items, dict(who='ground truth'))
+
+
+def make_store(root: Path, answered: int = 2, labels: bool = False) -> RoundStore:
+    """A store with some rounds."""
+    store = RoundStore(root)
+    store.open(CAMPAIGN, ())
+    for number in range(answered):
+        write_request(store, number)
+        write_answer(store, number)
+        if labels:
+            store.label_folder(number)
+    return store
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """Exit status of a process of its own: 0, ``REFUSED`` for a ``StoreError``, else 4."""
+    pid = os.fork()
+    if pid == 0:
+        status = 4
+        try:
+            work()
+            status = 0
+        except StoreError:
+            status = REFUSED
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

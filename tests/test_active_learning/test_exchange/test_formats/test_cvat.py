@@ -1,0 +1,282 @@
+"""CVAT: tasks with outlines and masks, and both exports, also after people have worked on them."""
+
+import json
+import zipfile
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+import numpy as np
+import pytest
+from exchange_runs import (
+    IDS,
+    LABELS,
+    SIZE,
+    answers,
+    as_colours,
+    asked_masks,
+    bare_request,
+    believed,
+    few,
+    labelmap,
+    layers,
+    segmentation_mask,
+    truth,
+)
+from hypothesis import given
+
+from mmseg_tsf.active_learning.exchange.export_file import Exported
+from mmseg_tsf.active_learning.exchange.formats.cvat import (
+    add_mask,
+    annotations,
+    label_specs,
+    parse_image,
+    read,
+    write_package,
+)
+from mmseg_tsf.active_learning.exchange.formats.cvat_masks import parse_labelmap, parse_mask
+from mmseg_tsf.active_learning.exchange.label_set import LabelSet
+from mmseg_tsf.active_learning.exchange.package import export_request
+from mmseg_tsf.active_learning.exchange.shapes.outlines import fill
+
+
+@pytest.fixture(scope='module')
+def package(waiting, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('cvat') / 'package'
+    export_request(waiting, folder, 'cvat', write_package)
+    return folder
+
+
+def image(size=SIZE) -> Element:
+    return Element('image', name='x.png', height=str(size[0]), width=str(size[1]))
+
+
+def draw(element, tag, label, **attributes):
+    SubElement(element, tag, label=label, **attributes)
+    return element
+
+
+def points(shape) -> np.ndarray:
+    return np.array([[float(v) for v in p.split(',')] for p in shape.get('points').split(';')])
+
+
+def test_a_task_has_the_request_as_lines_and_beliefs_as_masks(package, waiting):
+    root = ElementTree.parse(package / 'annotations.xml').getroot()
+    assert root.findtext('version') == '1.1'
+    assert [e.get('name') for e in root.iter('image')] == [f'{i}.png' for i in sorted(IDS)]
+    with zipfile.ZipFile(package / 'images.zip') as archive:
+        assert sorted(archive.namelist()) == [f'{i}.png' for i in sorted(IDS)]
+        content = archive.read('city/a.png')
+    assert content == waiting.find('city/a').read_bytes()
+    element = root.find("image[@name='city/a.png']")
+    assert (element.get('width'), element.get('height')) == ('40', '32')
+    lines = element.findall('polyline')
+    assert {line.get('label') for line in lines} == {'asked'}
+    assert all(np.array_equal(points(line)[0], points(line)[-1]) for line in lines)
+    asked = asked_masks()['city/a']
+    assert np.array_equal(fill([points(line) for line in lines], SIZE), asked)
+    found = parse_image(element, LABELS, SIZE, 'x')
+    assert np.array_equal(found.said, asked)
+    assert np.array_equal(found.labels, np.where(asked, believed('city/a'), 255))
+
+
+def test_single_pixels_are_points(package):
+    root = ElementTree.parse(package / 'annotations.xml').getroot()
+    element = root.find("image[@name='city/b.left.png']")
+    assert {shape.tag for shape in element} == {'points'}
+    places = {tuple(points(shape)[0].tolist()): shape.get('label') for shape in element}
+    labels = believed('city/b.left')
+    pixels = ((2, 5), (9, 38), (30, 0))
+    assert places == {(c + 0.5, r + 0.5): LABELS.names[labels[r, c]] for r, c in pixels}
+    found = parse_image(element, LABELS, SIZE, 'x')
+    assert np.array_equal(found.said, asked_masks()['city/b.left'])
+
+
+def test_without_beliefs_nothing_is_said_yet(waiting, tmp_path):
+    export_request(waiting, tmp_path / 'package', 'cvat', write_package, prelabels=False)
+    root = ElementTree.parse(tmp_path / 'package/annotations.xml').getroot()
+    assert {shape.get('label') for shape in root.iter() if shape.get('label')} == {'asked'}
+    export = Exported(tmp_path / 'package/annotations.xml')
+    assert not any(answer.said.any() for _, answer in read(export, waiting, LABELS))
+
+
+def test_labels_are_what_the_server_takes(package):
+    specs = json.loads((package / 'labels.json').read_text())
+    assert [spec['name'] for spec in specs] == [*LABELS.palette, 'asked']
+    assert 'background' not in {spec['name'] for spec in specs}  # CVAT paints that by itself
+    assert len({spec['color'] for spec in specs}) == len(specs)
+    models = pytest.importorskip('cvat_sdk.models', reason='needs cvat-sdk[masks]: [cvat]')
+    for spec in specs:
+        assert models.PatchedLabelRequest(**spec).name == spec['name']
+
+
+@few
+@given(answers())
+def test_xml_comes_back_as_it_was_said(answer):
+    labels, said = answer
+    element = image(labels.shape)
+    for name, mask in layers(labels, said):
+        add_mask(element, name, mask)
+    element = ElementTree.fromstring(annotations([element], LABELS)).find('image')
+    found = parse_image(element, LABELS, labels.shape, 'x')
+    assert np.array_equal(found.said, said)
+    assert np.array_equal(found.labels, np.where(said, labels, 255))
+
+
+@few
+@given(answers())
+def test_masks_come_back_as_they_were_said(answer):
+    labels, said = answer
+    names = parse_labelmap(labelmap(), LABELS, 'x')
+    found = parse_mask(as_colours(labels, said), names, LABELS, labels.shape, 'x')
+    assert np.array_equal(found.said, said)
+    assert np.array_equal(found.labels, np.where(said, labels, 255))
+
+
+def test_an_export_of_masks_is_read_whole(waiting, tmp_path):
+    said = asked_masks()['city/a']
+    found = {'city/a': (truth('city/a'), said), 'foreign': (truth('c'), said)}
+    export = Exported(segmentation_mask(tmp_path / 'export.zip', found))
+    images = dict(read(export, waiting, LABELS))
+    assert set(images) == {'city/a', None}
+    assert np.array_equal(images['city/a'].said, said)
+    with zipfile.ZipFile(tmp_path / 'export.zip') as archive:
+        archive.extractall(tmp_path / 'unpacked/task')
+    again = dict(read(Exported(tmp_path / 'unpacked'), waiting, LABELS))
+    assert np.array_equal(again['city/a'].labels, images['city/a'].labels)
+
+
+def test_unlabelled_is_not_background():
+    nothing = as_colours(truth('c'), np.zeros(SIZE, bool))
+    names = parse_labelmap(labelmap(), LABELS, 'x')
+    assert not parse_mask(nothing, names, LABELS, SIZE, 'x').said.any()
+    # in a task of people's own the class is called so: there the request decides
+    own = 'background:0,0,0::\nroad:128,64,128::\n'
+    found = parse_mask(nothing, parse_labelmap(own, LABELS, 'x'), LABELS, SIZE, 'x')
+    assert found.said.all() and not found.labels.any()
+    # and without such a class black says nothing, whatever else there is
+    labels = LabelSet(('road', 'car'))
+    assert not parse_mask(nothing, parse_labelmap(own, labels, 'x'), labels, SIZE, 'x').said.any()
+
+
+def test_undeclared_colours_and_labels_are_refused():
+    picture = as_colours(truth('c'), np.ones(SIZE, bool))
+    text = labelmap().replace('car:128,128,0', 'car:128,129,0')
+    with pytest.raises(ValueError, match='x has the colour #808000, which its labelmap.txt does'):
+        parse_mask(picture, parse_labelmap(text, LABELS, 'x'), LABELS, SIZE, 'x')
+    text = labelmap().replace('car:', 'bus:')
+    names = parse_labelmap(text, LABELS, 'x')
+    with pytest.raises(ValueError, match="x has the label 'bus', which is no class"):
+        parse_mask(picture, names, LABELS, SIZE, 'x')
+    unused = as_colours(truth('c'), truth('c') != 2)
+    assert parse_mask(unused, names, LABELS, SIZE, 'x').said.sum() == (truth('c') != 2).sum()
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('road:1,2,3::\ncar:1,2,3::', "the colour #010203 to 'road' and 'car': change one"),
+        ('road:1,2::', "line 'road:1,2::', which is not name:red,green,blue"),
+        ('road', "line 'road', which is not"),
+    ],
+)
+def test_a_wrong_labelmap_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_labelmap(text, LABELS, 'x')
+
+
+def test_names_may_hold_colons():
+    labels = LabelSet(('a:b',))
+    assert parse_labelmap('a:b:1,2,3:part:act\n# c', labels, 'x') == {0x010203: 'a:b'}
+
+
+def test_what_lies_on_top_counts():
+    square = dict(points='2.00,2.00;8.00,2.00;8.00,8.00;2.00,8.00')
+    element = draw(image(), 'polygon', 'car', z_order='1', **square)
+    draw(element, 'mask', 'road', rle='0, 1600', left='0', top='0', width='40', height='40')
+    element.set('height', '40')
+    found = parse_image(element, LABELS, (40, 40), 'x')
+    assert (found.labels[2:8, 2:8] == 2).all() and (found.labels == 1).sum() == 1600 - 36
+    draw(element, 'polygon', 'pole', z_order='1', **square)  # drawn later
+    assert parse_image(element, LABELS, (40, 40), 'x').labels[5, 5] == 3
+
+
+def test_disconnected_parts_and_holes_stay_in_one_mask():
+    mask = asked_masks()['city/a']
+    element = image()
+    add_mask(element, 'car', mask)
+    (shape,) = element
+    assert (shape.get('left'), shape.get('top')) == ('3', '4')
+    assert (shape.get('width'), shape.get('height')) == ('37', '28')
+    assert np.array_equal(parse_image(element, LABELS, SIZE, 'x').labels == 2, mask)
+
+
+def test_lines_say_nothing_and_other_shapes_are_named():
+    element = draw(image(), 'polyline', 'car', points='0,0;9,0;9,9')
+    draw(element, 'tag', 'car')
+    draw(element, 'polygon', 'asked', points='0,0;9,0;9,9')
+    corners = dict(xtl='1', ytl='1', xbr='3', ybr='3')
+    draw(element, 'box', 'car', rotation='30.00', **corners)
+    draw(element, 'skeleton', 'car')
+    draw(element, 'points', 'cannot be said', points='3.2,4.9;5.0,6.0')
+    found = parse_image(element, LABELS, SIZE, 'x')
+    assert np.argwhere(found.said).tolist() == [[4, 3], [6, 5]]
+    assert (found.labels == 255).all()
+    assert found.unread == {'turned box': 1, 'skeleton': 1}
+
+
+def test_boxes_and_ellipses_cover_the_centres_inside():
+    element = draw(image(), 'box', 'car', xtl='1.4', ytl='2.6', xbr='4.5', ybr='5.0')
+    draw(element, 'ellipse', 'pole', cx='20', cy='10', rx='3', ry='1', rotation='0.00')
+    found = parse_image(element, LABELS, SIZE, 'x')
+    box = np.argwhere(found.labels == LABELS.value('car', ''))
+    assert box.tolist() == [[row, column] for row in (3, 4) for column in (1, 2, 3)]
+    ellipse = np.argwhere(found.labels == LABELS.value('pole', ''))
+    # half a pixel off the axis of height 1, an ellipse of width 3 ends after 3 cos(30 degrees)
+    assert ellipse.tolist() == [[row, column] for row in (9, 10) for column in range(17, 23)]
+    assert not found.unread
+
+
+@pytest.mark.parametrize(
+    ('element', 'message'),
+    [
+        (image((9, 9)), 'x is 9x9 pixels, its image 40x32'),
+        (draw(image(), 'polygon', 'bus', points='0,0;1,0;1,1'), "label 'bus', which is no class"),
+        (draw(image(), 'polygon', 'car'), "x has a polygon that can not be read .'points'"),
+        (draw(image(), 'polygon', 'car', points='0;1'), 'x has a polygon that can not be read'),
+        (
+            draw(image(), 'mask', 'car', rle='0,5', left='0', top='0', width='2', height='2'),
+            'x has a mask that can not be read .the runs of the mask make 5 pixels, not 4',
+        ),
+    ],
+)
+def test_wrong_shapes_are_refused(element, message):
+    with pytest.raises(ValueError, match=message):
+        parse_image(element, LABELS, SIZE, 'x')
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'message'),
+    [
+        ('a.xml', '<annotations><track/></annotations>', 'is no "CVAT for images 1.1": export'),
+        ('a.xml', '<annotations>', 'a.xml is no XML: export it again'),
+        ('a.txt', '', r'holds 0 files that end in \.xml, and an export from CVAT has one'),
+    ],
+)
+def test_other_files_are_refused(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        list(read(Exported(tmp_path / name), bare_request(SIZE), LABELS))
+
+
+def test_pictures_that_are_none_are_refused():
+    picture = as_colours(truth('c'), np.ones(SIZE, bool))
+    names = parse_labelmap(labelmap(), LABELS, 'x')
+    with pytest.raises(ValueError, match='x is 40x32 pixels, its image 9x9'):
+        parse_mask(picture, names, LABELS, (9, 9), 'x')
+    with pytest.raises(ValueError, match='x is no complete PNG: export it again'):
+        parse_mask(picture[:60], names, LABELS, SIZE, 'x')
+
+
+def test_label_specs_follow_the_classes():
+    names = [spec['name'] for spec in label_specs(LabelSet(('a', 'b')))]
+    assert names == ['a', 'b', 'cannot be said', 'asked']

@@ -1,0 +1,130 @@
+"""Run lengths against values by hand, and against the encoders of the tools themselves."""
+
+import numpy as np
+import pytest
+from exchange_runs import few, masks
+from hypothesis import given
+
+from mmseg_tsf.active_learning.exchange.shapes.rle import (
+    compress_coco,
+    decode_coco,
+    decode_cvat,
+    decode_label_studio,
+    decompress_coco,
+    encode_coco,
+    encode_cvat,
+    encode_label_studio,
+)
+
+MASK = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0]], bool)
+
+
+def bits(*fields: str) -> list[int]:
+    """Bytes of fields of bits, filled up with zeros."""
+    text = ''.join(fields)
+    text += '0' * (8 - len(text) % 8)
+    return [int(text[i : i + 8], 2) for i in range(0, len(text), 8)]
+
+
+def header(pixels: int) -> str:
+    return f'{4 * pixels:032b}' + '00111' + '0010' + '0011' + '0111' + '1111'
+
+
+def test_one_mask_is_written_in_three_ways():
+    assert encode_coco(MASK) == [4, 1, 2, 2, 3]
+    assert compress_coco([4, 1, 2, 2, 3]) == '41211'
+    assert encode_cvat(MASK) == ([0, 2, 1, 1], (1, 1, 2, 2))
+    runs = ['110' + f'{20 - 1:08b}' + '0' * 8, '100' + '111' + '1' * 8, '101' + '1011' + '0' * 8]
+    runs += ['100' + '011' + '1' * 8, '100' + '011' + '0' * 8]
+    assert encode_label_studio(MASK) == bits(header(12), *runs)
+
+
+def test_a_dialect_is_not_read_as_another():
+    lengths, box = encode_cvat(MASK)
+    with pytest.raises(ValueError, match='make 4 pixels, not 12'):
+        decode_coco(lengths, MASK.shape)
+    with pytest.raises(ValueError, match='make 12 pixels, not 4'):
+        decode_cvat(encode_coco(MASK), box, MASK.shape)
+    assert not np.array_equal(decode_cvat(encode_coco(MASK), (0, 0, 4, 3), MASK.shape), MASK)
+
+
+@few
+@given(masks)
+def test_round_trips(mask):
+    assert np.array_equal(decode_coco(encode_coco(mask), mask.shape), mask)
+    counts = encode_coco(mask)
+    assert decompress_coco(compress_coco(counts)) == counts
+    assert np.array_equal(decode_label_studio(encode_label_studio(mask), mask.shape), mask)
+    if mask.any():
+        assert np.array_equal(decode_cvat(*encode_cvat(mask), mask.shape), mask)
+
+
+def test_long_runs():
+    mask = np.zeros((300, 400), bool)
+    mask[200:, 7:] = True
+    assert np.array_equal(decode_label_studio(encode_label_studio(mask), mask.shape), mask)
+    assert decompress_coco(compress_coco(encode_coco(mask))) == encode_coco(mask)
+    assert np.array_equal(decode_coco(encode_coco(mask), mask.shape), mask)
+
+
+def test_a_brush_from_the_browser_has_colours_soft_edges_and_unlike_pixels_in_a_row():
+    alpha = [0, 127, 128, 255]
+    pixels = ''.join(f'{v:08b}' for a in alpha for v in (200, 30, 10, a))
+    found = decode_label_studio(bits(header(4), '0' + '01' + '1111', pixels), (2, 2))
+    assert found.tolist() == [[False, False], [True, True]]
+
+
+@pytest.mark.parametrize(
+    ('work', 'text'),
+    [
+        (lambda: decode_coco([3, 4], (2, 4)), 'make 7 pixels, not 8'),
+        (lambda: decode_coco([9, -1], (2, 4)), 'make 8 pixels, not 8'),
+        (lambda: decompress_coco('4`'), 'cut short'),
+        (lambda: decompress_coco('4 1'), "' ' can not be part"),
+        (lambda: decode_cvat([4], (3, 0, 2, 2), (4, 4)), 'leaves the image'),
+        (lambda: decode_cvat([4], (-1, 0, 2, 2), (4, 4)), 'is none'),
+        (lambda: encode_cvat(np.zeros((2, 2), bool)), 'empty mask'),
+        (lambda: decode_label_studio(encode_label_studio(MASK)[:-3], (3, 4)), 'cut short'),
+        (lambda: decode_label_studio(encode_label_studio(MASK), (4, 4)), '12 pixels, the image 16'),
+        (lambda: decode_label_studio([0, 0], (4, 4)), 'cut short'),
+    ],
+)
+def test_what_is_malformed_is_refused(work, text):
+    with pytest.raises(ValueError, match=text):
+        work()
+
+
+@few
+@given(masks)
+def test_coco_agrees_with_pycocotools(mask):
+    theirs = pytest.importorskip('pycocotools.mask', reason='needs pycocotools: [coco]')
+    encoded = theirs.encode(np.asfortranarray(mask.astype(np.uint8)))
+    assert compress_coco(encode_coco(mask)) == encoded['counts'].decode()
+    own = dict(size=list(mask.shape), counts=encode_coco(mask))
+    decoded = theirs.decode(theirs.frPyObjects(own, *mask.shape))
+    assert np.array_equal(decoded, mask)
+
+
+@few
+@given(masks)
+def test_cvat_agrees_with_its_sdk(mask):
+    theirs = pytest.importorskip('cvat_sdk.masks', reason='needs cvat-sdk[masks]: [cvat]')
+    if mask.any():
+        lengths, (left, top, width, height) = encode_cvat(mask)
+        points = [*lengths, left, top, left + width - 1, top + height - 1]
+        assert points == theirs.encode_mask(mask)
+        sides = dict(image_width=mask.shape[1], image_height=mask.shape[0])
+        assert np.array_equal(theirs.decode_mask(points, **sides), mask)
+
+
+@few
+@given(masks)
+def test_label_studio_agrees_with_its_converter(mask):
+    theirs = pytest.importorskip(
+        'label_studio_sdk.converter.brush', reason='needs label-studio-sdk: [label-studio]'
+    )
+    encoded = theirs.mask2rle(mask.astype(np.uint8) * 255)
+    assert encode_label_studio(mask) == encoded
+    decoded = theirs.decode_rle(encode_label_studio(mask)).reshape(*mask.shape, 4)[..., 3]
+    assert np.array_equal(decoded, mask * 255)
+    assert np.array_equal(decode_label_studio(encoded, mask.shape), mask)

@@ -1,0 +1,56 @@
+"""What is read from a run's folder, and what is refused."""
+
+import json
+
+import pytest
+from made_up_runs import write_run_info
+
+from mmseg_tsf.reporting.run_reader import last_score, read_label_quality, read_scalars
+from mmseg_tsf.reporting.sections.curves import measured
+
+
+def write_scalars(folder, when, *entries):
+    path = folder / when / 'vis_data/scalars.json'
+    path.parent.mkdir(parents=True)
+    path.write_text('\n'.join(e if isinstance(e, str) else json.dumps(e) for e in entries))
+
+
+def test_of_steps_that_ran_twice_the_later_counts(tmp_path):
+    validated = {'teacher/mIoU': 40.0, 'step': 20}
+    first = [{'loss': 1.0, 'step': 10}, {'loss': 2.0, 'step': 20}, validated, '{"loss": 3.0, "st']
+    write_scalars(tmp_path, '20300101', *first)
+    write_scalars(tmp_path, '20300102', {'loss': 2.5, 'step': 20}, {'loss': 3.5, 'step': 30})
+    training, validations = read_scalars(tmp_path)
+    assert [(e['step'], e['loss']) for e in training] == [(10, 1.0), (20, 2.5), (30, 3.5)]
+    assert validations == [validated]
+    assert read_scalars(tmp_path / 'nothing') == ([], [])
+
+
+def test_the_last_score_is_that_of_the_end(tmp_path):
+    write_run_info(tmp_path, max_iters=20)
+    write_scalars(tmp_path, '20300101', {'teacher/mIoU': 40.0, 'step': 10})
+    with pytest.raises(ValueError, match='no teacher/mIoU at iteration 20'):
+        last_score(tmp_path)
+    test = dict(checkpoint='iter_10.pth', metrics={'teacher/mIoU': 39.0})
+    (tmp_path / 'test_metrics.json').write_text(json.dumps(test))
+    with pytest.raises(ValueError, match='validate or test it there'):
+        last_score(tmp_path)
+    (tmp_path / 'test_metrics.json').write_text(json.dumps(dict(test, checkpoint='iter_20.pth')))
+    assert last_score(tmp_path) == (39.0, 'as tested')
+    write_scalars(tmp_path, '20300102', {'teacher/mIoU': 41.0, 'step': 20})
+    assert last_score(tmp_path) == (41.0, 'at its end')
+
+
+def test_label_quality_is_what_the_hook_says(made_up):
+    (found,) = read_label_quality(made_up)
+    assert found.pop('errors_inside') != found.get('errors_inside')  # not a number
+    assert found == {'iter': 60, 'before.accuracy': 61.5}
+
+
+def test_metrics_come_from_rounds_else_validations_else_the_test():
+    lines = [dict(round=0, metrics={'m': 1.0}), dict(round=1, state='finished')]
+    validations, tested = [{'m': 2.0, 'step': 4000}], {'m': 3.0}
+    assert measured(lines, validations, tested) == [('Round 0', {'m': 1.0}), ('End', {})]
+    assert measured([], validations, tested) == [('4,000', validations[0])]
+    assert measured([], [], tested) == [('Test', tested)]
+    assert measured([], [], {}) == []
