@@ -18,6 +18,7 @@ from glob import glob
 from mmengine.config import Config
 
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.settings import flatten
 
 IGNORED = ('work_dir', 'experiment_name', 'launcher', 'resume', 'load_from', 'log_level')
@@ -27,11 +28,11 @@ def read_run(folder: str) -> dict:
     """Settings by dotted key, and validations by iteration.
 
     Raises:
-        FileNotFoundError: The folder holds no run, or one that was never validated.
+        UserError: The folder holds no run, or one that was never validated.
     """
     configs = glob(osp.join(folder, '*.py'))
     if not configs or not osp.isfile(osp.join(folder, 'run_info.json')):
-        raise FileNotFoundError(f'{folder} is no folder of a run: give what --work-dir named')
+        raise UserError(f'{folder} is no folder of a run: give what --work-dir named')
     with open(osp.join(folder, 'run_info.json')) as file:
         info = json.load(file)
     validations: dict[int, dict[str, float]] = {}
@@ -42,7 +43,7 @@ def read_run(folder: str) -> dict:
                 if found:
                     validations[entry['step']] = found
     if not validations:
-        raise FileNotFoundError(f'{folder} was never validated: train with a val_interval')
+        raise UserError(f'{folder} was never validated: train with a val_interval')
     settings = flatten(Config.fromfile(configs[0], import_custom_modules=False).to_dict())
     return dict(name=osp.basename(osp.normpath(folder)), info=info, settings=settings) | dict(
         validations=validations

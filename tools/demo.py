@@ -30,6 +30,7 @@ from mmseg_tsf.active_learning.store.round_log import RoundLog
 from mmseg_tsf.demo.data_set import CLASSES, PALETTE, generate
 from mmseg_tsf.reporting.page import write_report
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 
 ROOT = Path('work_dirs/demo')
 METHODS = {'supervised': 'Supervised', 'tsf': 'TSF', 'active_learning': 'TSF + AL'}
@@ -44,11 +45,11 @@ def find_config(method: str) -> Path:
     """The demo config of a method.
 
     Raises:
-        FileNotFoundError: The tool does not run in the project's root folder.
+        UserError: The tool does not run in the project's root folder.
     """
     found = sorted(Path('configs', method).glob('*demo-street*.py'))
     if not found:
-        raise FileNotFoundError(
+        raise UserError(
             f'configs/{method}/*demo-street*.py not found: run the demo from the root folder'
         )
     return found[0]
@@ -58,7 +59,7 @@ def run_all(console: Console, what: str, commands: dict[str, list[str]]) -> None
     """Runs one tool per folder side by side, output in log files, progress on the screen.
 
     Raises:
-        ValueError: A tool failed.
+        UserError: A tool failed.
     """
     began = time.perf_counter()
     env = dict(os.environ, OMP_NUM_THREADS=str(max(1, (os.cpu_count() or 2) // len(commands))))
@@ -77,7 +78,7 @@ def run_all(console: Console, what: str, commands: dict[str, list[str]]) -> None
             status.update(f'{what}: {" | ".join(shown)}')
     for method, process in processes.items():
         if process.returncode:
-            raise ValueError(
+            raise UserError(
                 f'{what} of {method} failed with exit status {process.returncode}: '
                 f'see {logs[method]}'
             )

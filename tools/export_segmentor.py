@@ -21,6 +21,7 @@ from mmseg_tsf.compat import allow_checkpoint_types
 from mmseg_tsf.models.segmentors.checks import NETWORKS
 from mmseg_tsf.utils.arguments import existing_file
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 
 # entries of a config that are handed on as they are
 KEPT = ('env_cfg', 'log_level', 'log_processor', 'vis_backends', 'visualizer')
@@ -52,10 +53,10 @@ def load_checkpoint(path: str) -> dict:
     """Reads a checkpoint without running code from it.
 
     Raises:
-        FileNotFoundError, ValueError: No such file, or not a checkpoint.
+        UserError: No such file, or not a checkpoint.
     """
     if not osp.isfile(path):
-        raise FileNotFoundError(f'checkpoint {path} does not exist')
+        raise UserError(f'checkpoint {path} does not exist')
     # torch < 2.4 can not be told which of mmengine's types are safe
     safely = hasattr(torch.serialization, 'add_safe_globals')
     allow_checkpoint_types()  # anew: mmengine takes them off the list when it has loaded a file
@@ -65,12 +66,12 @@ def load_checkpoint(path: str) -> dict:
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).strip().split('\n')[0]
     if reason:
-        raise ValueError(
+        raise UserError(
             f'{path} can not be read as a checkpoint of tensors and plain values ({reason}): keep '
             'only meta and state_dict in it, in a process that trusts the file'
         )
     if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
-        raise ValueError(f'{path} has no state_dict: give a checkpoint that mmengine has written')
+        raise UserError(f'{path} has no state_dict: give a checkpoint that mmengine has written')
     return checkpoint
 
 
@@ -78,18 +79,18 @@ def choose_network(state_dict: dict, cfg: Config, wanted: str | None, path: str)
     """Name of the network to export.
 
     Raises:
-        ValueError: A plain checkpoint, or one without that network.
+        UserError: A plain checkpoint, or one without that network.
     """
     prefixes = {key.split('.')[0] for key in state_dict}
     found = [name for name in NETWORKS if name in prefixes]
     if not found:
-        raise ValueError(
+        raise UserError(
             f'{path} is a plain checkpoint already: its keys start with none of '
             f'{", ".join(name + "." for name in NETWORKS)}'
         )
     name = wanted or (cfg.model.get('test_cfg') or {}).get('predict_on') or found[0]
     if name not in found:
-        raise ValueError(f'{path} has no network {name!r}: choose --network {" or ".join(found)}')
+        raise UserError(f'{path} has no network {name!r}: choose --network {" or ".join(found)}')
     return name
 
 
@@ -97,10 +98,10 @@ def plain_model(model: dict) -> dict:
     """The inner segmentor's config, with its preprocessor and nothing to download.
 
     Raises:
-        ValueError: The config's model wraps no segmentor.
+        UserError: The config's model wraps no segmentor.
     """
     if 'segmentor' not in model:
-        raise ValueError(f'model.type={model.get("type")!r} in the config wraps no segmentor')
+        raise UserError(f'model.type={model.get("type")!r} in the config wraps no segmentor')
     segmentor = _without(model['segmentor'], ('init_cfg', 'pretrained'))
     default = dict(type='SegDataPreProcessor', size_divisor=1)
     own = segmentor.get('data_preprocessor')
@@ -136,7 +137,7 @@ def plain_config(cfg: Config) -> Config:
     """What testing and inference with MMSegmentation alone need of a config.
 
     Raises:
-        ValueError: Something of this package is left in it.
+        UserError: Something of this package is left in it.
     """
     imports = (cfg.get('custom_imports') or {}).get('imports', [])
     others = [name for name in imports if name.split('.')[0] != mmseg_tsf.__name__]
@@ -157,7 +158,7 @@ def plain_config(cfg: Config) -> Config:
     for name in _types(out):
         for registry in (DATASETS, METRICS, MODELS, TRANSFORMS):
             if _is_ours(registry.get(name)):
-                raise ValueError(
+                raise UserError(
                     f'{name} belongs to {mmseg_tsf.__name__}: a network or pipeline that uses it '
                     'can not be exported as a plain MMSegmentation model'
                 )
@@ -168,7 +169,7 @@ def plain_checkpoint(checkpoint: dict, network: str, cfg: Config) -> dict:
     """One network's weights under MMSegmentation's names; checks that ``cfg`` describes it.
 
     Raises:
-        ValueError: The weights do not fit the config.
+        UserError: The weights do not fit the config.
     """
     prefix = network + '.'
     weights = {
@@ -182,7 +183,7 @@ def plain_checkpoint(checkpoint: dict, network: str, cfg: Config) -> dict:
     except RuntimeError as error:
         problem = ' '.join(str(error).split())
     if problem:
-        raise ValueError(f'the config does not describe the network in the checkpoint: {problem}')
+        raise UserError(f'the config does not describe the network in the checkpoint: {problem}')
     meta = {'network': network, 'cfg': cfg.pretty_text}
     if 'dataset_meta' in checkpoint.get('meta', {}):
         meta['dataset_meta'] = checkpoint['meta']['dataset_meta']
@@ -197,7 +198,7 @@ def export(checkpoint_path: str, out: str, network: str | None, config: str | No
     elif 'cfg' in checkpoint.get('meta', {}):
         cfg = Config.fromstring(checkpoint['meta']['cfg'], '.py')
     else:
-        raise ValueError(f'{checkpoint_path} holds no config: give it with --config')
+        raise UserError(f'{checkpoint_path} holds no config: give it with --config')
     init_default_scope('mmseg')
     network = choose_network(checkpoint['state_dict'], cfg, network, checkpoint_path)
     cfg = plain_config(cfg)
@@ -217,12 +218,12 @@ def main(argv: list[str] | None = None) -> None:
     """Entry point."""
     args = parse_args(argv)
     if not args.out.endswith('.pth'):
-        raise ValueError(f'{args.out} must end in .pth')
+        raise UserError(f'{args.out} must end in .pth')
     if osp.abspath(args.out) == osp.abspath(args.checkpoint):
-        raise ValueError(f'{args.out} is the checkpoint itself: name another file')
+        raise UserError(f'{args.out} is the checkpoint itself: name another file')
     for path in (args.out, config_path(args.out)):
         if osp.exists(path) and not args.force:
-            raise ValueError(f'{path} exists: name another file or give --force')
+            raise UserError(f'{path} exists: name another file or give --force')
     network = export(args.checkpoint, args.out, args.network, args.config)
     print(f'{network} of {args.checkpoint}: {args.out}, {config_path(args.out)}')
 

@@ -35,6 +35,7 @@ from mmseg_tsf.datasets.splits import (
 )
 from mmseg_tsf.utils.arguments import existing_file
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.progress import track
 
 Samples = dict[str, dict]
@@ -89,12 +90,12 @@ def load_samples(dataset: BaseSegDataset) -> Samples:
     """List a lazily built data set's images by the name that an ``ann_file`` would give them."""
     folder = dataset.data_prefix['img_path']
     if not os.path.isdir(folder):
-        raise FileNotFoundError(f'The image folder {folder} does not exist.')
+        raise UserError(f'The image folder {folder} does not exist.')
     if dataset.ann_file:
         read_list(dataset.ann_file)
     infos = dataset.load_data_list()
     if not infos:
-        raise ValueError(f'No image that ends in {dataset.img_suffix} is in {folder}.')
+        raise UserError(f'No image that ends in {dataset.img_suffix} is in {folder}.')
     return {_name_of(info, folder, dataset.img_suffix): info for info in infos}
 
 
@@ -110,11 +111,11 @@ def samples_of_config(path: str) -> Samples:
     if 'labelled' not in config:
         return load_samples(_build(config))
     if config.get('unlabelled') is None:
-        raise ValueError(f'{path} has no unlabelled images: name the folder with --image-dir.')
+        raise UserError(f'{path} has no unlabelled images: name the folder with --image-dir.')
     parts = [_build(config[branch]) for branch in ('labelled', 'unlabelled')]
     folders = [part.data_prefix['img_path'] for part in parts]
     if os.path.abspath(folders[0]) != os.path.abspath(folders[1]):
-        raise ValueError(
+        raise UserError(
             f'{path} takes labelled images from {folders[0]} and unlabelled ones from '
             f'{folders[1]}: name the folder to split with --image-dir.'
         )
@@ -148,7 +149,7 @@ def count_pixels(samples: Samples, order: Sequence[str]) -> np.ndarray:
         info = {**samples[name], 'seg_fields': []}
         mask = info.get('seg_map_path')
         if mask is None or not os.path.isfile(mask):
-            raise FileNotFoundError(
+            raise UserError(
                 f'--class-balanced reads a mask for every image, but {name} has none'
                 + (f' at {mask}.' if mask else ': give a config or --ann-dir.')
             )
@@ -185,7 +186,7 @@ def import_lists(style: str, source: Path, out: Path) -> dict[Path, list[str]]:
     """
     files = sorted(source.rglob('*labeled.txt')) if source.is_dir() else [source]
     if not files:
-        raise FileNotFoundError(f'No labeled.txt or unlabeled.txt is in {source}.')
+        raise UserError(f'No labeled.txt or unlabeled.txt is in {source}.')
     root = source if source.is_dir() else source.parent
     lists = {}
     for file in files:

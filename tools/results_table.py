@@ -22,6 +22,7 @@ from mmseg_tsf.active_learning.store.round_log import RoundLog
 from mmseg_tsf.active_learning.store.round_store import CAMPAIGN
 from mmseg_tsf.reporting.run_reader import hash_settings, read_label_quality
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import write_between_markers
 from mmseg_tsf.utils.results import make_groups, to_markdown, update_metafiles
 
@@ -44,20 +45,20 @@ def read_run(folder: str) -> dict:
     """One finished run as a flat record.
 
     Raises:
-        ValueError: Unfinished, or not tested at its end; says which.
+        UserError: Unfinished, or not tested at its end; says which.
     """
     info = _read_json(osp.join(folder, 'run_info.json'), 'train with tools/train.py and SemiHook')
     done, wanted = info.get('finished_iters'), info['max_iters']
     if done != wanted:
-        raise ValueError(f'{folder} is unfinished: {done or 0} of {wanted} iterations')
+        raise UserError(f'{folder} is unfinished: {done or 0} of {wanted} iterations')
     test = _read_json(osp.join(folder, 'test_metrics.json'), 'test its last checkpoint')
     last = f'iter_{wanted}.pth'
     if test['checkpoint'] != last:
-        raise ValueError(
+        raise UserError(
             f'{folder} was tested with {test["checkpoint"]}: test {last}, the last checkpoint'
         )
     if test.get('tta') or test.get('cfg_options'):
-        raise ValueError(
+        raise UserError(
             f'{folder} was tested with --tta or --cfg-options: test it as its config says'
         )
     return dict(
@@ -124,7 +125,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     records = collect(args.runs)
     if not records:
-        raise ValueError('no finished run in the folders given: nothing is written')
+        raise UserError('no finished run in the folders given: nothing is written')
     groups = make_groups(records)
     write_between_markers(args.out, 'results', to_markdown(groups))
     with open(args.json, 'w') as file:
@@ -138,7 +139,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _read_json(path: str, mend: str) -> dict:
     if not osp.isfile(path):
-        raise FileNotFoundError(f'{path} does not exist: {mend}')
+        raise UserError(f'{path} does not exist: {mend}')
     with open(path) as file:
         return json.load(file)
 

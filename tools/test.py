@@ -21,6 +21,7 @@ import mmseg_tsf  # noqa: F401  (registers everything before the config is built
 from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.utils.arguments import existing_file
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -88,11 +89,11 @@ def tta_pipeline(pipeline: list[dict]) -> list[dict]:
     """The test pipeline at three sizes, each as it is and flipped; for configs without one.
 
     Raises:
-        ValueError: It has no ``Resize``.
+        UserError: It has no ``Resize``.
     """
     kinds = [step['type'] for step in pipeline]
     if 'Resize' not in kinds:
-        raise ValueError('--tta: the test pipeline has no Resize, set tta_pipeline in the config')
+        raise UserError('--tta: the test pipeline has no Resize, set tta_pipeline in the config')
     at = kinds.index('Resize')
     resize, (width, height) = pipeline[at], pipeline[at].scale
     sizes = [(round(width * ratio), round(height * ratio)) for ratio in (0.75, 1.0, 1.25)]

@@ -28,6 +28,7 @@ from mmseg_tsf.engine.preflight.weights_check import check_weights
 from mmseg_tsf.utils.arguments import existing_file
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.disk_errors import disk_errors_of
+from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.memory import keep_freed_memory
 
 
@@ -72,12 +73,12 @@ def enable_amp(cfg: Config, dtype: str) -> None:
     """Switches the optimiser wrapper to mixed precision.
 
     Raises:
-        ValueError: There is no GPU, or the wrapper has no mixed-precision form.
+        UserError: There is no GPU, or the wrapper has no mixed-precision form.
     """
     if not torch.cuda.is_available():
-        raise ValueError('--amp needs a GPU (mmengine refuses it on a CPU): leave it out here')
+        raise UserError('--amp needs a GPU (mmengine refuses it on a CPU): leave it out here')
     if cfg.optim_wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise ValueError(
+        raise UserError(
             f"--amp works with optim_wrapper.type='OptimWrapper', not {cfg.optim_wrapper.type!r}"
         )
     if cfg.optim_wrapper.type == 'AmpOptimWrapper':

@@ -14,6 +14,7 @@ from mmengine.dist import get_dist_info
 from mmseg.registry import DATASETS
 from PIL import Image, UnidentifiedImageError
 
+from ..utils.errors import UserError
 from .splits import check_disjoint, read_list
 
 
@@ -25,7 +26,7 @@ def check_lists(labelled: dict, unlabelled: dict | None) -> None:
         unlabelled: Config of the unlabelled one, or ``None``.
 
     Raises:
-        FileNotFoundError, ValueError: One sentence that names the file and the mend.
+        UserError: One sentence that names the file and the mend.
     """
     names = {}
     for branch, cfg in (('labelled', labelled), ('unlabelled', unlabelled)):
@@ -54,7 +55,7 @@ def check_no_image_twice(
         key: Where ``unlabelled`` is configured.
 
     Raises:
-        ValueError: Names the first ones and the mend.
+        UserError: Names the first ones and the mend.
     """
     first, second = (
         {osp.realpath(part.get_data_info(i)['img_path']) for i in range(len(part))}
@@ -62,7 +63,7 @@ def check_no_image_twice(
     )
     both = sorted(first & second)
     if both:
-        raise ValueError(
+        raise UserError(
             f'{len(both)} images are labelled and unlabelled at once ({", ".join(both[:3])}): '
             f'give {key} an ann_file without them'
         )
@@ -84,7 +85,7 @@ def _check_folder(branch: str, cfg: dict) -> None:
     default = inspect.signature(dataset.__init__).parameters.get('img_suffix')
     suffix = cfg.get('img_suffix') or (default.default if default else '')
     if not any(Path(folder).rglob(f'*{suffix}')):
-        raise ValueError(
+        raise UserError(
             f'the {branch} image folder {folder} has no file that ends with {suffix!r}: correct '
             'data_prefix.img_path and img_suffix, or give a split list as ann_file'
         )
@@ -96,7 +97,7 @@ def check_masks(dataset: BaseDataset) -> None:
     Each rank looks at its share.
 
     Raises:
-        FileNotFoundError, ValueError: One sentence that names the file and the mend.
+        UserError: One sentence that names the file and the mend.
     """
     num_classes = len(dataset.metainfo['classes'])
     _check_own_share(dataset, lambda info: _check_mask(info, num_classes))
@@ -108,7 +109,7 @@ def check_images(dataset: BaseDataset) -> None:
     Each rank looks at its share.
 
     Raises:
-        FileNotFoundError, ValueError: One sentence that names the first file that is not.
+        UserError: One sentence that names the first file that is not.
     """
     _check_own_share(dataset, _check_image)
 
@@ -130,15 +131,15 @@ def image_size(path: str) -> tuple[int, int]:
     """Width and height of an image, from its header.
 
     Raises:
-        ValueError: The file is no image; names it and the mend.
+        UserError: The file is no image; names it and the mend.
     """
     try:
         with Image.open(path) as image:
             return image.size
     except Image.DecompressionBombError as error:
-        raise ValueError(f'image {path} is too large ({error}): cut it into tiles') from None
+        raise UserError(f'image {path} is too large ({error}): cut it into tiles') from None
     except UnidentifiedImageError:
-        raise ValueError(
+        raise UserError(
             f'image {path} can not be read: replace it, or take it off the list'
         ) from None
 
@@ -147,7 +148,7 @@ def read_ids(path: str) -> np.ndarray:
     """``(H, W)`` class ids of a mask, as they are in the file.
 
     Raises:
-        ValueError: The file is damaged or no mask of one channel; names it and the mend.
+        UserError: The file is damaged or no mask of one channel; names it and the mend.
     """
     problem = ''
     try:
@@ -158,13 +159,13 @@ def read_ids(path: str) -> np.ndarray:
     if not problem and ids.ndim != 2:
         problem = f'has {ids.shape[2]} channels, not one with class ids'
     if problem:
-        raise ValueError(f'mask {path} {problem}: write it again, or take it off the list')
+        raise UserError(f'mask {path} {problem}: write it again, or take it off the list')
     return ids
 
 
 def _check_exists(path: str, what: str) -> None:
     if not osp.isfile(path):
-        raise FileNotFoundError(
+        raise UserError(
             f'{what} {path} does not exist: add the file, take its name off the split list, or '
             'correct data_prefix and the suffixes of the data set'
         )
@@ -174,7 +175,7 @@ def _check_mask(info: dict, num_classes: int) -> None:
     image_path, mask_path = info['img_path'], info.get('seg_map_path')
     _check_exists(image_path, 'image')
     if mask_path is None:
-        raise ValueError(
+        raise UserError(
             f'labelled image {image_path} has no mask: set data_prefix.seg_map_path of the '
             'labelled data set'
         )
@@ -182,7 +183,7 @@ def _check_mask(info: dict, num_classes: int) -> None:
     width, height = image_size(image_path)
     mask = read_ids(mask_path)
     if mask.shape != (height, width):
-        raise ValueError(
+        raise UserError(
             f'mask {mask_path} is {mask.shape[1]}x{mask.shape[0]} pixels, its image '
             f'{width}x{height}: they must be of one size'
         )
@@ -193,7 +194,7 @@ def _check_mask(info: dict, num_classes: int) -> None:
         ids = {info['label_map'].get(i, i) for i in ids} - {255}
     foreign = sorted(i for i in ids if i >= num_classes)
     if foreign:
-        raise ValueError(
+        raise UserError(
             f'mask {mask_path} has the class ids {foreign}, but there are {num_classes} classes '
             f'(0 to {num_classes - 1}; 255 = ignore): relabel it or correct the classes'
         )

@@ -12,6 +12,7 @@ from mmengine.dataset import BaseDataset
 from mmseg.datasets.transforms import PackSegInputs
 from mmseg.registry import TRANSFORMS
 
+from ..utils.errors import UserError
 from .transforms.resizing import SparseLabelResize
 
 
@@ -22,12 +23,12 @@ def with_manual_labels(cfg: dict) -> dict:
     to ``SparseLabelResize``, which loses no labelled pixel.
 
     Raises:
-        ValueError: The pipeline does not end with ``PackSegInputs``.
+        UserError: The pipeline does not end with ``PackSegInputs``.
     """
     cfg = copy.deepcopy(cfg)
     last = _class_of(cfg['pipeline'][-1]) if cfg.get('pipeline') else None
     if last is None or not issubclass(last, PackSegInputs):
-        raise ValueError('the pipeline of SemiDataset.unlabelled must end with PackSegInputs')
+        raise UserError('the pipeline of SemiDataset.unlabelled must end with PackSegInputs')
     root = osp.join(cfg.get('data_root') or '', cfg['data_prefix']['img_path'])
     cfg['pipeline'] = [_for_sparse_labels(step, root) for step in cfg['pipeline']]
     return cfg
@@ -57,12 +58,12 @@ def check_no_masks_are_read(dataset: BaseDataset) -> None:
     """Refuses a built pipeline that still loads masks, inside of another transform.
 
     Raises:
-        ValueError: Names the transform and the mend.
+        UserError: Names the transform and the mend.
     """
     for step in dataset.pipeline.transforms:
         for inner in _all_transforms(step):
             if isinstance(inner, LoadsMasks):
-                raise ValueError(
+                raise UserError(
                     f'the pipeline of SemiDataset.unlabelled has a {type(inner).__name__} inside '
                     f'of its {type(step).__name__}: put it at the top level, where what people '
                     'have labelled takes its place'

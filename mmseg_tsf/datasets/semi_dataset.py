@@ -15,6 +15,7 @@ from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
+from ..utils.errors import UserError
 from .checks import check_images, check_lists, check_masks, check_no_image_twice
 from .manual_pipeline import check_no_masks_are_read, with_manual_labels
 from .packed_batch import PackedBatch
@@ -77,7 +78,7 @@ class SemiDataset(Dataset):
             looks at them only where people have labelled them.
 
     Raises:
-        FileNotFoundError, ValueError: A list, an image or a mask is missing or wrong.
+        UserError: A list, an image or a mask is missing or wrong.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class SemiDataset(Dataset):
         check_lists(labelled, unlabelled)
         _check_pool_options(unlabelled, supervise_manual, pool_only)
         if paste_prob is not None and not 0 <= paste_prob <= 1:
-            raise ValueError(f'SemiDataset.paste_prob={paste_prob} must lie in [0, 1]')
+            raise UserError(f'SemiDataset.paste_prob={paste_prob} must lie in [0, 1]')
         self.labelled: BaseDataset = DATASETS.build(labelled)
         self._paste = self.labelled
         if paste_pipeline is not None:
@@ -150,10 +151,10 @@ class SemiDataset(Dataset):
             folder: See the class; ``None`` for no manual labels.
 
         Raises:
-            FileNotFoundError: There is no such folder.
+            UserError: There is no such folder.
         """
         if folder is not None and not osp.isdir(folder):
-            raise FileNotFoundError(f'SemiDataset.manual_labels={folder} is no folder')
+            raise UserError(f'SemiDataset.manual_labels={folder} is no folder')
         for dataset in (self.unlabelled, self._partly_labelled):
             for step in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
                 if isinstance(step, LoadManualAnnotations):
@@ -238,4 +239,4 @@ def _add(item: dict, branch: str, packed: dict) -> None:
 def _check_pool_options(unlabelled: dict | None, supervise_manual: bool, pool_only: bool) -> None:
     for name, value in (('supervise_manual', supervise_manual), ('pool_only', pool_only)):
         if value and unlabelled is None:
-            raise ValueError(f'SemiDataset.{name} needs SemiDataset.unlabelled: give the pool')
+            raise UserError(f'SemiDataset.{name} needs SemiDataset.unlabelled: give the pool')

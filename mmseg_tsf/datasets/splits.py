@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..utils.errors import UserError
+
 LIST_STYLES = ('u2pl', 'unimatch')
 
 _CITYSCAPES = re.compile(r'(?:leftImg8bit/)?(?:train|val|test)/(.+)_leftImg8bit\.png')
@@ -31,21 +33,21 @@ def read_list(path: str | os.PathLike) -> list[str]:
         The names in the file's order.
 
     Raises:
-        FileNotFoundError: The file does not exist.
-        ValueError: The list is empty, has an empty line, or names an image twice.
+        UserError: The file does not exist.
+        UserError: The list is empty, has an empty line, or names an image twice.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(
+        raise UserError(
             f'The list {path} does not exist: make it with tools/make_splits.py or correct '
             f'`ann_file`.'
         )
     names = [line.strip() for line in path.read_text(encoding='utf-8').splitlines()]
     if not any(names):
-        raise ValueError(f'The list {path} is empty: it needs one image name per line.')
+        raise UserError(f'The list {path} is empty: it needs one image name per line.')
     if '' in names:
         # MMSegmentation would read the empty line as an image without a name.
-        raise ValueError(f'The list {path} has an empty line ({names.index("") + 1}): remove it.')
+        raise UserError(f'The list {path} has an empty line ({names.index("") + 1}): remove it.')
     _check_unique(names, path)
     return names
 
@@ -65,11 +67,11 @@ def check_disjoint(
         unlabelled_file: What the message calls the second list.
 
     Raises:
-        ValueError: An image is in both lists.
+        UserError: An image is in both lists.
     """
     both = sorted(set(labelled) & set(unlabelled))
     if both:
-        raise ValueError(
+        raise UserError(
             f'{len(both)} image(s) are in both {labelled_file} and {unlabelled_file} '
             f'({_first(both)}): remove them from one of the two lists.'
         )
@@ -89,11 +91,11 @@ def seeded_order(names: Iterable[str], seed: int) -> list[str]:
         All names in the shuffled order.
 
     Raises:
-        ValueError: There is no name, or a name occurs twice.
+        UserError: There is no name, or a name occurs twice.
     """
     order = sorted(names)
     if not order:
-        raise ValueError('There is no image to split.')
+        raise UserError('There is no image to split.')
     _check_unique(order, 'the images to split')
     random.Random(seed).shuffle(order)
     return order
@@ -139,14 +141,14 @@ def count_of(fraction: str, total: int) -> int:
         ``round(fraction * total)``, exact halves to the even number, and at least 1.
 
     Raises:
-        ValueError: The text is no fraction between 0 and 1.
+        UserError: The text is no fraction between 0 and 1.
     """
     try:
         value = Fraction(fraction)
     except (ValueError, ZeroDivisionError):
         value = Fraction(0)
     if not 0 < value < 1:
-        raise ValueError(f'{fraction} is not a fraction between 0 and 1, such as 1/8.')
+        raise UserError(f'{fraction} is not a fraction between 0 and 1, such as 1/8.')
     return max(1, round(value * total))
 
 
@@ -161,12 +163,12 @@ def nested_splits(order: Sequence[str], counts: Iterable[int]) -> dict[int, tupl
         ``{count: (labelled, unlabelled)}``, both sorted.
 
     Raises:
-        ValueError: A count is below 1 or leaves no unlabelled image.
+        UserError: A count is below 1 or leaves no unlabelled image.
     """
     splits = {}
     for count in counts:
         if not 0 < count < len(order):
-            raise ValueError(
+            raise UserError(
                 f'{count} labelled images cannot be taken from {len(order)}: at least one image '
                 f'must be labelled and one unlabelled.'
             )
@@ -188,12 +190,12 @@ def parse_line(line: str, style: str) -> str:
         folder and its suffix.
 
     Raises:
-        ValueError: The line does not have the number of columns of that style.
+        UserError: The line does not have the number of columns of that style.
     """
     columns = line.split()
     expected = {'u2pl': 1, 'unimatch': 2}[style]
     if len(columns) != expected:
-        raise ValueError(f'"{line.strip()}" is not a {style} line of {expected} column(s)')
+        raise UserError(f'"{line.strip()}" is not a {style} line of {expected} column(s)')
     cityscapes = _CITYSCAPES.fullmatch(columns[0])
     if cityscapes:
         return cityscapes.group(1)
@@ -204,15 +206,15 @@ def parse_lines(path: str | os.PathLike, style: str) -> list[str]:
     """Read a published list; see :func:`parse_line` for the two styles.
 
     Raises:
-        FileNotFoundError: The file does not exist.
-        ValueError: A line is not in that style; or see :func:`read_list`.
+        UserError: The file does not exist.
+        UserError: A line is not in that style; or see :func:`read_list`.
     """
     names = []
     for number, line in enumerate(read_list(path), start=1):
         try:
             names.append(parse_line(line, style))
         except ValueError as error:
-            raise ValueError(f'{path}, line {number}: {error}.') from None
+            raise UserError(f'{path}, line {number}: {error}.') from None
     _check_unique(names, path)
     return names
 
@@ -225,12 +227,12 @@ def write_lists(lists: dict[Path, Sequence[str]], force: bool = False) -> None:
         force: Replace lists that differ.
 
     Raises:
-        FileExistsError: A different list is there and ``force`` is not set.
+        UserError: A different list is there and ``force`` is not set.
     """
     texts = {Path(path): ''.join(f'{name}\n' for name in names) for path, names in lists.items()}
     for path, text in texts.items():
         if path.exists() and path.read_text(encoding='utf-8') != text and not force:
-            raise FileExistsError(
+            raise UserError(
                 f'{path} exists and holds another list: choose another folder or --force.'
             )
     for path, text in texts.items():
@@ -241,7 +243,7 @@ def write_lists(lists: dict[Path, Sequence[str]], force: bool = False) -> None:
 def _check_unique(names: Sequence[str], source: object) -> None:
     twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
-        raise ValueError(
+        raise UserError(
             f'{source}: {len(twice)} image(s) occur more than once ({_first(twice)}): keep one.'
         )
 

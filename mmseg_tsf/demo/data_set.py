@@ -11,6 +11,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 from PIL import Image
 
+from ..utils.errors import UserError
 from .street_scene.canvas import CLASSES, VOID
 from .street_scene.mood import draw_weather
 from .street_scene.scene import render
@@ -66,10 +67,10 @@ def generate(
             who labels little labels what was recorded first. ``None``: from all.
 
     Raises:
-        ValueError: There are no ``num_labelled`` training pictures.
+        UserError: There are no ``num_labelled`` training pictures.
     """
     if not 0 < num_labelled <= num_train:
-        raise ValueError(f'num_labelled must be in 1..{num_train}, got {num_labelled}')
+        raise UserError(f'num_labelled must be in 1..{num_train}, got {num_labelled}')
     root = Path(root)
     names, weather = {}, {}
     for subset, (split, count) in enumerate((('train', num_train), ('val', num_val))):

@@ -18,7 +18,8 @@ from ..models.segmentors.semi_base import SemiSegmentor
 from ..models.utils.feature_tap import FeatureTap
 from ..models.utils.labels import ground_truth
 from ..models.utils.pixel_losses import IGNORE_INDEX
-from ..models.utils.views import TeacherView
+from ..models.utils.views import NetworkView
+from ..utils.errors import UserError
 
 
 def load_with_hidden_masks(cfg: Config, checkpoint: str) -> tuple[SemiSegmentor, object]:
@@ -32,7 +33,7 @@ def load_with_hidden_masks(cfg: Config, checkpoint: str) -> tuple[SemiSegmentor,
         tuple: Model, and a data set, see :func:`with_masks`.
 
     Raises:
-        ValueError: The config has no unlabelled images.
+        UserError: The config has no unlabelled images.
     """
     init_default_scope('mmseg')
     model = MODELS.build(cfg.model)
@@ -49,11 +50,11 @@ def with_masks(cfg: Config, branch: str) -> object:
         branch: ``'labelled'`` or ``'unlabelled'``.
 
     Raises:
-        ValueError: The config has no such images.
+        UserError: The config has no such images.
     """
     source = copy.deepcopy(cfg.train_dataloader.dataset[branch])
     if source is None:
-        raise ValueError(f'{cfg.filename} has no {branch} images to measure on')
+        raise UserError(f'{cfg.filename} has no {branch} images to measure on')
     pipeline = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
     kinds = [step['type'] for step in pipeline]
     pipeline.insert(1, pipeline.pop(kinds.index('LoadAnnotations')))  # resized with the image
@@ -88,9 +89,9 @@ def taps_of(model: SemiSegmentor) -> tuple[str, ...]:
 
 
 @torch.no_grad()
-def view_images(model: SemiSegmentor, images: Tensor, taps: Sequence[str]) -> TeacherView:
+def view_images(model: SemiSegmentor, images: Tensor, taps: Sequence[str]) -> NetworkView:
     """What the network that predicts shows of images ``(N, 3, H, W)``, with tapped features."""
     with FeatureTap(model.network, taps) as tap:
         logits = model.run(model.predict_on, images)[1]
     features = [tap[path] for path in taps]
-    return TeacherView(logits, model.upsample(logits, images.shape[2:]), features)
+    return NetworkView(logits, model.upsample(logits, images.shape[2:]), features)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ..utils.errors import UserError
+
 
 def area_under_curve(spend: Sequence[float], score: Sequence[float]) -> float:
     """Mean height of a curve over its range of spend (AUBC): trapezoids, divided by the range.
@@ -94,11 +96,11 @@ def summarise_curves(
         not all did; ``at_start`` of them had it at the first point already, so less might do.
 
     Raises:
-        ValueError: The seeds have no round in common.
+        UserError: The seeds have no round in common.
     """
     common = set.intersection(*map(set, curves))  # as far as every seed has come
     if not common:
-        raise ValueError('the seeds were measured in no round that all of them have')
+        raise UserError('the seeds were measured in no round that all of them have')
     curves = [{number: curve[number] for number in common} for curve in curves]
     columns = [tuple(zip(*rising(curve), strict=True)) for curve in curves]
     last = [curve[max(common)][1] for curve in curves]
@@ -127,5 +129,5 @@ def summarise_curves(
 def _checked(spend: Sequence[float], score: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     spend, score = np.asarray(spend, float), np.asarray(score, float)
     if len(spend) != len(score) or not len(spend) or (np.diff(spend) <= 0).any():
-        raise ValueError('a curve needs points of rising spend, one score each')
+        raise UserError('a curve needs points of rising spend, one score each')
     return spend, score

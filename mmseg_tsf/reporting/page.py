@@ -9,6 +9,7 @@ from pathlib import Path
 from ..active_learning.campaign.summary import summarise
 from ..active_learning.store.round_log import RoundLog
 from ..active_learning.store.round_store import RoundStore
+from ..utils.errors import UserError
 from ..utils.files import write_file
 from .drawing.charts import marker, number
 from .drawing.palette import to_hex
@@ -49,8 +50,8 @@ def write_report(
         Path: The page.
 
     Raises:
-        FileNotFoundError: A folder is not of a run.
-        ValueError: The rounds are damaged, runs can not be compared, or jinja2 is missing.
+        UserError: A folder is not of a run.
+        UserError: The rounds are damaged, runs can not be compared, or jinja2 is missing.
     """
     work_dir = Path(work_dir)
     out = Path(out) if out else work_dir / 'report'
@@ -99,12 +100,12 @@ def render(content: dict[str, object]) -> str:
     """The page as HTML.
 
     Raises:
-        ValueError: jinja2 is missing.
+        UserError: jinja2 is missing.
     """
     try:
         import jinja2
     except ModuleNotFoundError:
-        raise ValueError('the report needs jinja2: python -m pip install jinja2') from None
+        raise UserError('the report needs jinja2: python -m pip install jinja2') from None
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader('mmseg_tsf.reporting'),
         autoescape=True,

@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from ..active_learning.store.round_log import RoundLog
 from ..evaluation.label_efficiency import rising, summarise_curves
+from ..utils.errors import UserError
 from ..utils.settings import SETTINGS, flatten
 
 PSEUDO_LABELS = re.compile(r'Quality of pseudo-labels after iteration (\d+): (.*)')
@@ -22,11 +23,11 @@ def read_info(folder: Path) -> dict:
     """``run_info.json`` of a run.
 
     Raises:
-        FileNotFoundError: There is none.
+        UserError: There is none.
     """
     path = folder / 'run_info.json'
     if not path.is_file():
-        raise FileNotFoundError(f'{folder} is no folder of a run: give what --work-dir named')
+        raise UserError(f'{folder} is no folder of a run: give what --work-dir named')
     return json.loads(path.read_text())
 
 
@@ -45,13 +46,13 @@ def read_run(folder: Path) -> dict:
     """One run of active learning: its config, its points and on what axis they lie.
 
     Raises:
-        FileNotFoundError: The folder holds no run of active learning.
-        ValueError: It was never validated before a query.
+        UserError: The folder holds no run of active learning.
+        UserError: It was never validated before a query.
     """
     info = read_info(folder)
     lines = RoundLog(folder / 'active_learning.jsonl').read()
     if not lines:
-        raise FileNotFoundError(f'{folder}/active_learning.jsonl is missing: no round was held')
+        raise UserError(f'{folder}/active_learning.jsonl is missing: no round was held')
     key = f'{info["networks"][0]}/mIoU'
     unit, shares = lines[-1].get('unit', 'pixels'), 'share' in lines[-1]
     rounds = {
@@ -63,10 +64,10 @@ def read_run(folder: Path) -> dict:
         if key in line.get('metrics', {})
     }
     if not rounds:
-        raise ValueError(f'{folder} has no {key} in active_learning.jsonl: train with val_cfg')
+        raise UserError(f'{folder} has no {key} in active_learning.jsonl: train with val_cfg')
     for number, (_, score) in rounds.items():
         if not math.isfinite(score):
-            raise ValueError(f'{folder} has no number as {key} of round {number}: leave it out')
+            raise UserError(f'{folder} has no number as {key} of round {number}: leave it out')
     return dict(
         folder=str(folder),
         config=info['config'],
@@ -84,8 +85,8 @@ def read_runs(path: Path) -> list[dict]:
     """A run of active learning by its folder, or those that a ``curves.json`` holds.
 
     Raises:
-        FileNotFoundError: See :func:`read_run`.
-        ValueError: A file that ``curves.py`` did not write; see :func:`read_run`, too.
+        UserError: See :func:`read_run`.
+        UserError: A file that ``curves.py`` did not write; see :func:`read_run`, too.
     """
     if path.suffix != '.json':
         return [read_run(path)]
@@ -93,7 +94,7 @@ def read_runs(path: Path) -> list[dict]:
         groups = json.loads(path.read_text())['groups']
         return [run for group in groups for run in group['runs']]
     except (ValueError, KeyError, TypeError):
-        raise ValueError(f'{path} is no curves.json: give one that curves.py has written') from None
+        raise UserError(f'{path} is no curves.json: give one that curves.py has written') from None
 
 
 def hash_settings(folder: Path, config: str | None) -> str | None:
@@ -119,7 +120,7 @@ def read_full(values: list[str]) -> float | None:
     """Fully supervised mIoU: a number, or the mean of what runs reached at their ends.
 
     Raises:
-        ValueError: A run is unfinished, or was not validated at its end.
+        UserError: A run is unfinished, or was not validated at its end.
     """
     scores = []
     for value in values:
@@ -132,14 +133,14 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise FileNotFoundError(f'{text} is neither a number nor the folder of a run') from None
+        raise UserError(f'{text} is neither a number nor the folder of a run') from None
 
 
 def last_score(folder: Path) -> tuple[float, str]:
     """MIoU of a finished run and whence: its validation at the end, or else the test of its end.
 
     Raises:
-        ValueError: It is unfinished, or was neither validated nor tested there.
+        UserError: It is unfinished, or was neither validated nor tested there.
     """
     info = read_info(folder)
     key, end = f'{info["networks"][0]}/mIoU', info['max_iters']
@@ -150,7 +151,7 @@ def last_score(folder: Path) -> tuple[float, str]:
     test = json.loads(path.read_text()) if path.is_file() else {}
     if test.get('checkpoint') == f'iter_{end}.pth':
         return test['metrics'][key], 'as tested'
-    raise ValueError(
+    raise UserError(
         f'{folder} has no {key} at iteration {end}: let it finish, then validate or test it there'
     )
 
@@ -159,11 +160,11 @@ def make_groups(runs: list[dict], full: float | None, share: float) -> list[dict
     """Seeds of one config together, with their figures.
 
     Raises:
-        ValueError: The runs spend in different units, or a seed is there twice.
+        UserError: The runs spend in different units, or a seed is there twice.
     """
     axes = sorted({run['axis'] for run in runs})
     if len(axes) > 1:
-        raise ValueError(f'the runs spend in {" and in ".join(axes)}: draw them apart')
+        raise UserError(f'the runs spend in {" and in ".join(axes)}: draw them apart')
     found: dict[tuple, list[dict]] = {}
     for run in runs:
         found.setdefault((run['config'], run['settings']), []).append(run)
@@ -173,10 +174,10 @@ def make_groups(runs: list[dict], full: float | None, share: float) -> list[dict
         seeds = [run['seed'] for run in members]
         if len(set(seeds)) < len(seeds):
             folders = ', '.join(run['folder'] for run in members)
-            raise ValueError(f'{folders} repeat a seed of {config}: give each seed once')
+            raise UserError(f'{folders} repeat a seed of {config}: give each seed once')
         if len({run.get('validation') for run in members} - {None}) > 1:
             folders = ', '.join(run['folder'] for run in members)
-            raise ValueError(f'{folders} were validated on different data: draw them apart')
+            raise UserError(f'{folders} were validated on different data: draw them apart')
         name = Path(config or members[0]['folder']).stem  # made without a file: its folder
         if configs.count(config) > 1:  # one config, several settings: tell them apart
             name = f'{name} [{settings}]'

@@ -16,6 +16,7 @@ from ..active_learning.store.round_store import RoundStore
 from ..evaluation.hidden_masks import load_image
 from ..evaluation.pseudo_label_quality import PseudoLabelQuality
 from ..models.utils.pixel_losses import IGNORE_INDEX
+from ..utils.errors import UserError
 from ..utils.files import SealedFolder, StoreError, remove, remove_leftovers, seal
 from .beliefs import Belief, believe, unnoticed
 from .drawing.thumbnails import small_image, small_labels, small_size
@@ -66,7 +67,7 @@ def keep_snapshot(
 
     Raises:
         StoreError: The folder can not be written.
-        ValueError: The hidden ground truth does not fit.
+        UserError: The hidden ground truth does not fit.
     """
     store, path = campaign.store, _folder(work_dir, number)
     answered = store.state(number) == 'answered'
@@ -113,7 +114,7 @@ class Truth:
         """Counts an image that has a mask and a refinement.
 
         Raises:
-            ValueError: The masks are resized unlike the pool's images.
+            UserError: The masks are resized unlike the pool's images.
         """
         index = self.indices.get(osp.abspath(image.path))
         if index is None or belief.flagged is None:
@@ -121,7 +122,7 @@ class Truth:
         height, width = belief.pseudo.shape
         truth = load_image(model, self.dataset, index)[1].cpu()[:, :height, :width]
         if truth.shape[1:] != belief.pseudo.shape:
-            raise ValueError(
+            raise UserError(
                 f'ReportHook.truth shows {image.image_id} as {tuple(truth.shape[1:])}, the pool '
                 f'as {(height, width)} (height, width): give it the pipeline of the test images'
             )

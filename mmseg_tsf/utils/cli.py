@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import atexit
 import os
-import os.path as osp
 import sys
 from collections.abc import Callable
 
 import torch.distributed as dist
-from mmengine import registry
 
-PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
-TOOLS = osp.join(osp.dirname(PACKAGE), 'tools')
-REGISTRY = osp.dirname(osp.abspath(registry.__file__))
-"""Where mmengine refuses a type or an option that a config misspells."""
-
-MISTAKES = (
-    ConnectionError,
-    FileExistsError,
-    FileNotFoundError,
-    KeyError,
-    TypeError,
-    ValueError,
-)
+from .errors import UserError
 
 
 def run_tool(main: Callable[[], object]) -> None:
-    """Runs a tool; a refusal of ours becomes one sentence on stderr and exit status 2.
+    """Runs a tool; a :class:`UserError` becomes one line on stderr and exit status 2.
 
-    Registries re-raise what a component's constructor raised, so the first exception of the chain
-    counts. So does a type or an option that mmengine's registries do not know. What was raised
-    anywhere else keeps its traceback.
+    Registries re-raise what a component's constructor raised under another text, so the first
+    such error of the chain is the one that is shown. Anything else keeps its traceback.
 
     Args:
         main: The tool's entry point.
@@ -39,18 +24,11 @@ def run_tool(main: Callable[[], object]) -> None:
     try:
         main()
         was_distributed = leave_process_group()
-    except MISTAKES as error:
+    except UserError as error:
         first = error
-        while first.__cause__ or (first.__context__ and not first.__suppress_context__):
+        while isinstance(first.__cause__ or first.__context__, UserError):
             first = first.__cause__ or first.__context__
-        frame = first.__traceback__
-        while frame.tb_next:
-            frame = frame.tb_next
-        folder = osp.dirname(osp.abspath(frame.tb_frame.f_code.co_filename))
-        misspelt = isinstance(first, KeyError)
-        if not folder.startswith(REGISTRY if misspelt else (PACKAGE, TOOLS, REGISTRY)):
-            raise
-        print(f'error: {first.args[0] if misspelt else first}', file=sys.stderr)
+        print(f'error: {first}', file=sys.stderr)
         sys.exit(2)
     if was_distributed:
         exit_without_destructors()

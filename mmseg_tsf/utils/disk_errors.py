@@ -7,6 +7,8 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
+from .errors import UserError
+
 _DISK = {
     errno.ENOSPC: 'the disk is full: make room',
     errno.EDQUOT: 'the disk quota is used up: make room',
@@ -17,7 +19,7 @@ _DISK = {
 }
 
 
-class StoreError(ValueError):
+class StoreError(UserError):
     """A store on disk is not what it was when it was written, or can not be written to."""
 
 

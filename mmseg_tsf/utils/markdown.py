@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from .errors import UserError
+
 
 def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of a Markdown table."""
@@ -21,7 +23,7 @@ def write_between_markers(path: str | Path, name: str, text: str) -> None:
         text: Markdown.
 
     Raises:
-        ValueError: The file lacks a marker.
+        UserError: The file lacks a marker.
     """
     path = Path(path)
     begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'
@@ -29,7 +31,7 @@ def write_between_markers(path: str | Path, name: str, text: str) -> None:
     before, found, rest = old.partition(begin)
     _, found_end, after = rest.partition(end)
     if not (found and found_end):
-        raise ValueError(
+        raise UserError(
             f'{path} lacks the lines {begin} and {end}: put them where the table is to stand'
         )
     path.write_text(f'{before}{begin}\n\n{text}\n{end}{after}')

@@ -14,6 +14,7 @@ from tiny_runs import PALETTE, part_cfg, semi_dataset_cfg
 from torch.utils.data import DataLoader
 
 from mmseg_tsf.datasets import SemiInfiniteSampler
+from mmseg_tsf.utils.errors import UserError
 
 
 def build(root, **options):
@@ -109,7 +110,7 @@ def test_nor_are_they_by_any_other_name(data_root, kind):
 def test_a_hidden_loader_is_refused(data_root):
     pipeline = part_cfg(data_root, 'unlabelled.txt')['pipeline']
     pipeline[1] = dict(type='RandomChoice', transforms=[[pipeline[1]]])
-    with pytest.raises(ValueError, match='a LoadAnnotations inside of its RandomChoice'):
+    with pytest.raises(UserError, match='a LoadAnnotations inside of its RandomChoice'):
         build(data_root, unlabelled=part_cfg(data_root, 'unlabelled.txt', pipeline))
 
 
@@ -186,23 +187,23 @@ def test_the_image_to_paste_from_may_have_a_pipeline_of_its_own(data_root):
 
 
 def test_chances_are_shares(data_root):
-    with pytest.raises(ValueError, match=r'SemiDataset.paste_prob=5 must lie in \[0, 1\]'):
+    with pytest.raises(UserError, match=r'SemiDataset.paste_prob=5 must lie in \[0, 1\]'):
         build(data_root, paste_prob=5)
 
 
 def test_pool_options_need_a_pool(data_root):
-    with pytest.raises(ValueError, match='supervise_manual needs SemiDataset.unlabelled'):
+    with pytest.raises(UserError, match='supervise_manual needs SemiDataset.unlabelled'):
         build(data_root, unlabelled=None, supervise_manual=True)
 
 
 def test_manual_labels_must_fit(own_data_root):
-    with pytest.raises(FileNotFoundError, match='manual_labels=.* is no folder'):
+    with pytest.raises(UserError, match='manual_labels=.* is no folder'):
         build(own_data_root, manual_labels=str(own_data_root / 'nothing'))
     folder = own_data_root / 'manual'
     folder.mkdir()
     Image.fromarray(np.zeros((4, 5), np.uint8)).save(folder / 'frame_5.png')
     dataset = build(own_data_root, seed=1, manual_labels=str(folder))
-    with pytest.raises(ValueError, match=r'frame_5.png are of shape \(4, 5\)'):
+    with pytest.raises(UserError, match=r'frame_5.png are of shape \(4, 5\)'):
         dataset[7]
 
 

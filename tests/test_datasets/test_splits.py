@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mmseg_tsf.datasets import splits
+from mmseg_tsf.utils.errors import UserError
 
 LISTS = Path(__file__).parents[2] / 'configs/_base_/splits'
 NAMES = [f'city/image_{index:03d}' for index in range(10)]
@@ -47,7 +48,7 @@ def test_count_of_fraction(fraction, total, count):
 
 @pytest.mark.parametrize('fraction', ['0', '1', '-1/8', '9/8', '1/0', 'half'])
 def test_count_of_refuses_other_texts(fraction):
-    with pytest.raises(ValueError, match=f'{fraction} is not a fraction between 0 and 1'):
+    with pytest.raises(UserError, match=f'{fraction} is not a fraction between 0 and 1'):
         splits.count_of(fraction, 10)
 
 
@@ -63,7 +64,7 @@ def test_nested_splits_partition_and_nest():
 
 @pytest.mark.parametrize('count', [0, 10, 11])
 def test_nested_splits_refuse_an_empty_side(count):
-    with pytest.raises(ValueError, match=f'{count} labelled images cannot be taken from 10'):
+    with pytest.raises(UserError, match=f'{count} labelled images cannot be taken from 10'):
         splits.nested_splits(NAMES, [count])
 
 
@@ -103,19 +104,19 @@ def test_read_list(tmp_path):
 def test_read_list_refuses(tmp_path, text, message):
     path = tmp_path / 'labelled.txt'
     path.write_text(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         splits.read_list(path)
 
 
 def test_read_list_names_a_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'none\.txt does not exist: make it with tools'):
+    with pytest.raises(UserError, match=r'none\.txt does not exist: make it with tools'):
         splits.read_list(tmp_path / 'none.txt')
 
 
 def test_check_disjoint():
     splits.check_disjoint(['a', 'b'], ['c'])
     message = r'4 image\(s\) are in both x\.txt and y\.txt \(a, b, c, \.\.\.\)'
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         splits.check_disjoint('dcba', 'abcde', 'x.txt', 'y.txt')
 
 
@@ -140,10 +141,10 @@ def test_parse_line(style, line, name):
 def test_parse_lines_names_file_and_line(tmp_path):
     path = tmp_path / 'labeled.txt'
     path.write_text('JPEGImages/a.jpg SegmentationClass/a.png\nJPEGImages/b.jpg\n')
-    with pytest.raises(ValueError, match=r'labeled\.txt, line 2: "JPEGImages/b\.jpg" is not a uni'):
+    with pytest.raises(UserError, match=r'labeled\.txt, line 2: "JPEGImages/b\.jpg" is not a uni'):
         splits.parse_lines(path, 'unimatch')
     path.write_text('x/a.jpg\ny/a.jpg\n')
-    with pytest.raises(ValueError, match=r'labeled\.txt: 1 image\(s\) occur more than once \(a\)'):
+    with pytest.raises(UserError, match=r'labeled\.txt: 1 image\(s\) occur more than once \(a\)'):
         splits.parse_lines(path, 'u2pl')
 
 
@@ -151,7 +152,7 @@ def test_write_lists_all_or_none(tmp_path):
     first, second = tmp_path / 'a/labelled.txt', tmp_path / 'a/unlabelled.txt'
     splits.write_lists({second: ['y', 'z']})
     assert second.read_bytes() == b'y\nz\n'
-    with pytest.raises(FileExistsError, match=r'unlabelled\.txt exists and holds another list'):
+    with pytest.raises(UserError, match=r'unlabelled\.txt exists and holds another list'):
         splits.write_lists({first: ['x'], second: ['z']})
     assert not first.exists()
     splits.write_lists({first: ['x'], second: ['y', 'z']})

@@ -12,6 +12,7 @@ from mmseg_tsf.demo.data_set import PALETTE, DemoStreetDataset, generate
 from mmseg_tsf.demo.street_scene.canvas import CLASSES, VOID
 from mmseg_tsf.demo.street_scene.mood import draw_weather
 from mmseg_tsf.demo.street_scene.scene import render
+from mmseg_tsf.utils.errors import UserError
 
 RARE = ('person', 'pole', 'sign')
 COMMON = ('sky', 'building', 'road', 'pavement', 'tree', 'car')
@@ -146,7 +147,7 @@ def test_default_labelled_pictures_show_every_class():
 
 
 def test_refuses_more_labelled_than_there_are(tmp_path):
-    with pytest.raises(ValueError, match='num_labelled must be in 1..4, got 5'):
+    with pytest.raises(UserError, match='num_labelled must be in 1..4, got 5'):
         generate(tmp_path, num_train=4, num_val=1, num_labelled=5)
     assert not list(tmp_path.iterdir())
 

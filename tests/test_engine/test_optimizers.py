@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mmseg_tsf.engine import FusedAdamW
+from mmseg_tsf.utils.errors import UserError
 
 
 def train(make_optimizer) -> list[torch.Tensor]:
@@ -41,5 +42,5 @@ def test_it_falls_back_where_torch_has_no_fused_kernel(monkeypatch):
 
 
 def test_other_errors_stay():
-    with pytest.raises(ValueError, match='learning rate'):
+    with pytest.raises(UserError, match='learning rate'):
         FusedAdamW([torch.ones(2, requires_grad=True)], lr=-1.0)

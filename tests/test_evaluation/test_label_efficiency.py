@@ -11,6 +11,7 @@ from mmseg_tsf.evaluation.label_efficiency import (
     spend_to_reach,
     summarise_curves,
 )
+from mmseg_tsf.utils.errors import UserError
 
 
 def test_the_area_is_the_mean_height():
@@ -32,9 +33,9 @@ def test_spend_is_interpolated_to_the_first_crossing():
 
 @pytest.mark.parametrize(('spend', 'score'), [([], []), ([1, 1], [2, 3]), ([1, 2], [3])])
 def test_what_is_no_curve_is_refused(spend, score):
-    with pytest.raises(ValueError, match='points of rising spend'):
+    with pytest.raises(UserError, match='points of rising spend'):
         area_under_curve(spend, score)
-    with pytest.raises(ValueError, match='points of rising spend'):
+    with pytest.raises(UserError, match='points of rising spend'):
         spend_to_reach(spend, score, 1)
 
 
@@ -78,7 +79,7 @@ def test_a_round_that_bought_nothing_moves_no_other():
 
 
 def test_seeds_without_a_common_round_are_refused():
-    with pytest.raises(ValueError, match='no round that all of them have'):
+    with pytest.raises(UserError, match='no round that all of them have'):
         summarise_curves([{0: (10, 30.0)}, {1: (12, 40.0)}], None, 0.95)
 
 

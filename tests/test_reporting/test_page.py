@@ -9,6 +9,7 @@ import pytest
 from made_up_runs import NAMES, make_run, metrics, write_run_info
 
 from mmseg_tsf.reporting.page import write_report
+from mmseg_tsf.utils.errors import UserError
 
 
 class Reader(HTMLParser):
@@ -123,7 +124,7 @@ def test_runs_to_compare_with_are_curves_and_levels(tmp_path):
     full = tmp_path / 'full'
     full.mkdir()
     write_run_info(full, config='configs/full.py')
-    with pytest.raises(ValueError, match='full has no teacher/mIoU at iteration 90'):
+    with pytest.raises(UserError, match='full has no teacher/mIoU at iteration 90'):
         write_report(run, compare=[full])
     (full / 'test_metrics.json').write_text(
         json.dumps(dict(checkpoint='iter_90.pth', metrics=metrics(77.0)))
@@ -142,7 +143,7 @@ def test_runs_to_compare_with_are_curves_and_levels(tmp_path):
         ('line', 's1'),
         ('level', 's2'),
     ]
-    with pytest.raises(FileNotFoundError, match='nothing is no folder of a run'):
+    with pytest.raises(UserError, match='nothing is no folder of a run'):
         write_report(run, compare=[tmp_path / 'nothing'])
 
 
@@ -166,18 +167,18 @@ def test_runs_without_rounds_have_the_sections_that_they_can(tmp_path):
 
 
 def test_other_folders_and_damaged_rounds_are_refused(tmp_path, own_made_up):
-    with pytest.raises(FileNotFoundError, match='no folder of a run'):
+    with pytest.raises(UserError, match='no folder of a run'):
         write_report(tmp_path)
     mask = next((own_made_up / 'rounds/round_000/request/masks').rglob('*.png'))
     mask.write_bytes(b'')
-    with pytest.raises(ValueError, match='was altered after it was written'):
+    with pytest.raises(UserError, match='was altered after it was written'):
         write_report(own_made_up)
     assert not (own_made_up / 'report/index.html').exists()
 
 
 def test_without_jinja2_the_mend_is_said(made_up, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__('sys').modules, 'jinja2', None)
-    with pytest.raises(ValueError, match='pip install jinja2'):
+    with pytest.raises(UserError, match='pip install jinja2'):
         write_report(made_up, tmp_path)
 
 

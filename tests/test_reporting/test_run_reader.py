@@ -7,6 +7,7 @@ from made_up_runs import write_run_info
 
 from mmseg_tsf.reporting.run_reader import last_score, read_label_quality, read_scalars
 from mmseg_tsf.reporting.sections.curves import measured
+from mmseg_tsf.utils.errors import UserError
 
 
 def write_scalars(folder, when, *entries):
@@ -29,11 +30,11 @@ def test_of_steps_that_ran_twice_the_later_counts(tmp_path):
 def test_the_last_score_is_that_of_the_end(tmp_path):
     write_run_info(tmp_path, max_iters=20)
     write_scalars(tmp_path, '20300101', {'teacher/mIoU': 40.0, 'step': 10})
-    with pytest.raises(ValueError, match='no teacher/mIoU at iteration 20'):
+    with pytest.raises(UserError, match='no teacher/mIoU at iteration 20'):
         last_score(tmp_path)
     test = dict(checkpoint='iter_10.pth', metrics={'teacher/mIoU': 39.0})
     (tmp_path / 'test_metrics.json').write_text(json.dumps(test))
-    with pytest.raises(ValueError, match='validate or test it there'):
+    with pytest.raises(UserError, match='validate or test it there'):
         last_score(tmp_path)
     (tmp_path / 'test_metrics.json').write_text(json.dumps(dict(test, checkpoint='iter_20.pth')))
     assert last_score(tmp_path) == (39.0, 'as tested')

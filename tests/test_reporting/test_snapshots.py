@@ -22,6 +22,7 @@ from mmseg_tsf.reporting.snapshots import (
     most_asked,
     read_snapshot,
 )
+from mmseg_tsf.utils.errors import UserError
 
 TEST_PIPELINE = [
     dict(type='LoadImageFromFile'),
@@ -116,7 +117,7 @@ def test_accuracy_is_that_of_the_hidden_truth(trained, tmp_path, data_root):
 def test_masks_of_another_size_are_refused(trained, tmp_path, data_root):
     steps = [*TEST_PIPELINE[:2], dict(type='Resize', scale=(24, 20), keep_ratio=False)]
     dataset = part_cfg(data_root, 'unlabelled.txt', [*steps, TEST_PIPELINE[2]])
-    with pytest.raises(ValueError, match=r'ReportHook.truth shows .* as \(20, 24\), the pool as'):
+    with pytest.raises(UserError, match=r'ReportHook.truth shows .* as \(20, 24\), the pool as'):
         keep(trained, tmp_path, truth=Truth(DATASETS.build(dataset), 4))
     assert not list(tmp_path.rglob('*.png'))
 

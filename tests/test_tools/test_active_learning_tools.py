@@ -11,6 +11,7 @@ from stores import IDS, asked, make_store, said, write_answer, write_request
 
 from mmseg_tsf.active_learning import RoundStore, StoreError
 from mmseg_tsf.active_learning.store.round_log import RoundLog
+from mmseg_tsf.utils.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 
@@ -118,20 +119,20 @@ def test_replay_rebuilds_any_round(run, tmp_path, capsys):
             assert set(labels[asked(1)].tolist()) == ({1, 255} if number else {255})
     assert snapshot(run / 'rounds') == before
     assert 'the labels of 2 images after round 1' in capsys.readouterr().out
-    with pytest.raises(ValueError, match='no answer of round 2: the last one is round 1'):
+    with pytest.raises(UserError, match='no answer of round 2: the last one is round 1'):
         replay([str(run), '--round', '2', '-o', str(out / '2')])
     (out / 'file').touch()
-    with pytest.raises(FileExistsError, match='is a file: give a folder'):
+    with pytest.raises(UserError, match='is a file: give a folder'):
         replay([str(run), '--round', '1', '-o', str(out / 'file')])
     with pytest.raises(StoreError, match='holds no active-learning campaign'):
         replay([str(run / 'mistyped'), '--round', '1', '-o', str(out / '3')])
-    with pytest.raises(FileExistsError, match='is not empty'):
+    with pytest.raises(UserError, match='is not empty'):
         replay([str(run), '--round', '1', '-o', str(out / '0')])
 
 
 @pytest.mark.parametrize('name', ['status', 'curves'])
 def test_a_folder_of_something_else_is_refused(name, tmp_path):
-    with pytest.raises((FileNotFoundError, ValueError), match='campaign|is no folder of a run'):
+    with pytest.raises(UserError, match='campaign|is no folder of a run'):
         load_tool(name).main([str(tmp_path)])
 
 
@@ -217,7 +218,7 @@ def test_curves_without_shares_and_of_what_was_measured_twice(make_run, tmp_path
     assert group['runs'][0]['points'] == [(0, 30.0), (7, 43.0)]
     assert '| spent (clicks) |' in (tmp_path / 'curves.md').read_text()
     other = make_run('random', 0, [0.1], [30.0])
-    with pytest.raises(ValueError, match='spend in % of all pixels and in clicks'):
+    with pytest.raises(UserError, match='spend in % of all pixels and in clicks'):
         load_tool('curves').main([str(folder), other, '-o', str(tmp_path)])
 
 
@@ -251,12 +252,12 @@ def test_curves_of_what_can_not_be_compared(make_run, tmp_path):
     for run, name in zip(runs, ('val', 'test'), strict=True):
         with open(Path(run, 'al.py'), 'a') as file:
             file.write(f"val_dataloader = dict(dataset=dict(ann_file='/data/{name}.txt'))\n")
-    with pytest.raises(ValueError, match='were validated on different data: draw them apart'):
+    with pytest.raises(UserError, match='were validated on different data: draw them apart'):
         load_tool('curves').main([*runs, '-o', str(tmp_path)])
-    with pytest.raises(FileNotFoundError, match='nowhere is neither a number nor the folder'):
+    with pytest.raises(UserError, match='nowhere is neither a number nor the folder'):
         load_tool('curves').main([runs[0], '-o', str(tmp_path), '--full', 'nowhere'])
     broken = make_run('random', 0, [0.1, 0.2], [30.0, float('nan')])
-    with pytest.raises(ValueError, match=r'random-0 has no number as teacher/mIoU of round 1'):
+    with pytest.raises(UserError, match=r'random-0 has no number as teacher/mIoU of round 1'):
         load_tool('curves').main([broken, '-o', str(tmp_path)])
 
 
@@ -271,24 +272,24 @@ def test_curves_go_on_from_earlier_ones(make_run, tmp_path):
     earlier = f'{out}/curves.json'
     in_turn = curves([earlier, second, other, '-o', out, '--full', '50'])
     assert json.dumps(in_turn) == json.dumps(at_once)
-    with pytest.raises(ValueError, match='repeat a seed'):
+    with pytest.raises(UserError, match='repeat a seed'):
         curves([earlier, first, '-o', out])
     foreign = tmp_path / 'foreign.json'
     foreign.write_text('[1]')
-    with pytest.raises(ValueError, match='foreign.json is no curves.json'):
+    with pytest.raises(UserError, match='foreign.json is no curves.json'):
         curves([str(foreign), '-o', out])
 
 
 def test_runs_that_say_too_little_are_refused(make_run, tmp_path):
     curves = load_tool('curves').main
     folder = make_run('entropy', 0, [0.1, 0.2], [30.0, 40.0])
-    with pytest.raises(ValueError, match='repeat a seed'):
+    with pytest.raises(UserError, match='repeat a seed'):
         curves([folder, folder])
     unfinished = write_full(tmp_path / 'full', 50.0, end=30)
-    with pytest.raises(ValueError, match='no student/mIoU at iteration 40: let it finish'):
+    with pytest.raises(UserError, match='no student/mIoU at iteration 40: let it finish'):
         curves([folder, '--full', unfinished])
     silent = make_run('random', 0, [0.1], [30.0], metrics={})
-    with pytest.raises(ValueError, match='has no teacher/mIoU'):
+    with pytest.raises(UserError, match='has no teacher/mIoU'):
         curves([silent])
-    with pytest.raises(FileNotFoundError, match='active_learning.jsonl is missing'):
+    with pytest.raises(UserError, match='active_learning.jsonl is missing'):
         curves([unfinished])

@@ -13,6 +13,8 @@ from mmengine.config import Config
 from PIL import Image
 from tiny_runs import part_cfg, tiny_runner_cfg
 
+from mmseg_tsf.utils.errors import UserError
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -117,7 +119,7 @@ def test_ablation_of_a_model_without_learnt_weights_leaves_their_rows_out(traine
     rows = list(made[0].refiners)
     assert 'kriging' in rows and 'paper, equal weights' in rows and 'vote, manual' in rows
     assert 'paper' not in rows and not any('learnt' in name for name in rows)
-    with pytest.raises(ValueError, match="--settings 'paper' has learnt weights, and the model"):
+    with pytest.raises(UserError, match="--settings 'paper' has learnt weights, and the model"):
         tool.main([*trained, *options, '--settings', 'kriging', 'paper'])
 
 
@@ -158,7 +160,7 @@ def test_a_model_without_a_refiner_keeps_its_own_mask():
 
 
 def test_a_name_that_is_not_in_the_list_is_refused(trained):
-    with pytest.raises(ValueError, match='frame_99 is not in the unlabelled list'):
+    with pytest.raises(UserError, match='frame_99 is not in the unlabelled list'):
         load_tool('pseudo_labels').main([*trained, '--images', 'frame_99'])
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from mmseg_tsf.utils.errors import UserError
 from tools import compare_runs
 
 
@@ -47,8 +48,8 @@ def test_a_table_replaces_the_one_of_its_title(tmp_path):
 
 
 def test_folders_that_say_nothing_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match='is no folder of a run'):
+    with pytest.raises(UserError, match='is no folder of a run'):
         compare_runs.main([str(tmp_path), '--title', 'A'])
     empty = write_run(tmp_path / 'empty', 0.9, {})
-    with pytest.raises(FileNotFoundError, match='was never validated'):
+    with pytest.raises(UserError, match='was never validated'):
         compare_runs.main([empty, '--title', 'A'])

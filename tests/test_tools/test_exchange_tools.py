@@ -27,6 +27,7 @@ from mmseg_tsf.active_learning.exchange.formats.coco import annotate, categories
 from mmseg_tsf.active_learning.exchange.formats.cvat import add_mask, annotations
 from mmseg_tsf.active_learning.exchange.formats.label_studio import brush
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 
 TOOLS = {
     name: load_tool(f'active_learning/{name}.py') for name in ('export_requests', 'import_answers')
@@ -177,7 +178,7 @@ def test_part_of_the_answers_is_taken_and_the_rest_is_named(store, capsys):
     found = oracle_of(Path(RUN)).answer(0, store.request(0), None)
     assert '2 of 3 answers are missing' in found.message
     segmentation_mask(Path('b.zip'), {image_id: said(image_id) for image_id in IDS})
-    with pytest.raises(ValueError, match=r'city/a\.png \(1 in all\) holds another answer'):
+    with pytest.raises(UserError, match=r'city/a\.png \(1 in all\) holds another answer'):
         take('b.zip', '--format', 'cvat')
     assert [p.name for p in ANSWERS.rglob('*.png')] == ['a.png']
     assert len(take('b.zip', '--format', 'cvat', '--overwrite').replaced) == 1
@@ -210,7 +211,7 @@ def test_a_run_that_asks_nobody_needs_places(tmp_path, monkeypatch):
     assert tasks[0]['data']['image'] == 'http://host/c.png'
     label_studio_export(Path('a.json'), Path('ls'))
     assert len(take('a.json', '--format', 'label_studio', '-o', 'answers').written) == 3
-    with pytest.raises(ValueError, match='waits for no files .* say with -o where'):
+    with pytest.raises(UserError, match='waits for no files .* say with -o where'):
         take('a.json', '--format', 'label_studio')
 
 

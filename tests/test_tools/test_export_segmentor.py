@@ -15,6 +15,7 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmseg.registry import MODELS
 
 from mmseg_tsf.demo.data_set import DemoStreetDataset
+from mmseg_tsf.utils.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/tsf/tsf_r18-tiny-d8_deeplabv3plus_1xb4_demo-street-64x64.py'
@@ -140,18 +141,18 @@ def test_a_checkpoint_is_read_after_mmengine_has_read_one(tool, checkpoint):
 
 def test_refusals(tool, model, checkpoint, tmp_path):
     out = str(tmp_path / 'out.pth')
-    with pytest.raises(FileNotFoundError, match='nowhere.pth does not exist'):
+    with pytest.raises(UserError, match='nowhere.pth does not exist'):
         tool.main(['nowhere.pth', out])
-    with pytest.raises(ValueError, match='must end in .pth'):
+    with pytest.raises(UserError, match='must end in .pth'):
         tool.main([str(checkpoint), 'out.bin'])
     with pytest.raises(SystemExit):
         tool.main([str(checkpoint), out, '--network', 'enemy'])
-    with pytest.raises(ValueError, match='is the checkpoint itself'):
+    with pytest.raises(UserError, match='is the checkpoint itself'):
         tool.main([str(checkpoint), str(checkpoint), '--force'])
     tool.main([str(checkpoint), out])
-    with pytest.raises(ValueError, match='out.pth exists.*--force'):
+    with pytest.raises(UserError, match='out.pth exists.*--force'):
         tool.main([str(checkpoint), out])
-    with pytest.raises(ValueError, match='plain checkpoint already'):
+    with pytest.raises(UserError, match='plain checkpoint already'):
         tool.main([out, str(tmp_path / 'again.pth')])
     tool.main([str(checkpoint), out, '--force'])
 
@@ -161,10 +162,10 @@ def test_refuses_a_network_that_the_checkpoint_lacks(tool, checkpoint, tmp_path)
     weights = state['state_dict']
     state['state_dict'] = {k: v for k, v in weights.items() if not k.startswith('friend.')}
     torch.save(state, checkpoint)
-    with pytest.raises(ValueError, match="no network 'friend': choose --network teacher or stud"):
+    with pytest.raises(UserError, match="no network 'friend': choose --network teacher or stud"):
         tool.main([str(checkpoint), str(tmp_path / 'out.pth'), '--network', 'friend'])
     other = ROOT / 'configs/_base_/models/deeplabv3plus_mobilenet-v2-d16.py'
-    with pytest.raises(ValueError, match='does not describe the network'):
+    with pytest.raises(UserError, match='does not describe the network'):
         tool.main([str(checkpoint), str(tmp_path / 'out.pth'), '--config', str(other)])
 
 
@@ -174,7 +175,7 @@ def test_refuses_a_network_that_the_checkpoint_lacks(tool, checkpoint, tmp_path)
 def test_runs_no_code_from_a_checkpoint(tool, tmp_path):
     path = tmp_path / 'evil.pth'
     torch.save(dict(state_dict={}, meta=dict(payload=_Payload())), path)
-    with pytest.raises(ValueError, match='evil.pth can not be read as a checkpoint of tensors'):
+    with pytest.raises(UserError, match='evil.pth can not be read as a checkpoint of tensors'):
         tool.main([str(path), str(tmp_path / 'out.pth')])
 
 

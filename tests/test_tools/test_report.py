@@ -7,6 +7,8 @@ import pytest
 from tiny_runs import make_runner, tiny_runner_cfg
 from tool_loader import load_tool
 
+from mmseg_tsf.utils.errors import UserError
+
 
 @pytest.fixture(scope='module')
 def tool():
@@ -34,7 +36,7 @@ def test_it_writes_into_the_run_or_elsewhere(tool, trained, tmp_path, capsys):
 def test_runs_are_compared(tool, trained, tmp_path):
     scores = {'student/mIoU': 61.25}
     (tmp_path / 'run_info.json').write_text((trained / 'run_info.json').read_text())
-    with pytest.raises(ValueError, match='no student/mIoU at iteration 4: let it finish'):
+    with pytest.raises(UserError, match='no student/mIoU at iteration 4: let it finish'):
         tool.main([str(trained), '--compare', str(tmp_path)])
     (tmp_path / 'test_metrics.json').write_text(
         json.dumps(dict(checkpoint='iter_4.pth', metrics=scores))
@@ -44,7 +46,7 @@ def test_runs_are_compared(tool, trained, tmp_path):
 
 
 def test_what_is_no_run_is_refused(tool, tmp_path, capsys):
-    with pytest.raises(FileNotFoundError, match='is no folder of a run: give what --work-dir'):
+    with pytest.raises(UserError, match='is no folder of a run: give what --work-dir'):
         tool.main([str(tmp_path)])
     with pytest.raises(SystemExit) as stopped:
         tool.main([str(tmp_path), '--gallery', '-1'])

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mmseg_tsf.utils.errors import UserError
+
 ROOT = Path(__file__).parents[2]
 SETTING = 'net_head_1xb2-4_toy_1-8-16x16'
 
@@ -112,7 +114,7 @@ def test_other_text_is_kept(tool, runs):
     tool.main(runs)
     assert path.read_text() == once
     path.write_text('by hand\n')
-    with pytest.raises(ValueError, match='docs/results.md lacks the lines <!-- results:begin'):
+    with pytest.raises(UserError, match='docs/results.md lacks the lines <!-- results:begin'):
         tool.main(runs)
     assert path.read_text() == 'by hand\n'
 
@@ -136,7 +138,7 @@ def test_unfinished_and_untested_runs_are_left_out(tool, make_run, runs, capsys)
         strict=True,
     ):
         assert said in note
-    with pytest.raises(ValueError, match='no finished run'):
+    with pytest.raises(UserError, match='no finished run'):
         tool.main(bad[:4])
 
 

@@ -5,6 +5,8 @@ import json
 import pytest
 from tool_loader import load_tool
 
+from mmseg_tsf.utils.errors import UserError
+
 WHERE = dict(device='cpu', threads=2, torch='2.13', commit='abc')
 STEP = dict(
     config='configs/a.py', step_time=1.25, floor_time=1.0, ratio_to_floor=1.25, network_calls=3
@@ -63,5 +65,5 @@ def test_the_pool_has_a_place_of_its_own(tmp_path):
 def test_another_file_is_refused(tmp_path):
     path = tmp_path / 'other.json'
     path.write_text('{}')
-    with pytest.raises(ValueError, match='other.json is neither of step_time.py nor of plar.py'):
+    with pytest.raises(UserError, match='other.json is neither of step_time.py nor of plar.py'):
         load_tool('benchmark/speed_table.py').main([str(path), '-o', str(tmp_path / 'page.md')])

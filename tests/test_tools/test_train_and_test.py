@@ -17,6 +17,8 @@ from mmseg.models import SegTTAModel
 from mmseg.registry import MODELS
 from tiny_runs import part_cfg, tiny_runner_cfg, validation_cfg
 
+from mmseg_tsf.utils.errors import UserError
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -104,7 +106,7 @@ def test_test_time_augmentation(config, tmp_path, own, monkeypatch):
 
 def test_test_time_augmentation_needs_to_know_the_size(config, tmp_path):
     (tmp_path / 'x.pth').touch()
-    with pytest.raises(ValueError, match='--tta: the test pipeline has no Resize, set tta_pipe'):
+    with pytest.raises(UserError, match='--tta: the test pipeline has no Resize, set tta_pipe'):
         load_tool('test.py').main([str(config), str(tmp_path / 'x.pth'), '--tta'])
 
 
@@ -165,7 +167,7 @@ def test_crop_larger_than_the_padded_image_is_refused(config, tmp_path):
         f'model.segmentor.data_preprocessor.size=({SIZE // 2},{SIZE // 2})',
         'experiment_name=crop',
     ]
-    with pytest.raises(ValueError, match='a crop must fit into the padded image'):
+    with pytest.raises(UserError, match='a crop must fit into the padded image'):
         load_tool('train.py').main(
             [str(config), '--work-dir', str(tmp_path / 'crop'), '--cfg-options', *options]
         )

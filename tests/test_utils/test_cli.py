@@ -5,6 +5,7 @@ from mmseg.registry import MODELS
 
 from mmseg_tsf.datasets.splits import read_list
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 
 
 def test_a_refusal_of_ours_is_one_sentence(capsys, tmp_path):
@@ -28,7 +29,7 @@ def test_a_refusal_that_a_registry_raised_again_is_the_first_sentence(capsys, tm
 
 
 def test_anything_else_keeps_its_traceback():
-    with pytest.raises(ValueError, match='invalid literal'):
+    with pytest.raises(UserError, match='invalid literal'):
         run_tool(lambda: __import__('json').JSONDecoder(parse_int=int).decode('1') + int('x'))
     with pytest.raises(KeyError, match='a'):
         run_tool(lambda: {}['a'])

@@ -7,6 +7,7 @@ import json
 import pytest
 import torch.distributed as dist
 
+from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.forked import run_forked
 from mmseg_tsf.utils.main_process import Ahead, on_main_process, with_help_of_all
 
@@ -78,5 +79,5 @@ def test_an_error_between_two_questions_leaves_nobody_waiting(tmp_path):
 
 def test_one_process_alone_asks_itself():
     assert with_help_of_all(lambda ask: Ahead(ask, 'ab')('b'), str.upper) == 'B'
-    with pytest.raises(ValueError, match='no'):
+    with pytest.raises(UserError, match='no'):
         with_help_of_all(lambda ask: ask('a'), lambda item: refuse('no'))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import table_lines, write_between_markers
 
 
@@ -21,5 +22,5 @@ def test_a_missing_file_is_made_and_a_missing_marker_refused(tmp_path):
     write_between_markers(page, 'x', 'second')
     assert page.read_text() == '# X\n\n<!-- x:begin -->\n\nsecond\n<!-- x:end -->\n'
     page.write_text('<!-- x:end --> <!-- x:begin -->')
-    with pytest.raises(ValueError, match='page.md lacks the lines <!-- x:begin --> and'):
+    with pytest.raises(UserError, match='page.md lacks the lines <!-- x:begin --> and'):
         write_between_markers(page, 'x', 'third')

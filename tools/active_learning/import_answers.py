@@ -21,6 +21,7 @@ from mmseg_tsf.active_learning.exchange.export_file import Exported
 from mmseg_tsf.active_learning.exchange.label_set import LabelSet
 from mmseg_tsf.active_learning.exchange.request import read_request
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> Summary:
     request = read_request(args.source, args.round)
     folder = args.out or request.answers
     if folder is None:
-        raise ValueError(
+        raise UserError(
             f'{args.source} waits for no files (its oracle is not FolderOracle): say with -o where '
             'the answers are to be put'
         )

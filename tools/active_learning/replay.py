@@ -14,6 +14,7 @@ from pathlib import Path
 from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.active_learning.store.label_png import encode_labels
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 
 
 def replay(store: RoundStore, number: int, out: Path) -> int:
@@ -25,8 +26,8 @@ def replay(store: RoundStore, number: int, out: Path) -> int:
         out: Folder; made, or empty.
 
     Raises:
-        ValueError: There is no such answer.
-        FileExistsError: The folder holds something, or is a file.
+        UserError: There is no such answer.
+        UserError: The folder holds something, or is a file.
         StoreError: The rounds are damaged.
     """
     store.campaign()  # refuses what is no folder of a run
@@ -34,11 +35,11 @@ def replay(store: RoundStore, number: int, out: Path) -> int:
     answered = store.answered()
     if number not in answered:
         last = f'the last one is round {answered[-1]}' if answered else 'there is none yet'
-        raise ValueError(f'{store.root} has no answer of round {number}: {last}')
+        raise UserError(f'{store.root} has no answer of round {number}: {last}')
     if out.is_file():
-        raise FileExistsError(f'{out} is a file: give a folder with -o')
+        raise UserError(f'{out} is a file: give a folder with -o')
     if out.exists() and any(out.iterdir()):
-        raise FileExistsError(f'{out} is not empty: give another folder with -o')
+        raise UserError(f'{out} is not empty: give another folder with -o')
     images = 0
     for image_id, labels in store.fold(number):
         path = out / f'{image_id}.png'

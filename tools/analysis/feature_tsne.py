@@ -29,6 +29,7 @@ from mmseg_tsf.models.decode_heads.error_mask_decoder import error_mask
 from mmseg_tsf.models.utils.grid import nearest
 from mmseg_tsf.utils.arguments import existing_file
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
@@ -61,7 +62,7 @@ def gather(model, dataset, args: argparse.Namespace) -> tuple[list[np.ndarray], 
     """Features ``(M, C_j)`` of flagged pixels on each map, and their true classes ``(M,)``.
 
     Raises:
-        ValueError: Nothing is flagged.
+        UserError: Nothing is flagged.
     """
     refinement = getattr(model, 'refinement', None)
     taps = taps_of(model)
@@ -84,7 +85,7 @@ def gather(model, dataset, args: argparse.Namespace) -> tuple[list[np.ndarray], 
             part.append(resized[:, keep].t().cpu())
     classes = torch.cat(classes).numpy()
     if not len(classes):
-        raise ValueError('no pixel is flagged: raise --min-confidence')
+        raise UserError('no pixel is flagged: raise --min-confidence')
     keep = balanced(classes, args.per_class, np.random.default_rng(args.seed))
     return [torch.cat(part).numpy()[keep] for part in features], classes[keep]
 

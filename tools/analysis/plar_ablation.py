@@ -41,6 +41,7 @@ from mmseg_tsf.models.utils.grid import nearest
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
 from mmseg_tsf.utils.arguments import existing_file
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import write_between_markers
 from mmseg_tsf.utils.progress import track
 
@@ -146,14 +147,14 @@ class Ablation:
         """Rows of the table.
 
         Raises:
-            ValueError: Weights are asked for that the model has not learnt.
+            UserError: Weights are asked for that the model has not learnt.
         """
         lacking = [name for name, own in SETTINGS.items() if own.get('weights') == 'learnt']
         lacking = [] if self.learnt is not None else lacking
         asked = self.args.settings or [name for name in SETTINGS if name not in lacking]
         for name in asked:
             if name in lacking:
-                raise ValueError(
+                raise UserError(
                     f'--settings {name!r} has learnt weights, and the model has none: train it '
                     'with --cfg-options model.refiner.weights=learnt, and say so here'
                 )

@@ -33,6 +33,7 @@ from mmseg_tsf.models.utils.grid import nearest
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
 from mmseg_tsf.utils.arguments import existing_file
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
@@ -56,7 +57,7 @@ def choose(dataset, names: list[str] | None, num: int) -> list[int]:
     """Positions of the images asked for.
 
     Raises:
-        ValueError: A name is not in the list.
+        UserError: A name is not in the list.
     """
     if not names:
         num = min(num, len(dataset))
@@ -64,7 +65,7 @@ def choose(dataset, names: list[str] | None, num: int) -> list[int]:
     known = {Path(dataset.get_data_info(i)['img_path']).stem: i for i in range(len(dataset))}
     missing = [name for name in names if name not in known]
     if missing:
-        raise ValueError(
+        raise UserError(
             f'{missing[0]} is not in the unlabelled list, which has {len(known)} images such as '
             f'{next(iter(known))}'
         )

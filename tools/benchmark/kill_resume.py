@@ -43,6 +43,7 @@ from mmseg_tsf.demo.data_set import generate
 from mmseg_tsf.engine import ActiveLearningLoop
 from mmseg_tsf.utils import main_process
 from mmseg_tsf.utils.cli import leave_process_group, run_tool
+from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.forked import run_forked
 
 CONFIG = (
@@ -183,7 +184,7 @@ def watched_run(cfg: Config, ranks: int) -> list[tuple[int, int, str]]:
     """A run that nobody kills; returns rank, number in the rank and kind of all its moments."""
     logs = [Path(f'{cfg.work_dir}_moments_{rank}.txt') for rank in range(ranks)]
     if any(run(cfg, [Moments(log) for log in logs])):
-        raise ValueError('the run that nobody kills failed: see above')
+        raise UserError('the run that nobody kills failed: see above')
     return [
         (rank, number, kind)
         for rank, log in enumerate(logs)
@@ -264,11 +265,11 @@ def empty(folder: Path) -> None:
     """Makes a folder, or deletes what an earlier call has left in it.
 
     Raises:
-        FileExistsError: It holds something else.
+        UserError: It holds something else.
     """
     known = (folder / MARK).exists() or (folder / 'whole_moments_0.txt').exists()
     if folder.exists() and any(folder.iterdir()) and not known:
-        raise FileExistsError(f'{folder} holds something else: give another --work-dir')
+        raise UserError(f'{folder} holds something else: give another --work-dir')
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MARK).touch()
@@ -290,9 +291,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     if min(args.kills, args.ranks) < 1:
-        raise ValueError('--kills and --ranks must be at least 1')
+        raise UserError('--kills and --ranks must be at least 1')
     if torch.cuda.is_available():
-        raise ValueError('runs are equal bit for bit on CPUs: set CUDA_VISIBLE_DEVICES= for this')
+        raise UserError('runs are equal bit for bit on CPUs: set CUDA_VISIBLE_DEVICES= for this')
     empty(args.work_dir)
     data = args.work_dir / 'data'
     generate(data, num_train=8, num_val=2, num_labelled=3)

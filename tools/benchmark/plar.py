@@ -33,6 +33,7 @@ from mmseg_tsf.engine.run_info import commit
 from mmseg_tsf.models.refinement.options import PAPER
 from mmseg_tsf.models.refinement.plar import PseudoLabelAutoRefinement
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 
 
 class Case(NamedTuple):
@@ -257,7 +258,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument('--repeats', type=int, default=5, help='of which the median counts')
     args = parser.parse_args(argv)
     if args.repeats < 1 or not 0 < args.flagged < 1:
-        raise ValueError('--repeats must be at least 1 and --flagged in (0, 1)')
+        raise UserError('--repeats must be at least 1 and --flagged in (0, 1)')
     default = ((90, 120), 11) if args.device == 'cpu' else ((256, 512), 19)
     size, classes = tuple(args.grid or default[0]), args.classes or default[1]
     device = torch.device(args.device)

@@ -45,6 +45,7 @@ from mmseg_tsf.active_learning.strategies.uncertainty import EntropyQuery, Least
 from mmseg_tsf.engine.run_info import commit
 from mmseg_tsf.models.segmentors.semi_base import SemiSegmentor
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 
 STRATEGIES = dict(entropy=EntropyQuery(), plar=PLARQuery(), seed=SeedQuery())
 NETWORK = osp.join(
@@ -256,9 +257,9 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument('--budget', type=int, default=1000, help='in each of the pools')
     args = parser.parse_args(argv)
     if min(args.images, args.repeats, args.batch_size, args.budget) < 1 or not 0 < args.share < 1:
-        raise ValueError('counts must be at least 1 and --share must lie in (0, 1)')
+        raise UserError('counts must be at least 1 and --share must lie in (0, 1)')
     if not 0 < args.flagged < 1 or not 0 <= args.labelled < 1:
-        raise ValueError('--flagged must lie in (0, 1) and --labelled in [0, 1)')
+        raise UserError('--flagged must lie in (0, 1) and --labelled in [0, 1)')
     init_default_scope('mmseg')
     result = dict(device=args.device, size=list(args.size), batch_size=args.batch_size)
     result.update(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mmseg_tsf.utils.arguments import existing_file
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import table_lines, write_between_markers
 
 STEP = {
@@ -136,7 +137,7 @@ def main(argv: list[str] | None = None) -> None:
     passes = [own for own in results.values() if {'predict_time', 'flagged'} <= own.keys()]
     for path, own in results.items():
         if not any(own in group for group in (steps, refinements, passes)):
-            raise ValueError(
+            raise UserError(
                 f'{path} is neither of step_time.py nor of plar.py nor of pool_pass.py: leave it '
                 'out'
             )

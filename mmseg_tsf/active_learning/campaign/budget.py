@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ...utils.errors import UserError
 from ..store.round_store import RoundStore
 
 UNITS = ('pixels', 'regions', 'images', 'clicks')
@@ -24,7 +25,7 @@ class Budget:
             units of a round one by one and the initial labels as none.
 
     Raises:
-        ValueError: A wrong unit or amount; names the key.
+        UserError: A wrong unit or amount; names the key.
     """
 
     total: float
@@ -33,19 +34,19 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
-            raise ValueError(f'budget.unit must be one of {", ".join(UNITS)}, not {self.unit!r}')
+            raise UserError(f'budget.unit must be one of {", ".join(UNITS)}, not {self.unit!r}')
         for name in ('total', 'per_round'):
             value = getattr(self, name)
             if value is None and name == 'per_round':
                 continue
             whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
             if not whole and not (isinstance(value, float) and 0 < value <= 1):
-                raise ValueError(
+                raise UserError(
                     f'budget.{name}={value!r} must be a share in (0, 1] (a float) or an amount of '
                     f'{self.unit} (an int above 0)'
                 )
             if not whole and self.unit in ('regions', 'clicks'):
-                raise ValueError(
+                raise UserError(
                     f'budget.{name}={value} is a share, but of {self.unit} there is no total to '
                     'take a share of: give an amount (an int)'
                 )

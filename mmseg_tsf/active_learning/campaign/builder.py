@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 from ...datasets.checks import image_size
+from ...utils.errors import UserError
 from ...utils.settings import SETTINGS, flatten
 from ..pool.pool import Pool, relative_path
 from ..registry import ORACLES, QUERY_STRATEGIES, SELECTORS
@@ -98,11 +99,11 @@ def test_pipeline(cfg: Config) -> list[dict]:
     """The pipeline of the test (or validation) images without their annotations.
 
     Raises:
-        ValueError: The config has neither.
+        UserError: The config has neither.
     """
     loader = cfg.get('test_dataloader') or cfg.get('val_dataloader')
     if loader is None:
-        raise ValueError(
+        raise UserError(
             'the pool is shown as test images are, but the config has neither test_dataloader '
             'nor val_dataloader: give train_cfg.pool.pipeline'
         )

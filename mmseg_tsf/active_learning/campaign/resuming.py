@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.logging import print_log
 from torch import nn
 
+from ...utils.errors import UserError
 from ...utils.main_process import on_main_process
 from ..pool.pool_pass import check_pass
 from ..store.round_store import RoundStore
@@ -22,14 +23,14 @@ def check_campaign(campaign: Campaign, model: nn.Module) -> None:
     """Refuses a model, options or a budget that the queries can not use.
 
     Raises:
-        ValueError: Names what is missing.
+        UserError: Names what is missing.
     """
     budget, available = campaign.budget, campaign.facts['available']
     campaign.selector.check_unit(budget.unit)
     for name in ('total', 'per_round'):
         value = getattr(budget, name)
         if value and not budget.amount(value, available):
-            raise ValueError(f'budget.{name}={value} is less than one of {budget.unit}: raise it')
+            raise UserError(f'budget.{name}={value} is less than one of {budget.unit}: raise it')
     for query in (campaign.first_query, campaign.query):
         campaign.selector.check_strategy(query)
         check_pass(model, query, **campaign.pass_options)
@@ -45,7 +46,7 @@ def open_campaign(campaign: Campaign, resumed: bool = True) -> None:
 
     Raises:
         StoreError: Something has changed that labels were bought for.
-        ValueError: More is asked already than the budget allows, or rounds of another run are in
+        UserError: More is asked already than the budget allows, or rounds of another run are in
             the way.
     """
     store, description = campaign.store, describe_campaign(campaign)
@@ -54,7 +55,7 @@ def open_campaign(campaign: Campaign, resumed: bool = True) -> None:
         _check_budget(campaign)
     changes = on_main_process(lambda: store.open(description, FIXED))
     if begun and changes and not resumed:
-        raise ValueError(
+        raise UserError(
             f'{store.root} holds rounds of a run with other settings ({changes[0]}): go on with '
             '--resume, or begin anew in another --work-dir'
         )
@@ -62,7 +63,7 @@ def open_campaign(campaign: Campaign, resumed: bool = True) -> None:
         _check_budget(campaign)
     held = len(store.numbers())
     if held > campaign.rounds:
-        raise ValueError(
+        raise UserError(
             f'train_cfg.rounds={campaign.rounds}, but {held} are asked already: raise it, or '
             'their labels would not be used'
         )
@@ -101,7 +102,7 @@ def _check_budget(campaign: Campaign) -> None:
     paid = add_up(campaign.facts['initial'], rounds)[budget.unit]
     if paid > limit:
         also = f' and asked in round {waiting[0]}' if waiting else ''
-        raise ValueError(
+        raise UserError(
             f'budget.total is {limit} {budget.unit}, but {paid} are paid already{also} (the '
             'initial labels included): raise it'
         )

@@ -11,6 +11,7 @@ from typing import NoReturn
 import numpy as np
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...utils.errors import UserError
 from ...utils.files import StoreError, write_file
 from ..store.label_png import decode, encode_labels
 from .request import Request
@@ -51,10 +52,10 @@ def check_size(where: str, found: tuple[int, int], size: tuple[int, int]) -> Non
         size: That of the image.
 
     Raises:
-        ValueError: They differ.
+        UserError: They differ.
     """
     if tuple(found) != tuple(size):
-        raise ValueError(
+        raise UserError(
             f'{where} is {found[1]}x{found[0]} pixels, its image {size[1]}x{size[0]}: label the '
             'images that were handed out, in their own size'
         )
@@ -100,7 +101,7 @@ def write_answers(
         overwrite: Whether answers that are there and differ are replaced.
 
     Raises:
-        ValueError: An image has two answers, or one that is there differs; nothing is written.
+        UserError: An image has two answers, or one that is there differs; nothing is written.
     """
     summary, contents = Summary(), {}
     for image_id, answer in found:
@@ -112,7 +113,7 @@ def write_answers(
         if labels is None:
             continue
         if image_id in contents:
-            raise ValueError(
+            raise UserError(
                 f'{image_id} has two answers in the export: delete one of them and export again'
             )
         contents[image_id] = encode_labels(labels)
@@ -127,7 +128,7 @@ def write_answers(
 
 
 def _refuse(path: Path, num: int) -> NoReturn:
-    raise ValueError(
+    raise UserError(
         f'{path} ({num} in all) holds another answer: give --overwrite to replace it; nothing was '
         'written'
     )

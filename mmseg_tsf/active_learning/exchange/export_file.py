@@ -7,6 +7,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from ...utils.errors import UserError
+
 
 class Exported:
     """A file, a folder or a zip archive that a tool has written.
@@ -16,7 +18,7 @@ class Exported:
         names: Of the files in it, with ``/`` between folders; a single file has its own name.
 
     Raises:
-        FileNotFoundError: There is nothing.
+        UserError: There is nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,14 +32,14 @@ class Exported:
         elif path.is_file():
             names = [path.name]
         else:
-            raise FileNotFoundError(f'{path} is missing: give the file or folder of the export')
+            raise UserError(f'{path} is missing: give the file or folder of the export')
         self.names = sorted(name for name in names if not _is_litter(name))
 
     def read(self, name: str) -> bytes:
         """Content of one of the files.
 
         Raises:
-            ValueError: The archive is damaged.
+            UserError: The archive is damaged.
         """
         if self.path.is_dir():
             return (self.path / name).read_bytes()
@@ -47,17 +49,17 @@ class Exported:
             with zipfile.ZipFile(self.path) as archive:
                 return archive.read(name)
         except (zipfile.BadZipFile, zlib.error, EOFError):
-            raise ValueError(f'{self.path} is damaged: export it again') from None
+            raise UserError(f'{self.path} is damaged: export it again') from None
 
     def only(self, suffix: str, what: str) -> str:
         """Name of the one file with a suffix.
 
         Raises:
-            ValueError: There is none, or there are several.
+            UserError: There is none, or there are several.
         """
         found = [name for name in self.names if name.lower().endswith(suffix)]
         if len(found) != 1:
-            raise ValueError(
+            raise UserError(
                 f'{self.path} holds {len(found)} files that end in {suffix}, and {what} has one: '
                 'give the export as the tool wrote it'
             )
@@ -67,14 +69,14 @@ class Exported:
         """What its one JSON file says.
 
         Raises:
-            ValueError: There is no such file, or it is no JSON.
+            UserError: There is no such file, or it is no JSON.
         """
         name = self.only('.json', what)
         content = self.read(name)
         try:
             return json.loads(content)
         except ValueError:
-            raise ValueError(f'{self.path}: {name} is no JSON: export it again') from None
+            raise UserError(f'{self.path}: {name} is no JSON: export it again') from None
 
 
 def _is_litter(name: str) -> bool:

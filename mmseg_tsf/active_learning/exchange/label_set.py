@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...utils.errors import UserError
 
 ASKED = 'asked'
 """Label of what outlines a request; says nothing of a class."""
@@ -24,7 +25,7 @@ class LabelSet:
         classes: Names, in the order of their ids.
 
     Raises:
-        ValueError: Two classes have the same name.
+        UserError: Two classes have the same name.
     """
 
     classes: tuple[str, ...]
@@ -32,7 +33,7 @@ class LabelSet:
     def __post_init__(self) -> None:
         twice = {name for name in self.classes if self.classes.count(name) > 1}
         if twice:
-            raise ValueError(
+            raise UserError(
                 f'the class name {min(twice)} occurs twice, and annotation tools tell classes by '
                 "their names: rename one in the data set's metainfo"
             )
@@ -60,7 +61,7 @@ class LabelSet:
             where: It was found, for the message.
 
         Raises:
-            ValueError: It is no class.
+            UserError: It is no class.
         """
         if name in self.names:
             return self.names.index(name)
@@ -68,7 +69,7 @@ class LabelSet:
             return IGNORE_INDEX if name == VOID else None
         if name in self.classes:
             return self.classes.index(name)
-        raise ValueError(
+        raise UserError(
             f'{where} has the label {name!r}, which is no class ({", ".join(self.names)}): rename '
             'it in the annotation tool and export again'
         )

@@ -12,6 +12,7 @@ import mmcv
 import numpy as np
 from PIL import Image
 
+from ...utils.errors import UserError
 from ...utils.files import FolderWriter, seal
 from .annotation_plan import Plan, make_plan
 from .label_set import LabelSet
@@ -86,7 +87,7 @@ def export_request(
 
     Raises:
         StoreError: The folder exists, or can not be written.
-        ValueError, FileNotFoundError: Something of the request is missing; names it.
+        UserError: Something of the request is missing; names it.
     """
     labels, notes = LabelSet(request.classes), {}
     with seal(out) as writer:
@@ -148,7 +149,7 @@ def _pixels(image: AskedImage) -> np.ndarray:
     """``(H, W, 3)`` uint8 BGR as the file stores it, which is how requests count."""
     pixels = mmcv.imread(str(image.file), flag='color_ignore_orientation')
     if pixels is None or pixels.shape[:2] != image.asked.shape:
-        raise ValueError(
+        raise UserError(
             f'{image.file} is not the image that was asked about: it must have '
             f'{image.asked.shape[1]}x{image.asked.shape[0]} pixels'
         )

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from ...utils.errors import UserError
 from ...utils.files import SealedFolder
 from ..oracles.request_folder import ANSWERS
 from ..store.label_png import decode
@@ -60,7 +61,7 @@ class Request:
         """The images in the order of their ids, each opened once.
 
         Raises:
-            FileNotFoundError: An image is missing.
+            UserError: An image is missing.
             StoreError: A mask is missing or altered.
         """
         for image_id in sorted(self.sizes):
@@ -90,14 +91,14 @@ def read_request(
         suffix: Of these images.
 
     Raises:
-        FileNotFoundError: There is no request.
-        ValueError: It is answered already, or its images can not be found.
+        UserError: There is no request.
+        UserError: It is answered already, or its images can not be found.
         StoreError: Something on disk is altered.
     """
     if (source / 'requests').is_dir():
         return _from_folder(source)
     if not (source / 'rounds').is_dir():
-        raise FileNotFoundError(
+        raise UserError(
             f'{source} holds neither rounds/ nor requests/: give the folder of a run, or of a '
             'round that was written for people'
         )
@@ -108,7 +109,7 @@ def read_request(
         return _from_store(store, number, image_dir, suffix)
     request = _from_folder(folder)
     if request.digest != store.request(number).sealed.digest:
-        raise ValueError(f'{folder} was not written for round {number} of {source}: move it away')
+        raise UserError(f'{folder} was not written for round {number} of {source}: move it away')
     return request
 
 
@@ -120,7 +121,7 @@ def _pending(store: RoundStore, number: int | None) -> int:
         which = 'no round' if number is None else f'round {number} does not'
         waits = f'; round {asked[-1]} does' if asked else ''
         verb = ' waits for answers' if number is None else ' wait for answers'
-        raise ValueError(f'{store.root}: {which}{verb}{waits}')
+        raise UserError(f'{store.root}: {which}{verb}{waits}')
     return number
 
 
@@ -137,7 +138,7 @@ def _from_folder(folder: Path) -> Request:
         path = folder / 'images' / image_id
         found = [p for p in path.parent.glob('*') if p.name.removesuffix(p.suffix) == path.name]
         if not found:
-            raise FileNotFoundError(f'{path}.* is missing: restore the folder from a copy')
+            raise UserError(f'{path}.* is missing: restore the folder from a copy')
         return found[0]
 
     return Request(
@@ -157,12 +158,12 @@ def _from_store(store: RoundStore, number: int, image_dir: Path | None, suffix: 
 
     def find(image_id: str) -> Path:
         if image_dir is None:
-            raise ValueError(
+            raise UserError(
                 f'{store.root} holds no images: say where they are with --image-dir and --suffix'
             )
         path = image_dir / f'{image_id}{suffix}'
         if not path.is_file():
-            raise FileNotFoundError(f'{path} is missing: correct --image-dir or --suffix')
+            raise UserError(f'{path} is missing: correct --image-dir or --suffix')
         return path
 
     return Request(

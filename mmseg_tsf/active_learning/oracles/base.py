@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from mmseg.registry import DATASETS
 
+from ...utils.errors import UserError
 from ..pool.pool import Pool
 from ..store.round_part import Part
 
@@ -43,7 +44,7 @@ class Oracle(ABC):
             num_classes: K.
 
         Raises:
-            ValueError, FileNotFoundError: The oracle can not answer for these images.
+            UserError: The oracle can not answer for these images.
         """
         self.images = Pool(DATASETS.build(dict(dataset, pipeline=[])))
         self._indices = {self.images.image_id(i): i for i in range(len(self.images))}
@@ -53,10 +54,10 @@ class Oracle(ABC):
         """Position of an image in ``images``.
 
         Raises:
-            ValueError: There is no such image.
+            UserError: There is no such image.
         """
         if image_id not in self._indices:
-            raise ValueError(
+            raise UserError(
                 f'{image_id} was asked, but the data set of the oracle has no such image: give it '
                 'the images of the pool'
             )
@@ -89,5 +90,5 @@ class Oracle(ABC):
             images that are left out are not charged. Or what has to be done first.
 
         Raises:
-            ValueError, FileNotFoundError: One sentence that names the file and the mend.
+            UserError: One sentence that names the file and the mend.
         """

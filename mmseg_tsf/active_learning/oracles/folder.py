@@ -10,6 +10,7 @@ import numpy as np
 from mmengine.logging import print_log
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...utils.errors import UserError
 from ..registry import ORACLES
 from ..store.label_png import decode
 from ..store.round_part import Part
@@ -47,7 +48,7 @@ class FolderOracle(Oracle):
         """Writes the request where it is not written yet, and reads what is answered.
 
         Raises:
-            ValueError: An answer is no complete PNG, or of a wrong size or with wrong class ids;
+            UserError: An answer is no complete PNG, or of a wrong size or with wrong class ids;
                 names the file. Nothing is lost: mend it and resume.
         """
         path = self.folder / f'round_{number:03d}'
@@ -99,19 +100,19 @@ class FolderOracle(Oracle):
         file = _answer(path, image_id)
         labels = decode(file.read_bytes(), str(file))
         if labels.dtype == bool:
-            raise ValueError(
+            raise UserError(
                 f'{file} has 1 bit a pixel, which can not hold class ids and 255: write it with 8 '
                 'bits, then resume'
             )
         if labels.shape != asked.shape:
-            raise ValueError(
+            raise UserError(
                 f'{file} is {labels.shape[1]}x{labels.shape[0]} pixels, its image '
                 f'{asked.shape[1]}x{asked.shape[0]}: write it in the size of the image, then '
                 'resume'
             )
         foreign = set(np.unique(labels[asked]).tolist()) - {*range(self.num_classes), IGNORE_INDEX}
         if foreign:
-            raise ValueError(
+            raise UserError(
                 f'{file} has the class ids {sorted(foreign)} where labels were asked, but there '
                 f'are {self.num_classes} classes (0 to {self.num_classes - 1}; 255 = can not be '
                 'said): correct it, then resume'

@@ -10,6 +10,7 @@ import numpy as np
 from mmseg.registry import TRANSFORMS
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...utils.errors import UserError
 from ..registry import ORACLES
 from ..store.round_part import Part
 from .base import Oracle
@@ -73,17 +74,17 @@ class GroundTruthOracle(Oracle):
         try:
             truth = self._load(info)['gt_seg_map']
         except (OSError, SyntaxError) as error:
-            raise ValueError(
+            raise UserError(
                 f'mask {path} can not be read ({error}): write it again and resume'
             ) from None
         if truth.shape != asked.shape:
-            raise ValueError(
+            raise UserError(
                 f'mask {path} is {truth.shape} (height, width), its image {asked.shape}: they '
                 'must be of one size'
             )
         foreign = set(np.unique(truth[asked]).tolist()) - {*range(self.num_classes), IGNORE_INDEX}
         if foreign:
-            raise ValueError(
+            raise UserError(
                 f'mask {path} has the class ids {sorted(foreign)}, but there are '
                 f'{self.num_classes} classes (0 to {self.num_classes - 1}; 255 = ignore): relabel '
                 'it or correct the classes'
@@ -94,13 +95,13 @@ class GroundTruthOracle(Oracle):
 def _check_mask_exists(info: dict) -> None:
     path = info.get('seg_map_path')
     if path is None:
-        raise ValueError(
+        raise UserError(
             'the simulated annotator needs ground truth of the pool: set '
             'data_prefix.seg_map_path of the unlabelled data set, or give the oracle a dataset '
             'that has it'
         )
     if not osp.isfile(path):
-        raise FileNotFoundError(
+        raise UserError(
             f'mask {path} does not exist, and the simulated annotator would read it: add it, or '
             'take the image off the unlabelled list'
         )

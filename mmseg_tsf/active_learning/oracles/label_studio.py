@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...utils.errors import UserError
 from ..registry import ORACLES
 from ..store.round_part import Part
 from .base import Pending
@@ -37,7 +38,7 @@ class LabelStudioOracle(FolderOracle):
         min_pixels: Islands with fewer asked pixels are not shown.
 
     Raises:
-        ValueError: There is no token.
+        UserError: There is no token.
     """
 
     who = 'people in Label Studio'
@@ -52,7 +53,7 @@ class LabelStudioOracle(FolderOracle):
     ) -> None:
         super().__init__(folder, accept_partial)
         if not os.environ.get(TOKEN):
-            raise ValueError(
+            raise UserError(
                 f'LabelStudioOracle needs a token of {url} in the environment variable {TOKEN}: '
                 'make one under "Account & Settings" there'
             )
@@ -65,8 +66,8 @@ class LabelStudioOracle(FolderOracle):
         """Uploads what is not uploaded yet, and reads what is submitted.
 
         Raises:
-            ConnectionError: The server can not be reached or refuses; the request is kept.
-            ValueError: An annotation does not fit its image; names both.
+            UserError: The server can not be reached or refuses; the request is kept.
+            UserError: An annotation does not fit its image; names both.
         """
         found = super().answer(number, request, predict)  # writes the folder first
         if not isinstance(found, Pending):

@@ -7,6 +7,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from ...utils.errors import UserError
+
 TIMEOUT = 60.0
 """Seconds that a call may take."""
 PAGE = 100
@@ -22,7 +24,7 @@ class LabelStudioClient:
             for short-lived ones.
 
     Raises:
-        ConnectionError: From every call: the server can not be reached, or refuses; one sentence.
+        UserError: From every call: the server can not be reached, or refuses; one sentence.
     """
 
     def __init__(self, url: str, token: str) -> None:
@@ -59,10 +61,10 @@ class LabelStudioClient:
             if error.code == 401 and self._access:  # it lives for minutes only
                 self._access = None
                 return self._call(method, path, content)
-            raise ConnectionError(self._refused(error, path)) from None
+            raise UserError(self._refused(error, path)) from None
         except (urllib.error.URLError, TimeoutError) as error:
             reason = getattr(error, 'reason', error)
-            raise ConnectionError(
+            raise UserError(
                 f'Label Studio at {self.url} does not answer ({reason}): start it or correct '
                 'oracle.url, then resume'
             ) from None

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...utils.errors import UserError
 from ..registry import ORACLES
 from .ground_truth import GroundTruthOracle
 
@@ -31,7 +32,7 @@ class NoisyOracle(GroundTruthOracle):
         dataset: See :class:`GroundTruthOracle`.
 
     Raises:
-        ValueError: A value is out of range; names it.
+        UserError: A value is out of range; names it.
     """
 
     def __init__(
@@ -43,9 +44,9 @@ class NoisyOracle(GroundTruthOracle):
     ) -> None:
         super().__init__(dataset)
         if not isinstance(boundary, int) or boundary < 0:
-            raise ValueError(f'oracle.boundary={boundary!r} must be a number of pixels, 0 or more')
+            raise UserError(f'oracle.boundary={boundary!r} must be a number of pixels, 0 or more')
         if not 0 <= confusion <= 1:
-            raise ValueError(f'oracle.confusion={confusion} must be in [0, 1]')
+            raise UserError(f'oracle.confusion={confusion} must be in [0, 1]')
         self.boundary, self.confusion, self.seed = boundary, confusion, seed
         self.who = f'ground truth with mistakes (boundary={boundary}, confusion={confusion})'
 

@@ -15,7 +15,8 @@ from ...models.utils.feature_tap import FeatureTap
 from ...models.utils.grid import nearest
 from ...models.utils.labels import as_class_logits
 from ...models.utils.pixel_losses import IGNORE_INDEX
-from ...models.utils.views import TeacherView
+from ...models.utils.views import NetworkView
+from ...utils.errors import UserError
 from ..strategies.base import QueryStrategy
 from .outputs import PoolOutputs
 from .statistics import PoolStatistics
@@ -37,7 +38,7 @@ class GridForward:
         statistics: Is told what the refinement decides, where the strategy needs one.
 
     Raises:
-        ValueError: The strategy needs what the model, its test mode or the views do not give.
+        UserError: The strategy needs what the model, its test mode or the views do not give.
     """
 
     def __init__(
@@ -49,13 +50,13 @@ class GridForward:
         statistics: PoolStatistics | None = None,
     ) -> None:
         if not isinstance(model, SemiSegmentor):
-            raise ValueError(
+            raise UserError(
                 f'a {type(model).__name__} can not score a pool: wrap it, model=dict('
                 "type='SupervisedOnly', segmentor=...)"
             )
         strategy.check(model)
         if not scales or min(scales) <= 0:
-            raise ValueError(f'scales={tuple(scales)} must be positive: (1.0,) for one view')
+            raise UserError(f'scales={tuple(scales)} must be positive: (1.0,) for one view')
         self.model, self.needs = model, strategy.needs
         self.statistics = statistics
         self.refinement = getattr(model, 'refinement', None)
@@ -67,12 +68,12 @@ class GridForward:
         )
         name = type(strategy).__name__
         if self.taps_features and self.slides:
-            raise ValueError(
+            raise UserError(
                 f"{name} needs features, which test_cfg.mode='slide' does not give: set "
                 "test_cfg.mode='whole'"
             )
         if self.taps_features and self.views != [(1.0, False)]:
-            raise ValueError(
+            raise UserError(
                 f'{name} needs features, which have no average over views: leave flip and scales '
                 'as they are'
             )
@@ -100,7 +101,7 @@ class GridForward:
         outputs = PoolOutputs(logits, keys, seed, features, nearest(valid, grid))
         if self.refinement is None or not {'flagged', 'refinement'} & set(self.needs):
             return outputs
-        view = TeacherView(logits, logits, features)
+        view = NetworkView(logits, logits, features)
         outputs.flagged = self.refinement.flag(view, outputs.confidence) & outputs.valid
         if 'refinement' in self.needs:
             given = manual(tuple(features[-1].shape[2:]))  # the refiner's grid

@@ -13,6 +13,7 @@ from mmengine.dataset import BaseDataset
 
 from ...datasets.checks import image_size
 from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...utils.errors import UserError
 
 MOVES_PIXELS = ('Crop', 'Flip', 'Mosaic', 'Pad', 'Rotate', 'TestTimeAug')
 """Transforms, by parts of their names, after which a cell is no longer where it seems."""
@@ -72,18 +73,18 @@ class Pool:
         labels: What earlier rounds know; ``None`` for nothing.
 
     Raises:
-        ValueError: There is no image, or the pipeline reads annotations or moves pixels.
+        UserError: There is no image, or the pipeline reads annotations or moves pixels.
     """
 
     def __init__(self, dataset: BaseDataset, labels: KnownLabels | None = None) -> None:
         if not len(dataset):
-            raise ValueError('the pool has no image: correct its ann_file or data_prefix.img_path')
+            raise UserError('the pool has no image: correct its ann_file or data_prefix.img_path')
         for transform in _with_inner(dataset.pipeline.transforms):
             _check_transform(type(transform).__name__)
         self.dataset, self.labels = dataset, labels
         for image_id in map(self.image_id, range(len(self))):
             if image_id.startswith(('../', '/')):
-                raise ValueError(
+                raise UserError(
                     f'image {image_id} of the pool lies outside of data_prefix.img_path='
                     f'{dataset.data_prefix["img_path"]}: name a folder that holds all of them'
                 )
@@ -103,7 +104,7 @@ class Pool:
         """Native height and width, from the file's header.
 
         Raises:
-            ValueError: The file is no image.
+            UserError: The file is no image.
         """
         width, height = image_size(self.path(index))
         return height, width
@@ -112,7 +113,7 @@ class Pool:
         """One image with what is known of it.
 
         Raises:
-            ValueError: A known mask is not of the image's size.
+            UserError: A known mask is not of the image's size.
         """
         image_id, size = self.image_id(index), self.size(index)
         image = PoolImage(index, image_id, size, self.path(index))
@@ -122,7 +123,7 @@ class Pool:
         for what in ('asked', 'manual'):
             mask = getattr(image, what)
             if mask is not None and mask.shape != size:
-                raise ValueError(
+                raise UserError(
                     f'the {what} mask of {image_id} is {mask.shape}, its image {size} (height, '
                     'width): the image was replaced, so put the old one back'
                 )
@@ -153,12 +154,12 @@ def _with_inner(transforms: Iterable) -> Iterator:
 
 def _check_transform(name: str) -> None:
     if 'Annotations' in name:
-        raise ValueError(
+        raise UserError(
             f'the pipeline of the pool has {name}, which would read the ground truth of images '
             'that nobody has labelled yet: take it out'
         )
     if any(part in name for part in MOVES_PIXELS):
-        raise ValueError(
+        raise UserError(
             f'the pipeline of the pool has {name}, after which a pixel can not be found in its '
             'image: load, resize and pack only'
         )

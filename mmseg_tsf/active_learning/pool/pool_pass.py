@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from ...models.utils.grid import labels_to_grid
 from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...utils.errors import UserError
 from ...utils.progress import track
 from ..selection.selectors.base import Selector
 from ..strategies.base import QueryStrategy
@@ -65,7 +66,7 @@ def score_pool(
         ScoredImage: In any order.
 
     Raises:
-        ValueError: A wrong option, or scores that are no numbers.
+        UserError: A wrong option, or scores that are no numbers.
     """
     forward = check_pass(model, strategy, batch_size, num_workers, flip, scales, statistics)
     model = forward.model
@@ -100,16 +101,16 @@ def check_pass(
     """What :func:`score_pool` runs; refuses its options before any time is spent.
 
     Raises:
-        ValueError: A wrong or unknown option, or one that does not fit the model; names it.
+        UserError: A wrong or unknown option, or one that does not fit the model; names it.
     """
     if unknown:
-        raise ValueError(
+        raise UserError(
             f'train_cfg.pool has no option {", ".join(unknown)}: it takes batch_size, '
             'num_workers, flip, scales and pipeline'
         )
     for name, value, least in (('batch_size', batch_size, 1), ('num_workers', num_workers, 0)):
         if not isinstance(value, int) or value < least:
-            raise ValueError(f'{name}={value!r} must be a whole number, at least {least}')
+            raise UserError(f'{name}={value!r} must be a whole number, at least {least}')
     model = model.module if is_model_wrapper(model) else model
     return GridForward(model, strategy, flip, scales, statistics)
 
@@ -159,7 +160,7 @@ class _Started:
             self.items, scores, broken, classes, strict=True
         ):
             if no_number:
-                raise ValueError(
+                raise UserError(
                     f'the scores of {item.image.image_id} are no numbers: the weights of the '
                     'network are broken, so go back to an earlier checkpoint'
                 )

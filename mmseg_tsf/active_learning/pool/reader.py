@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ...datasets.semi_dataset import seeded
+from ...utils.errors import UserError
 from ..selection.selectors.base import Selector
 from .pool import Pool, PoolImage
 
@@ -47,7 +48,7 @@ class PoolReader(Dataset):
             data = self.pool.load(index)
         found = tuple(data['data_samples'].ori_shape)
         if found != image.size:
-            raise ValueError(
+            raise UserError(
                 f'image {image.path} is {image.size} (height, width) in its header and {found} '
                 'when loaded, so its EXIF data turn it: save it upright'
             )

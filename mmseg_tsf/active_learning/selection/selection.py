@@ -15,6 +15,7 @@ from mmengine.dist import all_gather_object, all_reduce
 from torch import nn
 
 from ...utils.disk_errors import disk_errors_of
+from ...utils.errors import UserError
 from ..pool.outputs import ScoredImage
 from ..pool.pool import Pool
 from ..pool.pool_pass import score_pool
@@ -66,7 +67,7 @@ def select(
         **options: Of :func:`~mmseg_tsf.active_learning.pool.pool_pass.score_pool`.
 
     Raises:
-        ValueError: An option that is wrong or does not fit the model; names it.
+        UserError: An option that is wrong or does not fit the model; names it.
     """
     check_budget(selector, budget, unit)
     selector.check_strategy(strategy)
@@ -91,10 +92,10 @@ def _timed(scored: Iterable[ScoredImage], seconds: dict[str, float]) -> Iterator
 
 
 def check_budget(selector: Selector, budget: int, unit: str) -> None:
-    """Refuses a budget with a ``ValueError``; see :func:`select`."""
+    """Refuses a budget with a ``UserError``; see :func:`select`."""
     selector.check_unit(unit)
     if isinstance(budget, bool) or not isinstance(budget, (int, np.integer)) or budget < 1:
-        raise ValueError(
+        raise UserError(
             f'budget={budget!r} must be a whole number of {unit} above 0: give the query more, or '
             'leave it out'
         )

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from ...utils.errors import UserError
 from ..pool.outputs import PoolOutputs
 
 
@@ -28,7 +29,7 @@ class QueryStrategy(ABC):
     ranks = False
 
     def check(self, model: nn.Module) -> None:
-        """Refuses, with a ``ValueError``, a model that lacks what the strategy needs."""
+        """Refuses, with a ``UserError``, a model that lacks what the strategy needs."""
         return None
 
     @abstractmethod
@@ -37,7 +38,7 @@ class QueryStrategy(ABC):
 
 
 def check_threshold(name: str, threshold: float) -> float:
-    """Refuses a confidence outside (0, 1) with a ``ValueError`` that names the key."""
+    """Refuses a confidence outside (0, 1) with a ``UserError`` that names the key."""
     if not 0 < threshold < 1:
-        raise ValueError(f'{name}={threshold} must lie in (0, 1): the paper takes 0.7')
+        raise UserError(f'{name}={threshold} must lie in (0, 1): the paper takes 0.7')
     return threshold

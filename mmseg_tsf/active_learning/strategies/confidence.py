@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ...utils.errors import UserError
 from ..pool.outputs import NEVER, PoolOutputs
 from ..registry import QUERY_STRATEGIES
 from .base import QueryStrategy, check_threshold
@@ -17,7 +18,7 @@ class ConfidenceQuery(QueryStrategy):
         threshold: In (0, 1).
 
     Raises:
-        ValueError: It is not.
+        UserError: It is not.
     """
 
     def __init__(self, threshold: float = 0.7) -> None:
@@ -41,7 +42,7 @@ class ErrorMaskQuery(QueryStrategy):
     def check(self, model: nn.Module) -> None:
         """Refuses a model without an error mask."""
         if getattr(model, 'refinement', None) is None:
-            raise ValueError(
+            raise UserError(
                 f'ErrorMaskQuery asks inside the error mask, and this {type(model).__name__} has '
                 "none: give model.error_head=dict(type='ErrorMaskDecoder') or take ConfidenceQuery"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...utils.errors import UserError
 from ..pool.outputs import NEVER, PoolOutputs
 from ..registry import QUERY_STRATEGIES
 from .base import QueryStrategy
@@ -31,7 +32,7 @@ class PLARQuery(QueryStrategy):
         """Refuses a model without a refiner."""
         refinement = getattr(model, 'refinement', None)
         if refinement is None or refinement.refiner is None:
-            raise ValueError(
+            raise UserError(
                 f'PLARQuery asks what a refiner leaves open, and this {type(model).__name__} has '
                 "none: give model.refiner=dict(type='PseudoLabelAutoRefinement') or take another "
                 'strategy'

@@ -24,7 +24,7 @@ class SeedQuery(QueryStrategy):
             mask; in (0, 1).
 
     Raises:
-        ValueError: It is not.
+        UserError: It is not.
     """
 
     needs = ('flagged',)

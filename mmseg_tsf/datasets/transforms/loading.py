@@ -9,6 +9,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from ...utils.errors import UserError
+
 
 @TRANSFORMS.register_module()
 class LoadEmptyAnnotations(BaseTransform):
@@ -54,7 +56,7 @@ class LoadManualAnnotations(LoadEmptyAnnotations):
         ignore_index: The value of pixels without a label.
 
     Raises:
-        ValueError: A mask is not of its image's size.
+        UserError: A mask is not of its image's size.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class LoadManualAnnotations(LoadEmptyAnnotations):
             return super().label_map(results)
         labels, size = self.read(results['img_path']), results['img'].shape[:2]
         if labels.shape != size:
-            raise ValueError(
+            raise UserError(
                 f'manual labels {self._path(results["img_path"])} are of shape {labels.shape}, '
                 f"their image has {size}: they must be one channel of the image's own size"
             )

@@ -15,6 +15,7 @@ from mmseg.registry import HOOKS
 from torch.utils.data import DataLoader, Dataset
 
 from ...models.mixing.adaptive_cutmix import draw_partners
+from ...utils.errors import UserError
 from ...utils.runner import unwrap
 
 
@@ -66,13 +67,13 @@ class AdaptivePartnerHook(Hook):
             return  # no training
         model = unwrap(runner)
         if not hasattr(model, 'class_bank'):
-            raise TypeError(
+            raise UserError(
                 f'{type(model).__name__} asks for no partners: take AdaptivePartnerHook out of '
                 'custom_hooks'
             )
         dataset = runner.train_loop.dataloader.dataset
         if getattr(dataset, 'unlabelled', None) is None:
-            raise ValueError(
+            raise UserError(
                 f'{type(model).__name__} needs unlabelled images: give SemiDataset.unlabelled, or '
                 'train SupervisedOnly'
             )

@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ...models.utils.ema import ema_update
+from ...utils.errors import UserError
 from ...utils.options import check_share
 from ...utils.runner import schedule_of, unwrap
 
@@ -26,8 +27,8 @@ class MeanTeacherHook(Hook):
             ``teacher_mode`` is 'eval', while a teacher in training mode gathers its own (AEL).
 
     Raises:
-        ValueError: ``decay`` outside [0, 1).
-        TypeError: The model has no teacher.
+        UserError: ``decay`` outside [0, 1).
+        UserError: The model has no teacher.
     """
 
     priority = 'NORMAL'
@@ -51,7 +52,7 @@ class MeanTeacherHook(Hook):
         """Copies the student into the teacher at the start of a run."""
         model = unwrap(runner)
         if not getattr(model, 'has_teacher', False):
-            raise TypeError(
+            raise UserError(
                 f'{type(model).__name__} has no teacher: take MeanTeacherHook out of custom_hooks'
             )
         if runner.iter or self._resumed:  # a round may be held, and resumed, at iteration 0

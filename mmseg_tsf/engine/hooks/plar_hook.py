@@ -15,7 +15,9 @@ from ...datasets.transforms.loading import LoadManualAnnotations
 from ...datasets.transforms.resizing import scatter_labels
 from ...evaluation.hidden_masks import load_image
 from ...evaluation.pseudo_label_quality import PseudoLabelQuality
-from ...models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
+from ...models.refinement.label_refinement import SHARES
+from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...utils.errors import UserError
 from ...utils.options import check_ramp
 from ...utils.runner import schedule_of, unwrap
 
@@ -39,8 +41,8 @@ class PLARHook(Hook):
         interval: Iterations between figures.
 
     Raises:
-        ValueError: ``begin`` or ``loss_ramp`` out of order.
-        TypeError: The model has nothing to turn on.
+        UserError: ``begin`` or ``loss_ramp`` out of order.
+        UserError: The model has nothing to turn on.
     """
 
     priority = 'HIGH'  # after SemiHook, which tells the progress
@@ -53,7 +55,7 @@ class PLARHook(Hook):
         interval: int = 500,
     ) -> None:
         if not 0 <= begin <= 1:
-            raise ValueError(f'PLARHook.begin={begin} is a share of training in [0, 1]')
+            raise UserError(f'PLARHook.begin={begin} is a share of training in [0, 1]')
         self.begin, self.loss_ramp = begin, check_ramp('PLARHook.loss_ramp', loss_ramp)
         self.dataset_cfg, self.interval = dataset, interval
         self.dataset = None
@@ -62,12 +64,12 @@ class PLARHook(Hook):
         """Loads the list of hidden masks.
 
         Raises:
-            TypeError: The model has no refinement.
-            ValueError: Fewer images than processes, or some that are labelled in training.
+            UserError: The model has no refinement.
+            UserError: Fewer images than processes, or some that are labelled in training.
         """
         model = unwrap(runner)
         if getattr(model, 'refinement', None) is None:
-            raise TypeError(
+            raise UserError(
                 f'{type(model).__name__} has neither error_head nor refiner: give it one, or take '
                 'PLARHook out of custom_hooks'
             )
@@ -77,7 +79,7 @@ class PLARHook(Hook):
             if labelled is not None:
                 check_no_image_twice(labelled, self.dataset, 'PLARHook.dataset')
             if len(self.dataset) < get_world_size():
-                raise ValueError(
+                raise UserError(
                     f'PLARHook.dataset has {len(self.dataset)} images for {get_world_size()} '
                     'processes: each needs one'
                 )
@@ -163,12 +165,11 @@ def measure_pseudo_labels(
 def _measure(model, images, truth, valid, manual, quality: PseudoLabelQuality) -> None:
     """One image: its labels before and after, and the maps that are to tell errors."""
     view = model.teacher_pass(images)
-    pseudo = pseudo_labels(view.logits, valid)
-    refined, masks = model.refinement.refine(view, pseudo, manual)
-    masks.pop('undecidable')
-    asked = manual != IGNORE_INDEX
-    quality.update(pseudo.labels, refined.labels, masks['flagged'], truth, asked)
+    refined = model.refinement.refine(view, manual, valid)
+    pseudo, asked = refined.before, manual != IGNORE_INDEX
+    quality.update(pseudo.labels, refined.pseudo.labels, refined.flagged, truth, asked)
     wrong, counts = pseudo.labels != truth, (truth != IGNORE_INDEX) & ~asked
+    masks = {name: getattr(refined, name) for name in SHARES}
     quality.update_shares(pseudo.labels, masks, counts)
     maps = {'confidence': 1 - pseudo.confidence}
     for least in (0.7, 0.8, 0.9):

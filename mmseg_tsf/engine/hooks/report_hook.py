@@ -16,6 +16,7 @@ from mmseg.registry import DATASETS, HOOKS
 
 from ...reporting.page import write_report
 from ...reporting.snapshots import Truth, keep_snapshot
+from ...utils.errors import UserError
 from ...utils.runner import unwrap
 
 
@@ -33,14 +34,14 @@ class ReportHook(Hook):
             that are shown, for evaluation only; ``None`` for no evaluation.
 
     Raises:
-        ValueError: A wrong ``gallery``.
+        UserError: A wrong ``gallery``.
     """
 
     priority = 'LOWEST'  # others complete their records first
 
     def __init__(self, gallery: int = 12, truth: dict | None = None) -> None:
         if not isinstance(gallery, int) or gallery < 0:
-            raise ValueError(f'ReportHook.gallery={gallery!r} must be a whole number, at least 0')
+            raise UserError(f'ReportHook.gallery={gallery!r} must be a whole number, at least 0')
         self.gallery, self.truth = gallery, truth
 
     def after_labels_change(self, runner: Runner) -> None:

@@ -15,6 +15,7 @@ from mmseg.registry import HOOKS
 
 from ...datasets.checks import check_masks
 from ...datasets.samplers import SemiInfiniteSampler
+from ...utils.errors import UserError
 from ...utils.runner import schedule_of, unwrap
 from ..run_info import finish_record, start_record
 from .mean_teacher_hook import MeanTeacherHook
@@ -33,7 +34,7 @@ class SemiHook(Hook):
             without a look.
 
     Raises:
-        ValueError: Data and method do not fit, or a loss is not finite.
+        UserError: Data and method do not fit, or a loss is not finite.
     """
 
     priority = 'VERY_HIGH'
@@ -53,17 +54,17 @@ class SemiHook(Hook):
             branches.add('partner')
         missing = [name for name in model.required_branches if name not in branches]
         if missing:
-            raise ValueError(
+            raise UserError(
                 f'{type(model).__name__} needs the branches {", ".join(model.required_branches)}, '
                 f'but {missing[0]!r} is missing: {_MEND.get(missing[0], "")}'
             )
         if model.has_teacher and not any(isinstance(h, MeanTeacherHook) for h in runner.hooks):
-            raise ValueError(
+            raise UserError(
                 f"{type(model).__name__} has a teacher: add dict(type='MeanTeacherHook') to "
                 'custom_hooks, or it never learns'
             )
         if getattr(model, 'refinement', None) is not None and 'PLARHook' not in hooks:
-            raise ValueError(
+            raise UserError(
                 f"{type(model).__name__} has an error_head or a refiner: add dict(type='PLARHook') "
                 'to custom_hooks, or its labels are never refined'
             )
@@ -115,7 +116,7 @@ class SemiHook(Hook):
         for name in model.network_names:
             finite = [p.isfinite().all() for p in getattr(model, name).parameters()]
             if not torch.stack(finite).all():
-                raise ValueError(
+                raise UserError(
                     f'the weights of the {name} are not finite at iteration {runner.iter + 1}: '
                     'lower the learning rate; the last checkpoint on disk is from before'
                 )
@@ -130,7 +131,7 @@ class SemiHook(Hook):
         if bad:
             when, name = min(bad, key=lambda pair: (pair[0], pair[1] == 'loss'))
             print_log('Training stopped; the last checkpoint on disk is from before.', 'current')
-            raise ValueError(
+            raise UserError(
                 f'{name} is not finite at iteration {when + 1}: lower the learning rate, or resume '
                 'from the last checkpoint with other settings'
             )
@@ -140,7 +141,7 @@ def check_heads(network, num_classes: int) -> None:
     """Refuses heads that do not have the classes of the data set; STDC's sees boundaries.
 
     Raises:
-        ValueError: Names the head.
+        UserError: Names the head.
     """
     heads = dict(decode_head=network.decode_head)
     if network.with_auxiliary_head:
@@ -148,7 +149,7 @@ def check_heads(network, num_classes: int) -> None:
     for name, head in heads.items():
         for own in head if isinstance(head, torch.nn.ModuleList) else [head]:
             if own.num_classes != num_classes and not isinstance(own, STDCHead):
-                raise ValueError(
+                raise UserError(
                     f'the data set has {num_classes} classes, {name}.num_classes is '
                     f'{own.num_classes}: set them alike'
                 )
@@ -158,13 +159,13 @@ def check_loops(runner: Runner) -> None:
     """Refuses epochs of a sampler that never ends, and validation data that would fail later.
 
     Raises:
-        FileNotFoundError, ValueError: Names the key or the file, and the mend.
+        UserError: Names the key or the file, and the mend.
     """
     loader = runner.train_loop.dataloader
     if isinstance(runner.train_loop, EpochBasedTrainLoop) and isinstance(
         loader.sampler, SemiInfiniteSampler
     ):
-        raise ValueError(
+        raise UserError(
             'SemiInfiniteSampler never ends an epoch: take train_cfg.type=IterBasedTrainLoop, or '
             "train_dataloader.sampler=dict(type='DefaultSampler', shuffle=True)"
         )
@@ -177,14 +178,14 @@ def check_crop(model, dataset) -> None:
     """Refuses crops larger than the size to which images are padded, and padding before that.
 
     Raises:
-        ValueError: Names the two keys.
+        UserError: Names the two keys.
     """
     size = getattr(model.data_preprocessor.data_preprocessor, 'size', None)
     for branch in ('labelled', 'unlabelled'):
         pipeline = getattr(getattr(dataset, branch, None), 'pipeline', None)
         for step in getattr(pipeline, 'transforms', ()):
             if type(step).__name__ == 'Pad' and branch == 'unlabelled':
-                raise ValueError(
+                raise UserError(
                     'the unlabelled pipeline has a Pad, and a pseudo-label on padding can not be '
                     'told from one on an image: take it out and set data_preprocessor.size, '
                     'which pads as well'
@@ -193,7 +194,7 @@ def check_crop(model, dataset) -> None:
             if size is None or not isinstance(step, RandomCrop):
                 continue
             if crop[0] > size[0] or crop[1] > size[1]:
-                raise ValueError(
+                raise UserError(
                     f'the {branch} pipeline crops {tuple(crop)}, data_preprocessor.size is '
                     f'{tuple(size)}: a crop must fit into the padded image, set them alike'
                 )

@@ -22,6 +22,7 @@ from ...active_learning.pool.pool_pass import evaluation_mode
 from ...active_learning.store.round_log import FINISHED, RoundLog, figures
 from ...active_learning.store.round_store import CAMPAIGN, RoundStore
 from ...utils.disk_errors import disk_errors_of
+from ...utils.errors import UserError
 from ...utils.files import remove_leftovers
 from ...utils.main_process import on_main_process
 from ...utils.runner import unwrap
@@ -57,7 +58,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         **kwargs: See mmengine's ``IterBasedTrainLoop``.
 
     Raises:
-        ValueError: An option does not fit; names it.
+        UserError: An option does not fit; names it.
     """
 
     def __init__(
@@ -149,7 +150,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         held = bisect.bisect_left(self.boundaries, self._iter)
         begun = self.store.numbers() or (self.store.root / CAMPAIGN).exists()
         if held and not begun:
-            raise ValueError(
+            raise UserError(
                 f'the checkpoint is at iteration {self._iter}, behind {held} round(s), but '
                 f'{self.store.root} is missing: restore it, or start anew with another --work-dir'
             )
@@ -162,7 +163,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
             on_main_process(lambda: self.initial.keep(self.runner))
         answered = [number for number in self.store.answered() if number < held]
         if len(answered) < held:
-            raise ValueError(
+            raise UserError(
                 f'the checkpoint at iteration {self._iter} is behind {held} rounds, but '
                 f'{self.store.root} has {len(answered)} answers: restore its rounds from a copy, '
                 'or put train_cfg.rounds, stages and max_iters back'

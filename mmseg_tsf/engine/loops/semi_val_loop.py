@@ -11,6 +11,8 @@ from mmengine.runner import TestLoop, ValLoop
 from mmengine.runner.amp import autocast
 from mmseg.registry import LOOPS
 
+from ...utils.errors import UserError
+
 
 def evaluate_networks(loop, networks: Sequence[str] | None, stage: str) -> dict[str, float]:
     """Evaluates each network on the loop's data, reading every image once.
@@ -67,13 +69,13 @@ def check_networks(runner, networks: Sequence[str] | None, key: str) -> Sequence
     """Names of networks, or ``None``.
 
     Raises:
-        ValueError: The model has no such network; names the key and the ones that it has.
+        UserError: The model has no such network; names the key and the ones that it has.
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     known = model.network_names
     if networks is None or (isinstance(networks, list | tuple) and set(networks) <= set(known)):
         return networks
-    raise ValueError(
+    raise UserError(
         f'{key}={networks!r} must be a list of networks of {type(model).__name__}: '
         f'{", ".join(known)}'
     )
@@ -89,7 +91,7 @@ class SemiValLoop(ValLoop):
         **kwargs: See mmengine's ``ValLoop``.
 
     Raises:
-        ValueError: The model has no such network.
+        UserError: The model has no such network.
     """
 
     def __init__(self, *args, networks: Sequence[str] | None = None, **kwargs) -> None:

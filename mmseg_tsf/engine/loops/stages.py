@@ -14,6 +14,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from ...active_learning.store.round_store import MOST_ROUNDS
+from ...utils.errors import UserError
 from ...utils.files import write_file
 from ...utils.runner import unwrap
 
@@ -24,17 +25,17 @@ def stage_boundaries(
     """Iterations after which a round is held.
 
     Raises:
-        ValueError: Names the option that does not fit.
+        UserError: Names the option that does not fit.
     """
     if start not in ('continue', 'fresh'):
-        raise ValueError(f"train_cfg.start is 'continue' or 'fresh', not {start!r}")
+        raise UserError(f"train_cfg.start is 'continue' or 'fresh', not {start!r}")
     if isinstance(rounds, bool) or not isinstance(rounds, int) or not 1 <= rounds <= MOST_ROUNDS:
-        raise ValueError(
+        raise UserError(
             f'train_cfg.rounds={rounds!r} must be a whole number from 1 to {MOST_ROUNDS}'
         )
     if stages is None:
         if max_iters <= rounds:
-            raise ValueError(
+            raise UserError(
                 f'max_iters={max_iters} is too short for {rounds + 1} stages, one more than '
                 'train_cfg.rounds'
             )
@@ -45,14 +46,14 @@ def stage_boundaries(
         given = f'train_cfg.stages={stages!r}'
         whole = isinstance(stages, (list, tuple)) and all(isinstance(s, int) for s in stages)
         if not whole or len(stages) != rounds + 1 or sum(stages) != max_iters:
-            raise ValueError(
+            raise UserError(
                 f'{given} must be {rounds + 1} whole numbers (one more than rounds) that add up '
                 f'to max_iters={max_iters}'
             )
     if min(stages[1:]) < 1 or stages[0] < 0:
-        raise ValueError(f'{given}: only the first stage may be empty')
+        raise UserError(f'{given}: only the first stage may be empty')
     if start == 'fresh' and len(set(stages)) > 1:
-        raise ValueError(f"{given}: stages must be equally long where start='fresh'")
+        raise UserError(f"{given}: stages must be equally long where start='fresh'")
     return list(accumulate(stages))[:-1]
 
 
@@ -60,39 +61,39 @@ def check_configs(**parts: dict | None) -> None:
     """Refuses what is no config.
 
     Raises:
-        ValueError: One of the parts is no dict; names it.
+        UserError: One of the parts is no dict; names it.
     """
     for name, part in parts.items():
         if part is not None and not isinstance(part, dict):
             example = 'dict(total=0.1)' if name == 'budget' else 'dict(...)'
-            raise ValueError(f'train_cfg.{name}={part!r} must be a config: {name}={example}')
+            raise UserError(f'train_cfg.{name}={part!r} must be a config: {name}={example}')
 
 
 def check_run(loop) -> None:
     """Refuses data and methods with which rounds would bring nothing.
 
     Raises:
-        ValueError: Names what is missing and the mend.
+        UserError: Names what is missing and the mend.
     """
     dataset, sampler = loop.dataloader.dataset, loop.dataloader.sampler
     if getattr(dataset, 'unlabelled', None) is None:
-        raise ValueError('ActiveLearningLoop needs SemiDataset.unlabelled: give it the pool')
+        raise UserError('ActiveLearningLoop needs SemiDataset.unlabelled: give it the pool')
     if not hasattr(sampler, 'skip'):
-        raise ValueError(
+        raise UserError(
             "ActiveLearningLoop needs train_dataloader.sampler=dict(type='SemiInfiniteSampler'), "
             'so that a resumed run goes on where it stopped'
         )
     counts = (loop.runner.cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
     odd = [boundary for boundary in loop.boundaries if boundary % counts]
     if odd:
-        raise ValueError(
+        raise UserError(
             f'rounds after the iterations {odd} would cut optimiser steps of {counts} batches '
             '(optim_wrapper.accumulative_counts): give train_cfg.stages in multiples of that'
         )
     model = unwrap(loop.runner)
     used = getattr(model, 'has_teacher', False) or getattr(model, 'manual_weight', 0)
     if not used and not dataset.supervise_manual:
-        raise ValueError(
+        raise UserError(
             f'{type(model).__name__} has no teacher whose labels the bought ones could replace: '
             'set model.manual_weight=1.0 or, for a supervised method, '
             'SemiDataset.supervise_manual=True, or they are never used'
@@ -131,10 +132,10 @@ class InitialState:
         """Writes the file at the start of a run.
 
         Raises:
-            ValueError: The run is resumed and the file is missing.
+            UserError: The run is resumed and the file is missing.
         """
         if runner.iter and not self.path.exists():
-            raise ValueError(f'{self.path} is missing, and start=fresh begins stages from it')
+            raise UserError(f'{self.path} is missing, and start=fresh begins stages from it')
         if runner.iter:
             return
         state = dict(

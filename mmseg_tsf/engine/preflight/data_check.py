@@ -14,6 +14,7 @@ from mmseg.registry import DATASETS
 from PIL import Image
 
 from ...datasets.checks import check_images, check_masks
+from ...utils.errors import UserError
 from ...utils.progress import track
 
 
@@ -27,7 +28,7 @@ def check_data(cfg: Config) -> dict[str, int]:
         dict[str, int]: Number of images by part.
 
     Raises:
-        ValueError, FileNotFoundError: A file is missing, broken or does not fit; names it.
+        UserError: A file is missing, broken or does not fit; names it.
     """
     train = DATASETS.build(copy.deepcopy(cfg.train_dataloader.dataset))
     parts = dict(labelled=(train.labelled, True))
@@ -65,7 +66,7 @@ def check_readable(paths: Sequence[str], title: str) -> None:
     """Decodes every image that is there; each rank takes its share.
 
     Raises:
-        ValueError: A file is no whole image; names it.
+        UserError: A file is no whole image; names it.
     """
     rank, world_size = get_dist_info()
     own = [path for path in paths[rank::world_size] if osp.isfile(path)]
@@ -82,6 +83,6 @@ def _decode(path: str) -> None:
     except (OSError, SyntaxError, ValueError) as error:
         reason = str(error)
     if reason:
-        raise ValueError(
+        raise UserError(
             f'{path} can not be read ({reason}): replace the file, or take its name off the list'
         )

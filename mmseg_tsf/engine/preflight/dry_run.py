@@ -14,6 +14,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from ...active_learning.campaign.resuming import open_campaign
 from ...active_learning.pool.pool_pass import score_pool
 from ...active_learning.strategies.base import QueryStrategy
+from ...utils.errors import UserError
 from ...utils.progress import in_words
 from ...utils.runner import unwrap
 from ..loops.active_learning_loop import ActiveLearningLoop
@@ -39,11 +40,11 @@ def dry_run(cfg: Config) -> dict:
         the first two, ``total_seconds``, ``peak_memory_mib``.
 
     Raises:
-        ValueError, FileNotFoundError: What a training would stumble over; one sentence.
+        UserError: What a training would stumble over; one sentence.
     """
     cfg = copy.deepcopy(cfg)
     if cfg.train_dataloader.dataset.type != 'SemiDataset':
-        raise ValueError(
+        raise UserError(
             'a dry run looks at trainings on labelled and unlabelled images: wrap the training '
             "data in dict(type='SemiDataset', labelled=..., unlabelled=...)"
         )

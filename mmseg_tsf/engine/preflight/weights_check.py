@@ -7,16 +7,18 @@ from collections.abc import Iterator
 
 from mmengine.config import Config
 
+from ...utils.errors import UserError
+
 
 def check_weights(cfg: Config) -> None:
     """Looks for every local file of weights that a config names; addresses are left alone.
 
     Raises:
-        FileNotFoundError: A file is missing; names the key and the mend.
+        UserError: A file is missing; names the key and the mend.
     """
     for key, path in [('load_from', cfg.get('load_from')), *_pretrained(cfg.model, 'model')]:
         if isinstance(path, str) and '://' not in path and not osp.isfile(path):
-            raise FileNotFoundError(
+            raise UserError(
                 f'{key}={path!r} does not exist: put the weights there, correct the path, or set '
                 f'{key}=None'
             )

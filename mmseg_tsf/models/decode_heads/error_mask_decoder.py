@@ -11,6 +11,7 @@ from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...utils.errors import UserError
 from ..utils.pixel_losses import IGNORE_INDEX, hard_labels
 
 
@@ -36,7 +37,7 @@ class ErrorMaskDecoder(BaseDecodeHead):
         **kwargs: See ``BaseDecodeHead``.
 
     Raises:
-        ValueError: Not three inputs, no convolution, or a threshold outside (0, 1).
+        UserError: Not three inputs, no convolution, or a threshold outside (0, 1).
     """
 
     def __init__(
@@ -49,19 +50,19 @@ class ErrorMaskDecoder(BaseDecodeHead):
         **kwargs,
     ) -> None:
         if len(in_channels) != 3:
-            raise ValueError(
+            raise UserError(
                 f'error_head.in_channels={tuple(in_channels)} must be the channels of the two '
                 'taps and the number of classes'
             )
         if not kernel_sizes:
-            raise ValueError('error_head.kernel_sizes is empty: the paper has three convolutions')
+            raise UserError('error_head.kernel_sizes is empty: the paper has three convolutions')
         if any(kernel < 1 or kernel % 2 == 0 for kernel in kernel_sizes):
-            raise ValueError(
+            raise UserError(
                 f'error_head.kernel_sizes={tuple(kernel_sizes)} must be odd: others change the '
                 'size of the map'
             )
         if not 0 < threshold < 1:
-            raise ValueError(f'error_head.threshold={threshold} must lie in (0, 1)')
+            raise UserError(f'error_head.threshold={threshold} must lie in (0, 1)')
         kwargs.setdefault('dropout_ratio', 0.0)
         kwargs.setdefault('norm_cfg', dict(type='BN'))
         kwargs.setdefault('align_corners', False)

@@ -6,6 +6,8 @@ import torch
 from mmengine.dist import all_gather, all_reduce
 from torch import Tensor, nn
 
+from ...utils.errors import UserError
+
 
 class ConfidenceBank(nn.Module):
     """Running confidence per class on labelled pixels (AEL, equation 3).
@@ -95,7 +97,7 @@ class ClassBank(nn.Module):
         saved = state_dict.get(prefix + 'presence')
         if saved is not None and saved.shape != self.presence.shape:
             if self.presence.shape[1]:
-                raise ValueError(
+                raise UserError(
                     f'the checkpoint was trained with {saved.shape[1]} unlabelled images of '
                     f'{saved.shape[0]} classes, the configured list has '
                     f'{self.presence.shape[1]} of {self.presence.shape[0]}: resume with the '

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from ...utils.errors import UserError
+
 
 def random_boxes(
     num_images: int,
@@ -84,12 +86,12 @@ class BatchCutMix:
         **boxes: ``num_boxes`` and ``area`` of :func:`random_boxes`.
 
     Raises:
-        ValueError: One image in the batch.
+        UserError: One image in the batch.
     """
 
     def __init__(self, images: Tensor, **boxes) -> None:
         if len(images) < 2:
-            raise ValueError(
+            raise UserError(
                 'CutMix mixes the unlabelled images of one batch: set train_dataloader.batch_size '
                 'to 2 or more'
             )

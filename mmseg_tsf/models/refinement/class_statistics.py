@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ...utils.errors import UserError
 from .shrinkage import SHRINKAGES, cholesky, shrink_
 
 COVARIANCES = ('class', 'pooled')
@@ -54,12 +55,12 @@ def check_statistics_options(min_pixels: int, shrinkage: str | float, covariance
     """Refuses options of :func:`class_statistics`.
 
     Raises:
-        ValueError: ``min_pixels`` below 2, an unknown shrinkage or covariance.
+        UserError: ``min_pixels`` below 2, an unknown shrinkage or covariance.
     """
     if covariance not in COVARIANCES:
-        raise ValueError(f'covariance must be one of {", ".join(COVARIANCES)}, not {covariance!r}')
+        raise UserError(f'covariance must be one of {", ".join(COVARIANCES)}, not {covariance!r}')
     if min_pixels < 2 or min_pixels != int(min_pixels):
-        raise ValueError(
+        raise UserError(
             f'min_pixels must be at least 2 (one pixel has no spread) and whole, not {min_pixels}'
         )
     if isinstance(shrinkage, str):
@@ -67,7 +68,7 @@ def check_statistics_options(min_pixels: int, shrinkage: str | float, covariance
     else:
         known = isinstance(shrinkage, int | float) and 0 < shrinkage <= 1
     if not known:
-        raise ValueError(
+        raise UserError(
             f'shrinkage must be one of {", ".join(SHRINKAGES)} or a number in (0, 1], '
             f'not {shrinkage!r}'
         )
@@ -114,7 +115,7 @@ def class_statistics(
             share that of all their pixels around the classes' means.
 
     Raises:
-        ValueError: ``min_pixels`` below 2, an unknown shrinkage or covariance.
+        UserError: ``min_pixels`` below 2, an unknown shrinkage or covariance.
     """
     check_statistics_options(min_pixels, shrinkage, covariance)
     num_images, channels = features.shape[:2]

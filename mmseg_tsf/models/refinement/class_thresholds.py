@@ -6,6 +6,7 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
+from ...utils.errors import UserError
 from ..utils.pixel_losses import IGNORE_INDEX
 
 NUM_BINS = 256
@@ -25,7 +26,7 @@ class ClassThresholds(nn.Module):
         fallback: Threshold of a class that no label had so far.
 
     Raises:
-        ValueError: A share out of its range.
+        UserError: A share out of its range.
     """
 
     def __init__(
@@ -37,9 +38,9 @@ class ClassThresholds(nn.Module):
     ) -> None:
         super().__init__()
         if not 0 < min_precision < 1:
-            raise ValueError(f'refinement.min_precision={min_precision} must lie in (0, 1)')
+            raise UserError(f'refinement.min_precision={min_precision} must lie in (0, 1)')
         if not 0 <= momentum < 1:
-            raise ValueError(f'momentum={momentum} of class thresholds must lie in [0, 1)')
+            raise UserError(f'momentum={momentum} of class thresholds must lie in [0, 1)')
         self.min_precision, self.momentum, self.fallback = min_precision, momentum, fallback
         # labels, and those that are right
         self.register_buffer('counts', torch.zeros(2, num_classes, NUM_BINS))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...utils.errors import UserError
 from ..utils.pixel_losses import IGNORE_INDEX
 from .distances import PixelIndex
 from .references import resize
@@ -40,7 +41,7 @@ class Kriging:
             [0, 1).
 
     Raises:
-        ValueError: An option out of its range; names it.
+        UserError: An option out of its range; names it.
     """
 
     feature_range: float = 0.45
@@ -51,9 +52,9 @@ class Kriging:
     def __post_init__(self) -> None:
         for name in ('feature_range', 'cell_range', 'noise'):
             if getattr(self, name) <= 0:
-                raise ValueError(f'kriging.{name} must be above 0, not {getattr(self, name)}')
+                raise UserError(f'kriging.{name} must be above 0, not {getattr(self, name)}')
         if not 0 <= self.min_similarity < 1:
-            raise ValueError(f'kriging.min_similarity must be in [0, 1), not {self.min_similarity}')
+            raise UserError(f'kriging.min_similarity must be in [0, 1), not {self.min_similarity}')
 
 
 def krige(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from mmengine.dist import all_reduce
@@ -11,16 +12,48 @@ from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...utils.errors import UserError
 from ..decode_heads.error_mask_decoder import error_mask
 from ..utils.feature_tap import FeatureTap
-from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels, hard_labels, masked_mean
-from ..utils.views import TeacherView
+from ..utils.pixel_losses import (
+    IGNORE_INDEX,
+    PseudoLabels,
+    hard_labels,
+    masked_mean,
+    pseudo_labels,
+    with_manual,
+)
+from ..utils.views import NetworkView
 from .class_thresholds import ClassThresholds
 from .paste import paste_corrections
 
 TAPS = ('decode_head.bottleneck', 'decode_head.sep_bottleneck')
 SHARES = ('flagged', 'corrected', 'changed', 'unresolved')
 """Masks whose shares of the pixels are logged."""
+
+
+@dataclass
+class RefinedLabels:
+    """Labels after refinement, and what happened to them.
+
+    Attributes:
+        before: The network's own labels.
+        pseudo: The labels that count: refined, manual ones pasted in. Its ``source`` says who
+            labelled each pixel.
+        flagged: ``(N, H, W)`` bool, labels in doubt that nobody has labelled.
+        corrected: ``(N, H, W)`` bool, flagged ones that the refiner decided.
+        changed: ``(N, H, W)`` bool, those whose label is another one now.
+        unresolved: ``(N, H, W)`` bool, the other flagged pixels, which are for the annotator.
+        undecidable: ``(N,)`` bool, images in which the refiner has nothing to go by.
+    """
+
+    before: PseudoLabels
+    pseudo: PseudoLabels
+    flagged: Tensor
+    corrected: Tensor
+    changed: Tensor
+    unresolved: Tensor
+    undecidable: Tensor
 
 
 class LabelRefinement(BaseModule):
@@ -47,7 +80,7 @@ class LabelRefinement(BaseModule):
             pseudo-label (the paper, once the budget is spent) or ``'ignore'`` them.
 
     Raises:
-        ValueError: A wrong tap, a width that does not fit, a threshold outside (0, 1).
+        UserError: A wrong tap, a width that does not fit, a threshold outside (0, 1).
     """
 
     def __init__(
@@ -64,11 +97,11 @@ class LabelRefinement(BaseModule):
         super().__init__()
         _check_mask_options(error_head, min_confidence, min_precision, unresolved)
         if len(taps) != 2:
-            raise ValueError(f'refinement.taps={tuple(taps)} must name two modules, F1 and F2')
+            raise UserError(f'refinement.taps={tuple(taps)} must name two modules, F1 and F2')
         FeatureTap(network, taps)
         for path in taps:
             if path.split('.')[0] not in ('backbone', 'neck', 'decode_head'):
-                raise ValueError(
+                raise UserError(
                     f'refinement.taps: {path!r} does not run when the teacher labels; name a '
                     'module of the backbone, the neck or the decode_head'
                 )
@@ -93,62 +126,60 @@ class LabelRefinement(BaseModule):
 
     @torch.no_grad()
     def forward(
-        self, view: TeacherView, pseudo: PseudoLabels, manual: Tensor
+        self, view: NetworkView, manual: Tensor, valid: Tensor
     ) -> tuple[PseudoLabels, dict[str, Tensor]]:
-        """Refines the teacher's labels.
+        """The network's labels as training takes them: refined once :attr:`active` is set.
 
         Args:
-            view: Of the unlabelled images.
-            pseudo: The teacher's labels of them.
+            view: What the labelling network shows of the unlabelled images.
             manual: ``(N, H, W)`` int64, what people have labelled in them, 255 elsewhere.
+            valid: ``(N, H, W)`` bool, False in the padding.
 
         Returns:
             tuple: Labels, and the shares of pixels that were flagged, corrected, changed and
             left unresolved, and of images in which nothing could be decided.
         """
         if not self.active:
-            return pseudo, {}
-        valid = pseudo.labels != IGNORE_INDEX
-        refined, masks = self.refine(view, pseudo, manual)
-        undecidable = masks.pop('undecidable')
-        slots = pseudo.labels.clamp(max=self.num_classes).flatten()
-        every = (valid, *(masks[name] for name in SHARES))
-        for counts, mask in zip(self.class_counts, every, strict=True):
+            return with_manual(pseudo_labels(view.logits, valid), manual), {}
+        refined = self.refine(view, manual, valid)
+        slots = refined.before.labels.clamp(max=self.num_classes).flatten()
+        masks = {name: getattr(refined, name) for name in SHARES}
+        for counts, mask in zip(self.class_counts, (valid, *masks.values()), strict=True):
             counts.scatter_add_(0, slots, mask.flatten().long())
-        stats = {f'refinement.{name}': masked_mean(masks[name], valid) for name in SHARES}
-        return refined, {**stats, 'refinement.undecidable': undecidable.float().mean()}
+        stats = {f'refinement.{name}': masked_mean(mask, valid) for name, mask in masks.items()}
+        stats['refinement.undecidable'] = refined.undecidable.float().mean()
+        return refined.pseudo, stats
 
     @torch.no_grad()
-    def refine(
-        self, view: TeacherView, pseudo: PseudoLabels, manual: Tensor
-    ) -> tuple[PseudoLabels, dict[str, Tensor]]:
-        """As :meth:`forward`, with the ``(N, H, W)`` bool masks behind the shares.
+    def refine(self, view: NetworkView, manual: Tensor, valid: Tensor) -> RefinedLabels:
+        """Views, flags, refines and pastes, whether or not training does so by now.
 
-        ``undecidable`` is ``(N,)``: images in which the refiner has nothing to go by.
+        Training, the pass over the pool, reports and analysis tools all come here. Arguments as
+        for :meth:`forward`.
         """
-        labels, confidence = pseudo.labels, pseudo.confidence
-        valid = labels != IGNORE_INDEX
-        mask = self.flag(view, confidence) & valid & (manual == IGNORE_INDEX)
-        corrected = torch.zeros_like(mask)
+        before = pseudo_labels(view.logits, valid)
+        mask = self.flag(view, before.confidence) & valid & (manual == IGNORE_INDEX)
+        corrected, pseudo = torch.zeros_like(mask), before
         undecidable = mask.new_ones(len(mask))
         if self.refiner is not None:
             found = self.refiner(view.features, view.probs, mask, manual, valid)
             undecidable = found.undecidable
-            refined, corrected = paste_corrections(pseudo, view.probs, mask, found)
-            labels, confidence = refined.labels, refined.confidence
+            pseudo, corrected = paste_corrections(before, view.probs, mask, found)
             if found.change is None:  # as sure as the least sure label that is believed
-                least = confidence.clamp(min=self.min_confidence or 0.5)
-                confidence = torch.where(corrected, least, confidence)
-        masks = dict(
+                least = pseudo.confidence.clamp(min=self.min_confidence or 0.5)
+                pseudo.confidence = torch.where(corrected, least, pseudo.confidence)
+        unresolved, changed = mask & ~corrected, pseudo.labels != before.labels
+        if self.unresolved == 'ignore':
+            pseudo.labels = pseudo.labels.masked_fill(unresolved, IGNORE_INDEX)
+        return RefinedLabels(
+            before=before,
+            pseudo=with_manual(pseudo, manual),
             flagged=mask,
             corrected=corrected,
-            changed=labels != pseudo.labels,
-            unresolved=mask & ~corrected,
+            changed=changed,
+            unresolved=unresolved,
             undecidable=undecidable,
         )
-        if self.unresolved == 'ignore':
-            labels = labels.masked_fill(mask & ~corrected, IGNORE_INDEX)
-        return PseudoLabels(labels, confidence), masks
 
     def take_class_shares(self) -> dict[str, Tensor]:
         """Percent ``(K,)`` of each class's pseudo-labels in each mask since the last call.
@@ -160,20 +191,20 @@ class LabelRefinement(BaseModule):
         all_reduce(counts)
         return dict(zip(SHARES, 100 * counts[1:] / counts[0], strict=True))
 
-    def flag(self, view: TeacherView, confidence: Tensor) -> Tensor:
+    def flag(self, view: NetworkView, confidence: Tensor) -> Tensor:
         """``(N, H, W)`` bool error mask of the teacher's labels."""
         logits = None if self.error_head is None else self.error_logits(view)
         return self._mask(logits, view, confidence)
 
-    def error_probability(self, view: TeacherView) -> Tensor:
+    def error_probability(self, view: NetworkView) -> Tensor:
         """``(N, H, W)`` the EMD's probability that a pseudo-label is wrong."""
         return _probability(self.error_logits(view), view.logits.shape[2:])
 
-    def error_logits(self, view: TeacherView) -> Tensor:
+    def error_logits(self, view: NetworkView) -> Tensor:
         """``(N, 1, h, w)`` of the EMD."""
         return self.error_head([*view.features, view.probs])
 
-    def _mask(self, logits: Tensor | None, view: TeacherView, confidence: Tensor) -> Tensor:
+    def _mask(self, logits: Tensor | None, view: NetworkView, confidence: Tensor) -> Tensor:
         doubt = threshold = None
         if logits is not None:
             doubt = _probability(logits.detach(), confidence.shape[1:])
@@ -190,7 +221,7 @@ class LabelRefinement(BaseModule):
         parts = (refiner.weight_module, refiner.memories) if refiner is not None else ()
         return any(part is not None for part in (self.error_head, self.thresholds, *parts))
 
-    def losses(self, view: TeacherView, ground_truth: Tensor) -> dict[str, Tensor]:
+    def losses(self, view: NetworkView, ground_truth: Tensor) -> dict[str, Tensor]:
         """Losses of the EMD and of learnt weights on labelled images.
 
         Args:
@@ -226,16 +257,16 @@ def _check_mask_options(
 ) -> None:
     """Refuses options of :class:`LabelRefinement` that can not be."""
     if min_confidence is not None and not 0 < min_confidence < 1:
-        raise ValueError(f'refinement.min_confidence={min_confidence} must lie in (0, 1)')
+        raise UserError(f'refinement.min_confidence={min_confidence} must lie in (0, 1)')
     if min_confidence is None and error_head is None:
-        raise ValueError(
+        raise UserError(
             'refinement has neither min_confidence nor error_head, so nothing is ever '
             'flagged: set one of them'
         )
     if min_precision is not None and min_confidence is None:
-        raise ValueError('refinement.min_precision needs min_confidence, for unseen classes')
+        raise UserError('refinement.min_precision needs min_confidence, for unseen classes')
     if unresolved not in ('keep', 'ignore'):
-        raise ValueError(f"refinement.unresolved is 'keep' or 'ignore', not {unresolved!r}")
+        raise UserError(f"refinement.unresolved is 'keep' or 'ignore', not {unresolved!r}")
 
 
 def _probability(logits: Tensor, size: tuple[int, int]) -> Tensor:
@@ -252,14 +283,14 @@ def _with_widths(cfg: dict, key: str, widths: list[int | None]) -> dict:
     """The config with its channels filled in, or checked where they are given.
 
     Raises:
-        ValueError: They do not fit, or can not be told from the tapped modules.
+        UserError: They do not fit, or can not be told from the tapped modules.
     """
     name = key.split('.')[-1]
     given = cfg.get(name)
     if given is not None and not isinstance(given, Sequence):
-        raise ValueError(f'{key}={given} must list the channels of each input, here {widths}')
+        raise UserError(f'{key}={given} must list the channels of each input, here {widths}')
     if given is None and None in widths:
-        raise ValueError(f'{key} can not be told from the tapped modules: set it')
+        raise UserError(f'{key} can not be told from the tapped modules: set it')
     if given is not None and any(w not in (None, g) for w, g in zip(widths, given, strict=False)):
-        raise ValueError(f'{key}={list(given)}, but the taps and classes have {widths}')
+        raise UserError(f'{key}={list(given)}, but the taps and classes have {widths}')
     return {**cfg, name: given or widths}

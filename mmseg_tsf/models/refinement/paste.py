@@ -6,7 +6,7 @@ import torch
 from mmseg.models.utils import resize
 from torch import Tensor
 
-from ..utils.pixel_losses import PseudoLabels
+from ..utils.pixel_losses import PseudoLabels, Source
 from .result import Refinement
 
 
@@ -32,15 +32,19 @@ def paste_corrections(
     labels, confidence, size = pseudo.labels, pseudo.confidence, pseudo.labels.shape[1:]
     corrected = _spread(found.corrected | found.manual, size).bool() & mask
     if found.change is None:
-        return PseudoLabels(
-            torch.where(corrected, _spread(found.labels, size), labels), confidence
-        ), corrected
+        labels = torch.where(corrected, _spread(found.labels, size), labels)
+        return PseudoLabels(labels, confidence, _by_refiner(pseudo, corrected)), corrected
     added = resize(found.change, size, mode='bilinear')
     touched = mask & added.any(dim=1)
     best, classes = (probs + added).max(dim=1)
     corrected |= touched & (classes != labels)
     labels = torch.where(touched, classes, labels)
-    return PseudoLabels(labels, torch.where(touched, best.clamp(0, 1), confidence)), corrected
+    confidence = torch.where(touched, best.clamp(0, 1), confidence)
+    return PseudoLabels(labels, confidence, _by_refiner(pseudo, corrected)), corrected
+
+
+def _by_refiner(pseudo: PseudoLabels, corrected: Tensor) -> Tensor:
+    return pseudo.source.masked_fill(corrected, Source.CORRECTED)
 
 
 def _spread(values: Tensor, size: tuple[int, int]) -> Tensor:

@@ -59,7 +59,7 @@ class PseudoLabelAutoRefinement(nn.Module):
         hidden: Width of the module of learnt weights.
 
     Raises:
-        ValueError: An option out of its range; names it.
+        UserError: An option out of its range; names it.
     """
 
     def __init__(

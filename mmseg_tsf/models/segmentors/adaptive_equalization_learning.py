@@ -25,7 +25,7 @@ from ..utils.pixel_losses import (
     pseudo_labels,
     weighted_cross_entropy,
 )
-from ..utils.views import TeacherView
+from ..utils.views import NetworkView
 from .structures import NetworkOutput, SemiBatch
 from .teacher_base import TeacherSegmentor
 
@@ -121,10 +121,10 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
             mixed, strong = BatchCutMix(images), inputs.get('strong', images)
         batch.unlabelled, batch.valid = mixed(strong), mixed(valid)
         batch.manual = mixed(ground_truth(others))
-        batch.pseudo = PseudoLabels(mixed(pseudo.labels), mixed(pseudo.confidence))
+        batch.pseudo = pseudo.map(mixed)
         return batch
 
-    def view_batch(self, batch: SemiBatch, images: Tensor) -> TeacherView:
+    def view_batch(self, batch: SemiBatch, images: Tensor) -> NetworkView:
         """The teacher's view of the unlabelled images, and of the labelled where it is needed."""
         if not (self.refinement_learns or self.consistency_on_labelled):
             return self.teacher_pass(images)
@@ -151,7 +151,7 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
 
     @torch.no_grad()
     def adaptive_mixer(
-        self, view: TeacherView, pseudo: PseudoLabels, samples: list, valid: Tensor
+        self, view: NetworkView, pseudo: PseudoLabels, samples: list, valid: Tensor
     ) -> PairCutMix:
         """Notes what the teacher sees, and boxes a component of each partner's class.
 

@@ -10,7 +10,7 @@ from ...utils.options import check_ramp, check_share, check_weight
 from ..mixing.cutmix import BatchCutMix
 from ..utils.labels import ground_truth
 from ..utils.padding import valid_mask
-from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels, hard_labels, masked_mean
+from ..utils.pixel_losses import IGNORE_INDEX, hard_labels, masked_mean
 from .checks import check_cutmix
 from .structures import NetworkOutput, SemiBatch
 from .teacher_base import TeacherSegmentor
@@ -68,7 +68,7 @@ class MeanTeacher(TeacherSegmentor):
         if self.cutmix is not None:
             mixed = BatchCutMix(images, **self.cutmix)
             probs, batch.unlabelled, batch.valid = map(mixed, (probs, student_view, batch.valid))
-            pseudo = PseudoLabels(mixed(pseudo.labels), mixed(pseudo.confidence))
+            pseudo = pseudo.map(mixed)
             batch.manual = mixed(batch.manual)
         batch.pseudo, batch.info = pseudo, dict(teacher=probs)
         return batch

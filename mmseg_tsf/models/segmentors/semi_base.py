@@ -12,6 +12,7 @@ from mmseg.utils import add_prefix
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ...utils.errors import UserError
 from ..utils.labels import as_class_logits
 from ..utils.pixel_losses import weighted_cross_entropy
 from .checks import adapt_state_dict, check_segmentor
@@ -48,8 +49,8 @@ class SemiSegmentor(BaseModel):
         pretrained: Unused, likewise.
 
     Raises:
-        TypeError: The segmentor can not be wrapped.
-        ValueError: A wrong network name or option.
+        UserError: The segmentor can not be wrapped.
+        UserError: A wrong network name or option.
     """
 
     learners: tuple[str, ...] = ('student',)
@@ -70,13 +71,13 @@ class SemiSegmentor(BaseModel):
         pretrained: None = None,
     ) -> None:
         if any(option is not None for option in (error_head, refiner, refinement)):
-            raise ValueError(
+            raise UserError(
                 f'{type(self).__name__} has no teacher whose labels error_head, refiner or '
                 'refinement could correct: leave them out, or take MeanTeacher, '
                 'AdaptiveEqualizationLearning or TeacherStudentFriend'
             )
         if manual_weight and type(self).prepare is SemiSegmentor.prepare:
-            raise ValueError(
+            raise UserError(
                 f'{type(self).__name__} does not look at unlabelled images, so manual_weight has '
                 'no effect: set SemiDataset.supervise_manual=True instead'
             )
@@ -117,7 +118,7 @@ class SemiSegmentor(BaseModel):
     @predict_on.setter
     def predict_on(self, name: str) -> None:
         if name not in self.network_names:
-            raise ValueError(
+            raise UserError(
                 f'test_cfg.predict_on={name!r}: {type(self).__name__} has the networks '
                 f'{", ".join(self.network_names)}'
             )
@@ -159,7 +160,7 @@ class SemiSegmentor(BaseModel):
         """MMEngine's entry: ``mode`` is 'loss', 'predict' or 'tensor'."""
         if mode == 'loss':
             if not self.is_checked:
-                raise ValueError(
+                raise UserError(
                     f'nothing has checked this training of a {type(self).__name__}: add '
                     "dict(type='SemiHook') to custom_hooks"
                 )
@@ -209,7 +210,7 @@ class SemiSegmentor(BaseModel):
         features = network.extract_feat(images)
         logits = network.decode_head.forward(features)
         if not isinstance(logits, Tensor):
-            raise TypeError(
+            raise UserError(
                 f'{type(network.decode_head).__name__} returns a {type(logits).__name__} in '
                 'training; only decode heads that return one logit map can be wrapped'
             )
@@ -269,7 +270,7 @@ class SemiSegmentor(BaseModel):
 
     def _resolve_teacher_mode(self, mode: str) -> str:
         if mode not in ('auto', 'eval', 'train'):
-            raise ValueError(f"teacher_mode is 'auto', 'eval' or 'train', not {mode!r}")
+            raise UserError(f"teacher_mode is 'auto', 'eval' or 'train', not {mode!r}")
         if mode != 'auto':
             return mode
         return 'train' if any(isinstance(m, _BatchNorm) for m in self.modules()) else 'eval'

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from ..utils.pixel_losses import PseudoLabels
-from ..utils.views import TeacherView
+from ..utils.views import NetworkView
 
 
 @dataclass
@@ -34,7 +34,7 @@ class SemiBatch:
     pseudo: PseudoLabels | None = None
     manual: Tensor | None = None
     info: dict[str, Tensor] = field(default_factory=dict)
-    teacher: TeacherView | None = None
+    teacher: NetworkView | None = None
     stats: dict[str, Tensor] = field(default_factory=dict)
 
 

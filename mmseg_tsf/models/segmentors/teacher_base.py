@@ -8,8 +8,8 @@ from torch import Tensor
 from ..refinement.label_refinement import LabelRefinement
 from ..utils.feature_tap import FeatureTap
 from ..utils.labels import ground_truth
-from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels, pseudo_labels
-from ..utils.views import TeacherView
+from ..utils.pixel_losses import PseudoLabels, pseudo_labels, with_manual
+from ..utils.views import NetworkView
 from .semi_base import SemiSegmentor
 from .structures import NetworkOutput, SemiBatch
 
@@ -51,7 +51,7 @@ class TeacherSegmentor(SemiSegmentor):
         return self.refinement is not None and self.refinement.learns
 
     @torch.no_grad()
-    def teacher_pass(self, images: Tensor) -> TeacherView:
+    def teacher_pass(self, images: Tensor) -> NetworkView:
         """One pass of the teacher, features tapped where they are needed."""
         if self.refinement is None:
             grid_logits, features = self.run('teacher', images)[1], []
@@ -59,11 +59,11 @@ class TeacherSegmentor(SemiSegmentor):
             with FeatureTap(self.teacher, self.refinement.taps) as tap:
                 grid_logits = self.run('teacher', images)[1]
             features = [tap[path] for path in self.refinement.taps]
-        return TeacherView(grid_logits, self.upsample(grid_logits, images.shape[2:]), features)
+        return NetworkView(grid_logits, self.upsample(grid_logits, images.shape[2:]), features)
 
     @torch.no_grad()
     def teacher_labels(
-        self, view: TeacherView, samples: list, valid: Tensor
+        self, view: NetworkView, samples: list, valid: Tensor
     ) -> tuple[PseudoLabels, dict[str, Tensor]]:
         """The teacher's labels of unlabelled images, refined; manual pixels win.
 
@@ -75,13 +75,10 @@ class TeacherSegmentor(SemiSegmentor):
         Returns:
             tuple: Labels, and statistics of the refinement.
         """
-        pseudo, stats = pseudo_labels(view.logits, valid), {}
         manual = ground_truth(samples)
         if self.refinement is not None:
-            pseudo, stats = self.refinement(view, pseudo, manual)
-        given = manual != IGNORE_INDEX
-        labels = torch.where(given, manual, pseudo.labels)
-        return PseudoLabels(labels, pseudo.confidence.masked_fill(given, 1.0)), stats
+            return self.refinement(view, manual, valid)
+        return with_manual(pseudo_labels(view.logits, valid), manual), {}
 
     def unsupervised_loss(
         self, outputs: dict[str, NetworkOutput], batch: SemiBatch

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ...utils.errors import UserError
+
 
 class FeatureTap:
     """Collects the outputs of named sub-modules, so that no head has to be subclassed.
@@ -21,7 +23,7 @@ class FeatureTap:
         paths: Dotted paths as ``named_modules`` gives them.
 
     Raises:
-        ValueError: A path does not exist; the sentence lists those that do. Or, when it is asked
+        UserError: A path does not exist; the sentence lists those that do. Or, when it is asked
             for, a module has not run or returns something else than one map.
     """
 
@@ -32,7 +34,7 @@ class FeatureTap:
                 start = path.split('.')[0]
                 near = [name for name in known if name.split('.')[0] == start and name]
                 near = near or [name for name, _ in module.named_children()]
-                raise ValueError(
+                raise UserError(
                     f'feature tap {path!r} names no module of {type(module).__name__}; '
                     f'there are: {", ".join(near)}'
                 )
@@ -53,7 +55,7 @@ class FeatureTap:
     def __getitem__(self, path: str) -> Tensor:
         found = self._features.get(path)
         if not isinstance(found, Tensor) or found.dim() != 4:
-            raise ValueError(
+            raise UserError(
                 f'feature tap {path!r} gives no (N, C, h, w) map in a forward pass of backbone '
                 'and decode head: name a module of these that returns one'
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 
 import torch
 import torch.nn.functional as F
@@ -11,17 +13,32 @@ from torch import Tensor
 IGNORE_INDEX = 255
 
 
+class Source(IntEnum):
+    """Who says what the label of a pixel is."""
+
+    NETWORK = 0
+    MANUAL = 1
+    CORRECTED = 2
+
+
 @dataclass
 class PseudoLabels:
-    """What a network believes of unlabelled images.
+    """Labels of unlabelled images.
 
     Attributes:
-        labels: ``(N, H, W)`` int64, 255 where there is no image (padding).
-        confidence: ``(N, H, W)`` float, largest softmax probability; 0 in the padding.
+        labels: ``(N, H, W)`` int64, 255 where there is none (in the padding).
+        confidence: ``(N, H, W)`` float in [0, 1], the probability that the label is right as far
+            as its source knows; 0 in the padding.
+        source: ``(N, H, W)`` uint8 :class:`Source` of each label.
     """
 
     labels: Tensor
     confidence: Tensor
+    source: Tensor
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> PseudoLabels:
+        """The same change, such as mixing, of every map."""
+        return PseudoLabels(change(self.labels), change(self.confidence), change(self.source))
 
 
 @torch.no_grad()
@@ -47,7 +64,19 @@ def pseudo_labels(logits: Tensor, valid: Tensor) -> PseudoLabels:
     """Hard labels and confidences of ``(N, K, H, W)`` logits; ``valid`` is ``(N, H, W)`` bool."""
     confidence = (logits.amax(dim=1) - logits.logsumexp(dim=1)).exp()
     labels = hard_labels(logits).masked_fill(~valid, IGNORE_INDEX)
-    return PseudoLabels(labels, confidence * valid)
+    source = torch.full_like(labels, Source.NETWORK, dtype=torch.uint8)
+    return PseudoLabels(labels, confidence * valid, source)
+
+
+@torch.no_grad()
+def with_manual(pseudo: PseudoLabels, manual: Tensor) -> PseudoLabels:
+    """Manual labels ``(N, H, W)`` int64 (255 = none) in the place of pseudo-labels."""
+    given = manual != IGNORE_INDEX
+    return PseudoLabels(
+        torch.where(given, manual, pseudo.labels),
+        pseudo.confidence.masked_fill(given, 1.0),
+        pseudo.source.masked_fill(given, Source.MANUAL),
+    )
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @dataclass
-class TeacherView:
+class NetworkView:
     """What the teacher shows of some images.
 
     Attributes:
@@ -28,10 +28,10 @@ class TeacherView:
         """``(N, K, H, W)`` softmax."""
         return self.logits.softmax(dim=1)
 
-    def split(self, num: int) -> tuple[TeacherView, TeacherView]:
+    def split(self, num: int) -> tuple[NetworkView, NetworkView]:
         """The first ``num`` images and the others."""
         parts = []
         for part in (slice(None, num), slice(num, None)):
             features = [feature[part] for feature in self.features]
-            parts.append(TeacherView(self.grid_logits[part], self.logits[part], features))
+            parts.append(NetworkView(self.grid_logits[part], self.logits[part], features))
         return parts[0], parts[1]

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from ...active_learning.store.round_log import EXTENDED, FINISHED
+from ...utils.errors import UserError
 from ..drawing.charts import Series, line_chart
 from ..run_reader import last_score, make_groups, read_info, read_label_quality, read_run, read_test
 from .overview import score_key
@@ -28,7 +29,7 @@ def describe_scores(
         compare: Folders of other runs; those without rounds are drawn as a level.
 
     Raises:
-        FileNotFoundError, ValueError: One to compare with is no run, or spends in another unit.
+        UserError: One to compare with is no run, or spends in another unit.
     """
     key = score_key(info)
     if any(key in line.get('metrics', {}) for line in lines):
@@ -47,7 +48,7 @@ def _against_spend(own: dict, compare: list[Path]) -> dict:
     runs = [read_run(other) for other, rounds in zip(compare, has_rounds, strict=True) if rounds]
     axes = {run['axis'] for run in (own, *runs)}
     if len(axes) > 1:
-        raise ValueError(f'the runs spend in {" and in ".join(sorted(axes))}: show them apart')
+        raise UserError(f'the runs spend in {" and in ".join(sorted(axes))}: show them apart')
     series = [Series(Path(own['folder']).resolve().name, own['points'])]
     for group in make_groups(runs, None, 1.0):
         points = [(point['spend'], point['mean']) for point in group['curve']]

@@ -4,6 +4,7 @@ import pytest
 from stores import CAMPAIGN, IDS, asked, make_store, said, write_request
 
 from mmseg_tsf.active_learning import Budget, spent
+from mmseg_tsf.utils.errors import UserError
 
 AVAILABLE = dict(pixels=1000, images=40)
 
@@ -54,7 +55,7 @@ def test_a_round_costs_no_more_than_per_round_and_no_more_than_is_left():
     ],
 )
 def test_wrong_options_are_named(options, text):
-    with pytest.raises(ValueError, match=text):
+    with pytest.raises(UserError, match=text):
         Budget(**options)
 
 

@@ -6,6 +6,7 @@ from exchange_runs import IDS, SIZE, asked_masks, truth
 from PIL import Image
 
 from mmseg_tsf.active_learning.exchange.answers import Answer, write_answers
+from mmseg_tsf.utils.errors import UserError
 
 
 def say(image_id, labels=None, said=None) -> tuple[str, Answer]:
@@ -53,7 +54,7 @@ def test_doing_it_again_changes_nothing_and_replacing_needs_to_be_said(waiting, 
     assert (summary.kept, summary.written) == (['city/a'], ['c'])
     assert (tmp_path / 'city/a.png').stat().st_mtime_ns == written
     other = say('c', np.zeros(SIZE, np.uint8))
-    with pytest.raises(ValueError, match=r'/c\.png \(1 in all\) holds another .*--overwrite'):
+    with pytest.raises(UserError, match=r'/c\.png \(1 in all\) holds another .*--overwrite'):
         write_answers([say('city/b.left'), other], waiting, tmp_path)
     assert not (tmp_path / 'city/b.left.png').exists()  # nothing at all
     assert np.array_equal(read(tmp_path / 'c.png'), truth('c'))
@@ -68,12 +69,12 @@ def test_what_differs_outside_of_the_request_only_is_the_same_answer(waiting, tm
     Image.fromarray(truth('city/a')).save(path)  # by hand, without a thought for the request
     assert write_answers([say('city/a')], waiting, tmp_path).kept == ['city/a']
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(ValueError, match='holds another answer'):
+    with pytest.raises(UserError, match='holds another answer'):
         write_answers([say('city/a')], waiting, tmp_path)
 
 
 def test_two_answers_to_one_image_are_refused(waiting, tmp_path):
-    with pytest.raises(ValueError, match='city/a has two answers in the export'):
+    with pytest.raises(UserError, match='city/a has two answers in the export'):
         write_answers([say('city/a'), say('city/a')], waiting, tmp_path)
     nothing = say('city/a', said=np.zeros(SIZE, bool))
     assert write_answers([nothing, say('city/a')], waiting, tmp_path).written

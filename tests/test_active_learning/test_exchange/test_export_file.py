@@ -5,6 +5,7 @@ import zipfile
 import pytest
 
 from mmseg_tsf.active_learning.exchange.export_file import Exported
+from mmseg_tsf.utils.errors import UserError
 
 
 @pytest.fixture
@@ -37,12 +38,12 @@ def test_a_folder_an_archive_and_a_file_are_read_alike(folder, archive):
 
 
 def test_what_is_missing_or_manifold_is_said(folder, tmp_path):
-    with pytest.raises(FileNotFoundError, match='nowhere is missing: give the file or folder'):
+    with pytest.raises(UserError, match='nowhere is missing: give the file or folder'):
         Exported(tmp_path / 'nowhere')
-    with pytest.raises(ValueError, match=r'holds 0 files that end in \.xml, and CVAT has one'):
+    with pytest.raises(UserError, match=r'holds 0 files that end in \.xml, and CVAT has one'):
         Exported(folder).only('.xml', 'CVAT')
     (folder / 'b.JSON').write_text('')
-    with pytest.raises(ValueError, match='holds 2 files'):
+    with pytest.raises(UserError, match='holds 2 files'):
         Exported(folder).json('COCO')
 
 
@@ -51,5 +52,5 @@ def test_a_damaged_archive_is_refused(archive):
     at = content.index(b'task/a.json') + len('task/a.json') + 2
     content[at] ^= 0xFF
     archive.write_bytes(content)
-    with pytest.raises(ValueError, match=r'export\.zip is damaged: export it again'):
+    with pytest.raises(UserError, match=r'export\.zip is damaged: export it again'):
         Exported(archive).read('task/a.json')

@@ -10,6 +10,7 @@ from mmseg_tsf.active_learning.exchange.label_set import (
     as_hex,
     colour,
 )
+from mmseg_tsf.utils.errors import UserError
 
 
 def test_names_that_mean_something_else_are_told_apart():
@@ -27,7 +28,7 @@ def test_foreign_and_repeated_names_are_refused():
         ValueError, match=r"a\.png has the label 'bus', which is no class \(road, car\): rename it"
     ):
         labels.value('bus', 'a.png')
-    with pytest.raises(ValueError, match='class name car occurs twice'):
+    with pytest.raises(UserError, match='class name car occurs twice'):
         LabelSet(('car', 'road', 'car'))
 
 

@@ -15,6 +15,7 @@ from mmseg_tsf.active_learning.exchange.label_set import ASKED_COLOUR
 from mmseg_tsf.active_learning.exchange.package import export_request
 from mmseg_tsf.active_learning.exchange.preview import draw_preview
 from mmseg_tsf.active_learning.exchange.request import AskedImage, Request
+from mmseg_tsf.utils.errors import UserError
 
 
 def one_image(path, asked) -> Request:
@@ -117,7 +118,7 @@ def test_what_browsers_do_not_show_becomes_a_png(tmp_path):
 def test_another_image_is_refused(tmp_path):
     Image.fromarray(np.zeros((9, 8, 3), np.uint8)).save(tmp_path / 'x.png')
     request = one_image(tmp_path / 'x.png', np.ones(SIZE, bool))
-    with pytest.raises(ValueError, match=r'x\.png is not the image .* must have 40x32 pixels'):
+    with pytest.raises(UserError, match=r'x\.png is not the image .* must have 40x32 pixels'):
         export_request(request, tmp_path / 'package', 'folder', write_package)
 
 

@@ -7,6 +7,7 @@ from exchange_runs import CLASSES, IDS, SIZE, asked_masks, bare_request, believe
 from mmseg_tsf.active_learning import StoreError
 from mmseg_tsf.active_learning.exchange.request import read_request
 from mmseg_tsf.active_learning.selection.clicks import class_counts
+from mmseg_tsf.utils.errors import UserError
 
 
 @pytest.fixture
@@ -37,21 +38,21 @@ def test_without_a_folder_for_people_the_images_must_be_named(tmp_path):
     assert [image.image_id for image in images] == sorted(IDS)
     assert images[0].prelabels is None and request.answers is None
     assert np.array_equal(images[1].asked, asked_masks()['city/a'])
-    with pytest.raises(ValueError, match='holds no images: say where they are with --image-dir'):
+    with pytest.raises(UserError, match='holds no images: say where they are with --image-dir'):
         next(read_request(tmp_path).images())
-    with pytest.raises(FileNotFoundError, match=r'pool/c\.jpg is missing: correct --image-dir'):
+    with pytest.raises(UserError, match=r'pool/c\.jpg is missing: correct --image-dir'):
         next(read_request(tmp_path, image_dir=tmp_path / 'pool', suffix='.jpg').images())
 
 
 def test_only_a_round_that_waits_is_taken(tmp_path):
     store = make_run(tmp_path)
-    with pytest.raises(ValueError, match='round 1 does not wait for answers; round 0 does'):
+    with pytest.raises(UserError, match='round 1 does not wait for answers; round 0 does'):
         read_request(tmp_path, 1)
     notes = dict(classes=class_counts(truth('c'), 4))
     store.write_answer(0, ((i, truth(i), notes) for i in IDS), {})
-    with pytest.raises(ValueError, match='no round waits for answers'):
+    with pytest.raises(UserError, match='no round waits for answers'):
         read_request(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r'holds neither rounds/ nor requests/'):
+    with pytest.raises(UserError, match=r'holds neither rounds/ nor requests/'):
         read_request(tmp_path / 'pool')
 
 
@@ -63,13 +64,13 @@ def test_what_was_altered_or_exchanged_is_refused(work_dir, tmp_path_factory):
         read_request(work_dir).asked('c')
     path.write_bytes(content)
     (work_dir / 'annotation/round_000/images/c.png').unlink()
-    with pytest.raises(FileNotFoundError, match=r'images/c\.\* is missing'):
+    with pytest.raises(UserError, match=r'images/c\.\* is missing'):
         next(read_request(work_dir).images())
     other = tmp_path_factory.mktemp('other')
     make_run(other, asked={image_id: np.ones(SIZE, bool) for image_id in IDS})
     (work_dir / 'annotation/round_000').rename(work_dir / 'away')
     (other / 'annotation/round_000').rename(work_dir / 'annotation/round_000')
-    with pytest.raises(ValueError, match='was not written for round 0'):
+    with pytest.raises(UserError, match='was not written for round 0'):
         read_request(work_dir)
 
 

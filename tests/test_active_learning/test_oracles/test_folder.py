@@ -12,6 +12,7 @@ from mmseg_tsf.active_learning import ORACLES, RoundStore, StoreError
 from mmseg_tsf.active_learning.oracles import folder
 from mmseg_tsf.active_learning.oracles.base import Pending
 from mmseg_tsf.active_learning.oracles.request_folder import INNER, OUTER, outline
+from mmseg_tsf.utils.errors import UserError
 
 SIZE = (40, 48)
 
@@ -194,11 +195,11 @@ def test_a_wrong_answer_is_named_early_and_can_be_mended(
     oracle.answer(0, part, predict)
     give_all(root, masks)
     spoil(root)
-    with pytest.raises(ValueError, match=r'answers/frame_6\.png ' + text):
+    with pytest.raises(UserError, match=r'answers/frame_6\.png ' + text):
         store.write_answer(0, oracle.answer(0, part, never), {})
     assert store.state(0) == 'asked'
     (root / 'answers/frame_5.png').unlink()  # told before all are there, too
-    with pytest.raises(ValueError, match=r'answers/frame_6\.png ' + text):
+    with pytest.raises(UserError, match=r'answers/frame_6\.png ' + text):
         oracle.answer(0, part, never)
     give_all(root, masks)
     store.write_answer(0, oracle.answer(0, part, never), {})

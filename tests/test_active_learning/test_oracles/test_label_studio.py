@@ -13,6 +13,7 @@ from tiny_runs import CLASSES, part_cfg
 from mmseg_tsf.active_learning import ORACLES, RoundStore
 from mmseg_tsf.active_learning.exchange.formats.label_studio import brush, key_point
 from mmseg_tsf.active_learning.oracles.base import Pending
+from mmseg_tsf.utils.errors import UserError
 
 SIZE = (40, 48)
 IDS = ('frame_5', 'frame_6')
@@ -111,13 +112,13 @@ def test_a_personal_token_is_traded_in(server, ask, monkeypatch, tmp_path):
 
 def test_mistakes_end_in_a_sentence(server, ask, monkeypatch):
     server.tokens = set()
-    with pytest.raises(ConnectionError, match='refuses the token .HTTP 401.: make one under'):
+    with pytest.raises(UserError, match='refuses the token .HTTP 401.: make one under'):
         ask(server.url)
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         url = f'http://127.0.0.1:{free.getsockname()[1]}'
-    with pytest.raises(ConnectionError, match=f'{url} does not answer .*: start it or correct'):
+    with pytest.raises(UserError, match=f'{url} does not answer .*: start it or correct'):
         ask(url)
     monkeypatch.delenv('LABEL_STUDIO_API_KEY')
-    with pytest.raises(ValueError, match='environment variable LABEL_STUDIO_API_KEY'):
+    with pytest.raises(UserError, match='environment variable LABEL_STUDIO_API_KEY'):
         ask(server.url)

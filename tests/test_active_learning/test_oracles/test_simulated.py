@@ -8,6 +8,7 @@ from tiny_runs import CLASSES, PALETTE, part_cfg
 
 from mmseg_tsf.active_learning import ORACLES, RoundStore
 from mmseg_tsf.active_learning.oracles.noisy import find_segments
+from mmseg_tsf.utils.errors import UserError
 
 
 class FourClasses(BaseSegDataset):
@@ -85,17 +86,17 @@ def test_what_the_annotator_can_not_read_is_named(own_data_root, tmp_path):
     path = own_data_root / 'ann/frame_8.png'
     part = request(tmp_path, dict(frame_8=np.ones((40, 48), bool)))
     Image.fromarray(np.full((40, 48), 7, np.uint8)).save(path)
-    with pytest.raises(ValueError, match=r'frame_8.png has the class ids \[7\], but there are 4'):
+    with pytest.raises(UserError, match=r'frame_8.png has the class ids \[7\], but there are 4'):
         list(bound(own_data_root).answer(0, part, NEVER))
     Image.fromarray(np.zeros((20, 48), np.uint8)).save(path)
-    with pytest.raises(ValueError, match=r'frame_8.png is \(20, 48\)'):
+    with pytest.raises(UserError, match=r'frame_8.png is \(20, 48\)'):
         list(bound(own_data_root).answer(0, part, NEVER))
     path.unlink()
-    with pytest.raises(FileNotFoundError, match=r'mask .*frame_8.png does not exist'):
+    with pytest.raises(UserError, match=r'mask .*frame_8.png does not exist'):
         bound(own_data_root)
     cfg = part_cfg(own_data_root, 'unlabelled.txt')
     del cfg['data_prefix']['seg_map_path']
-    with pytest.raises(ValueError, match='set data_prefix.seg_map_path'):
+    with pytest.raises(UserError, match='set data_prefix.seg_map_path'):
         bound(own_data_root, dataset=cfg)
 
 
@@ -111,7 +112,7 @@ def test_a_data_set_of_its_own(data_root, tmp_path):
     ((_, labels, _),) = oracle.answer(0, request(tmp_path, dict(frame_5=mask)), NEVER)
     assert np.array_equal(labels, np.where(mask, truth_of(data_root, 'frame_5'), 255))
     stranger = request(tmp_path / 'b', dict(frame_0=mask))
-    with pytest.raises(ValueError, match='frame_0 was asked, but'):
+    with pytest.raises(UserError, match='frame_0 was asked, but'):
         list(oracle.answer(0, stranger, NEVER))
 
 
@@ -210,7 +211,7 @@ def test_mistakes_depend_on_seed_round_and_image_alone(data_root, tmp_path):
     ],
 )
 def test_wrong_options_are_named(options, text):
-    with pytest.raises(ValueError, match=text):
+    with pytest.raises(UserError, match=text):
         ORACLES.build(dict(type='NoisyOracle', **options))
 
 

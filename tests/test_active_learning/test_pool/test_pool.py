@@ -6,6 +6,7 @@ from PIL import Image
 from query_runs import FakeLabels, make_pool
 
 from mmseg_tsf.active_learning.pool.pool import PoolImage
+from mmseg_tsf.utils.errors import UserError
 
 FLIP = dict(type='RandomFlip', prob=1.0)
 
@@ -52,31 +53,31 @@ def test_loading_is_not_told_where_masks_are(data_root):
     ],
 )
 def test_pipelines_that_read_masks_or_move_pixels_are_refused(data_root, step, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         make_pool(data_root, steps=(step,))
 
 
 def test_images_outside_of_their_folder_are_refused(own_data_root):
     (own_data_root / 'outside.txt').write_text('frame_5\n../ann/frame_6\n')
-    with pytest.raises(ValueError, match=r'image \.\./ann/frame_6 of the pool lies outside'):
+    with pytest.raises(UserError, match=r'image \.\./ann/frame_6 of the pool lies outside'):
         make_pool(own_data_root, ann_file='outside.txt')
 
 
 def test_an_image_that_is_too_large_is_named(own_data_root, monkeypatch):
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 40 * 48 // 2 - 1)
-    with pytest.raises(ValueError, match='frame_6.png is too large .*: cut it into tiles'):
+    with pytest.raises(UserError, match='frame_6.png is too large .*: cut it into tiles'):
         make_pool(own_data_root).size(1)
 
 
 def test_an_empty_pool_is_refused(own_data_root):
     (own_data_root / 'none.txt').write_text('')
-    with pytest.raises(ValueError, match='the pool has no image: correct its ann_file'):
+    with pytest.raises(UserError, match='the pool has no image: correct its ann_file'):
         make_pool(own_data_root, ann_file='none.txt', serialize_data=False)
 
 
 def test_a_file_that_is_no_image_is_named(own_data_root):
     (own_data_root / 'img' / 'frame_6.png').write_text('no image')
-    with pytest.raises(ValueError, match=r'frame_6.png can not be read: replace it'):
+    with pytest.raises(UserError, match=r'frame_6.png can not be read: replace it'):
         make_pool(own_data_root).size(1)
 
 
@@ -94,7 +95,7 @@ def test_what_is_known_comes_with_the_image(data_root):
     assert sorted(zip(*image.taken.nonzero(), strict=True)) == [(3, 4), (5, 6)]
     assert np.array_equal(image.free, ~image.taken)
     labels.masks['frame_5'] = asked[:10]
-    with pytest.raises(ValueError, match=r'the asked mask of frame_5 is \(10, 48\), its image'):
+    with pytest.raises(UserError, match=r'the asked mask of frame_5 is \(10, 48\), its image'):
         pool.image(0)
 
 

@@ -18,6 +18,7 @@ from mmseg_tsf.active_learning.selection.selection import select
 from mmseg_tsf.active_learning.selection.selectors.pixels import PixelSelector
 from mmseg_tsf.active_learning.strategies.base import QueryStrategy
 from mmseg_tsf.active_learning.strategies.uncertainty import LeastConfidenceQuery
+from mmseg_tsf.utils.errors import UserError
 
 
 def scores_of(model, pool, strategy=None, **options) -> dict[int, np.ndarray]:
@@ -61,7 +62,7 @@ def test_a_model_comes_back_as_it_was(data_root):
         def score(self, outputs):
             return outputs.confidence * float('nan')
 
-    with pytest.raises(ValueError, match='the scores of frame_5 are no numbers: the weights'):
+    with pytest.raises(UserError, match='the scores of frame_5 are no numbers: the weights'):
         select(model, make_pool(data_root), Broken(), PixelSelector(), 3)
     assert [module.training for module in model.modules()] == modes
 
@@ -84,7 +85,7 @@ def test_a_network_that_gives_no_numbers_is_said(data_root, strategy):
     model = make_model()
     with torch.no_grad():
         model.teacher.decode_head.conv_seg.weight.fill_(float('nan'))
-    with pytest.raises(ValueError, match='the scores of frame_5 are no numbers: the weights'):
+    with pytest.raises(UserError, match='the scores of frame_5 are no numbers: the weights'):
         run_query(model, make_pool(data_root), strategy)
 
 
@@ -227,7 +228,7 @@ def test_rotated_photographs_are_refused(own_data_root):
     Image.new('RGB', (48, 40)).save(path, exif=exif)
     (own_data_root / 'one.txt').write_text('frame_5\n')
     pool = make_pool(own_data_root, ann_file='one.txt', img_suffix='.jpg')
-    with pytest.raises(ValueError, match='its EXIF data turn it: save it upright'):
+    with pytest.raises(UserError, match='its EXIF data turn it: save it upright'):
         run_query(make_model(), pool, 'random')
 
 
@@ -242,10 +243,10 @@ def test_rotated_photographs_are_refused(own_data_root):
     ],
 )
 def test_wrong_options_are_refused(data_root, strategy, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         run_query(make_model(), make_pool(data_root), strategy, **options)
 
 
 def test_a_plain_module_is_refused(data_root):
-    with pytest.raises(ValueError, match='a Conv2d can not score a pool: wrap it'):
+    with pytest.raises(UserError, match='a Conv2d can not score a pool: wrap it'):
         run_query(nn.Conv2d(3, 3, 1), make_pool(data_root), 'random')

@@ -15,6 +15,7 @@ from mmseg_tsf.active_learning.selection.selectors.images import ImageSelector
 from mmseg_tsf.active_learning.selection.selectors.pixels import PixelSelector
 from mmseg_tsf.active_learning.selection.selectors.regions import GridSelector, SuperpixelSelector
 from mmseg_tsf.active_learning.strategies.uncertainty import EntropyQuery
+from mmseg_tsf.utils.errors import UserError
 
 
 @pytest.fixture(scope='module')
@@ -240,5 +241,5 @@ def test_an_empty_pool_of_candidates_asks_nothing():
     ],
 )
 def test_wrong_budgets_are_refused(selector, budget, unit, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         choose([], selector, budget, unit)

@@ -15,6 +15,8 @@ from query_runs import (
     run_query,
 )
 
+from mmseg_tsf.utils.errors import UserError
+
 PIXELS = dict(type='PixelSelector')
 SELECTORS = {
     'blocks': (dict(PIXELS, block=3, suppression=0), 'pixels', 100),
@@ -86,5 +88,5 @@ def test_a_network_with_infinite_logits_is_said(data_root):
     with torch.no_grad():
         model.teacher.decode_head.conv_seg.bias[0] = float('inf')
     for strategy in STRATEGIES:
-        with pytest.raises(ValueError, match='the scores of frame_5 are no numbers'):
+        with pytest.raises(UserError, match='the scores of frame_5 are no numbers'):
             run_query(model, make_pool(data_root), strategy)

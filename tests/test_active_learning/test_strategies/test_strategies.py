@@ -23,6 +23,7 @@ from mmseg_tsf.active_learning.strategies.uncertainty import (
     LeastConfidenceQuery,
     MarginQuery,
 )
+from mmseg_tsf.utils.errors import UserError
 
 INF = float('inf')
 
@@ -60,14 +61,14 @@ def test_error_mask_asks_flagged_pixels_the_least_confident_first():
 
 
 def test_error_mask_needs_one(data_root):
-    with pytest.raises(ValueError, match='this MeanTeacher has none: give model.error_head'):
+    with pytest.raises(UserError, match='this MeanTeacher has none: give model.error_head'):
         run_query(build_model('mt'), make_pool(data_root), 'error_mask')
 
 
 @pytest.mark.parametrize('query', [ConfidenceQuery, SeedQuery])
 @pytest.mark.parametrize('threshold', [0, 1, 1.5])
 def test_a_threshold_outside_0_and_1_is_refused(query, threshold):
-    with pytest.raises(ValueError, match=rf'{query.__name__}.threshold={threshold} must lie'):
+    with pytest.raises(UserError, match=rf'{query.__name__}.threshold={threshold} must lie'):
         query(threshold)
 
 
@@ -100,7 +101,7 @@ def test_plar_does_not_ask_again_what_is_labelled():
 
 
 def test_plar_needs_a_refiner(data_root):
-    with pytest.raises(ValueError, match='this MeanTeacher has none: give model.refiner'):
+    with pytest.raises(UserError, match='this MeanTeacher has none: give model.refiner'):
         run_query(build_model('mt'), make_pool(data_root), 'plar')
 
 
@@ -204,7 +205,7 @@ def test_strategies_of_probabilities_work_with_a_sliding_network(data_root):
         assert sum(int(mask.sum()) for mask in masks.values()) == 25
     for name in ('plar', 'seed'):
         kind = STRATEGIES[name]['type']
-        with pytest.raises(ValueError, match=f"{kind} needs features, .*mode='slide' does not"):
+        with pytest.raises(UserError, match=f"{kind} needs features, .*mode='slide' does not"):
             run_query(model, pool, name)
 
 

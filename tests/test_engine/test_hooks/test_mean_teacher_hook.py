@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from tiny_runs import make_runner, tiny_runner_cfg
 
 from mmseg_tsf.engine import MeanTeacherHook
+from mmseg_tsf.utils.errors import UserError
 
 
 class Recorder(Hook):
@@ -137,12 +138,12 @@ def test_a_plain_checkpoint_gives_teacher_and_student_alike(data_root, tmp_path)
 
 @pytest.mark.parametrize('decay', [-0.1, 1.0, 1.5])
 def test_decay_outside_the_unit_interval_is_refused(decay):
-    with pytest.raises(ValueError, match=f'decay={decay} must lie in'):
+    with pytest.raises(UserError, match=f'decay={decay} must lie in'):
         MeanTeacherHook(decay=decay)
 
 
 def test_a_model_without_teacher_is_refused(data_root, tmp_path):
     hooks = [dict(type='SemiHook'), dict(type='MeanTeacherHook')]
     runner = make_runner(tiny_runner_cfg('cps', data_root, tmp_path, custom_hooks=hooks))
-    with pytest.raises(TypeError, match='CrossPseudoSupervision has no teacher'):
+    with pytest.raises(UserError, match='CrossPseudoSupervision has no teacher'):
         runner.train()

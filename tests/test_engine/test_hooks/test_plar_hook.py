@@ -13,6 +13,7 @@ from tiny_runs import CLASSES, make_runner, part_cfg, tiny_runner_cfg
 
 from mmseg_tsf.engine import PLARHook
 from mmseg_tsf.evaluation.hidden_masks import load_image
+from mmseg_tsf.utils.errors import UserError
 
 PIPELINE = [
     dict(type='LoadImageFromFile'),
@@ -136,33 +137,33 @@ def test_measuring_does_not_disturb_the_training(data_root, tmp_path):
 def test_a_model_without_refinement_is_refused(data_root, tmp_path):
     cfg = tiny_runner_cfg('mt', data_root, tmp_path)
     cfg.custom_hooks.append(dict(type='PLARHook'))
-    with pytest.raises(TypeError, match='has neither error_head nor refiner'):
+    with pytest.raises(UserError, match='has neither error_head nor refiner'):
         make_runner(cfg).train()
 
 
 def test_refinement_without_the_hook_is_refused(data_root, tmp_path):
     cfg = tiny_runner_cfg('mt', data_root, tmp_path, model=model_cfg('mt', **REFINED))
     cfg.custom_hooks.pop()
-    with pytest.raises(ValueError, match="add dict\\(type='PLARHook'\\)"):
+    with pytest.raises(UserError, match="add dict\\(type='PLARHook'\\)"):
         make_runner(cfg).train()
 
 
 @pytest.mark.parametrize('options', [dict(begin=1.5), dict(loss_ramp=(0.5, 0.2))])
 def test_shares_out_of_order_are_refused(options):
-    with pytest.raises(ValueError, match='begin'):
+    with pytest.raises(UserError, match='begin'):
         PLARHook(**options)
 
 
 def test_every_process_needs_an_image_to_measure(data_root, tmp_path):
     hidden = part_cfg(data_root, 'unlabelled.txt', PIPELINE)
     ranks = mock.patch('mmseg_tsf.engine.hooks.plar_hook.get_world_size', return_value=8)
-    with ranks, pytest.raises(ValueError, match='has 7 images for 8 processes: each needs one'):
+    with ranks, pytest.raises(UserError, match='has 7 images for 8 processes: each needs one'):
         run(data_root, tmp_path, dict(begin=0.5, dataset=hidden))
 
 
 def test_an_image_that_is_labelled_is_not_measured(data_root, tmp_path):
     hidden = part_cfg(data_root, 'labelled.txt', PIPELINE)
-    with pytest.raises(ValueError, match='give PLARHook.dataset an ann_file without them'):
+    with pytest.raises(UserError, match='give PLARHook.dataset an ann_file without them'):
         run(data_root, tmp_path, dict(begin=0.5, dataset=hidden))
 
 

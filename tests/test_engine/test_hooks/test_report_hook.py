@@ -17,6 +17,7 @@ from mmseg_tsf.engine.hooks import report_hook
 from mmseg_tsf.engine.hooks.report_hook import ReportHook, model_of_query
 from mmseg_tsf.reporting.beliefs import believe, unnoticed
 from mmseg_tsf.reporting.snapshots import read_snapshot
+from mmseg_tsf.utils.errors import UserError
 
 TEST_PIPELINE = [
     dict(type='LoadImageFromFile'),
@@ -183,5 +184,5 @@ def test_the_model_of_a_fresh_start_is_a_copy(data_root, tmp_path):
 
 @pytest.mark.parametrize('gallery', [-1, 2.0, None])
 def test_a_wrong_gallery_is_refused(gallery):
-    with pytest.raises(ValueError, match='ReportHook.gallery=.* whole number'):
+    with pytest.raises(UserError, match='ReportHook.gallery=.* whole number'):
         ReportHook(gallery=gallery)

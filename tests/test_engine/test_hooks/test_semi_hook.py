@@ -10,6 +10,8 @@ from mmengine.hooks import Hook
 from PIL import Image
 from tiny_runs import make_runner, part_cfg, tiny_runner_cfg, validation_cfg
 
+from mmseg_tsf.utils.errors import UserError
+
 
 class Losses(Hook):
     """Keeps the outputs of every iteration, and what the model knew of its progress."""
@@ -199,7 +201,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(d
     runner.register_hook(losses)
     runner.register_hook(Poison(5))
     sentence = r'friend.decode.loss_ce is not finite at iteration 6'
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         runner.train()
     assert len(losses.values) == 5
     assert [path.name for path in tmp_path.glob('*.pth')] == ['iter_4.pth']
@@ -214,7 +216,7 @@ def test_weights_that_break_at_a_checkpoint_leave_the_one_before(data_root, tmp_
     )
     runner = make_runner(cfg)
     runner.register_hook(Poison(3, after=True), priority='HIGHEST')
-    with pytest.raises(ValueError, match='weights of the friend are not finite at iteration 4'):
+    with pytest.raises(UserError, match='weights of the friend are not finite at iteration 4'):
         runner.train()
     assert [path.name for path in tmp_path.glob('*.pth')] == ['iter_2.pth']
 
@@ -227,6 +229,6 @@ def test_checkpoint_is_refused_when_the_last_look_was_long_ago(data_root, tmp_pa
     hook._first_bad = torch.full_like(hook._first_bad, -1)
     runner.save_checkpoint(str(tmp_path), 'good.pth', by_epoch=False)
     hook._first_bad[hook._names.index('loss_cps')] = 6
-    with pytest.raises(ValueError, match='loss_cps is not finite at iteration 7'):
+    with pytest.raises(UserError, match='loss_cps is not finite at iteration 7'):
         runner.save_checkpoint(str(tmp_path), 'bad.pth', by_epoch=False)
     assert not (tmp_path / 'bad.pth').exists()

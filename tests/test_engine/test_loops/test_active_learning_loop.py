@@ -12,6 +12,7 @@ from tiny_runs import INITIAL, active_learning_cfg, make_runner
 from tool_loader import load_tool
 
 from mmseg_tsf.active_learning import RoundStore, StoreError, verify
+from mmseg_tsf.utils.errors import UserError
 
 
 def lines(work_dir):
@@ -150,7 +151,7 @@ def test_what_labels_were_bought_for_can_not_change(data_root, tmp_path):
     make_runner(active_learning_cfg('mt', data_root, tmp_path)).train()
     cfg = active_learning_cfg('mt', data_root, tmp_path, budget=dict(total=INITIAL + 300))
     cfg.resume = True
-    with pytest.raises(ValueError, match='budget.total .* are paid already'):
+    with pytest.raises(UserError, match='budget.total .* are paid already'):
         make_runner(cfg).train()
     (data_root / 'fewer.txt').write_text('frame_5\nframe_6\n')
     cfg = active_learning_cfg('mt', data_root, tmp_path)
@@ -179,7 +180,7 @@ def test_a_budget_that_is_changed_on_resume_is_the_one_that_is_shown(data_root, 
     assert verify(RoundStore(tmp_path / 'rounds')) == []
 
     cfg.train_cfg.budget.total = INITIAL - 1
-    with pytest.raises(ValueError, match='are paid already'):
+    with pytest.raises(UserError, match='are paid already'):
         make_runner(cfg).train()
     assert store.campaign()['budget']['total'] == INITIAL + 400  # a refused one is not kept
 
@@ -208,7 +209,7 @@ def test_a_budget_that_is_changed_on_resume_is_the_one_that_is_shown(data_root, 
     ],
 )
 def test_bad_options_are_said_before_training(options, sentence, data_root, tmp_path):
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         make_runner(active_learning_cfg('mt', data_root, tmp_path, **options)).train()
     assert not (tmp_path / 'active_learning.jsonl').exists()
 

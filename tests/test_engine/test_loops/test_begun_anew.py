@@ -19,6 +19,7 @@ from mmseg_tsf.active_learning.campaign import resuming as opening
 from mmseg_tsf.active_learning.oracles import folder
 from mmseg_tsf.active_learning.store import campaign_file
 from mmseg_tsf.engine.loops import active_learning_loop, checkpoints, stages
+from mmseg_tsf.utils.errors import UserError
 
 status = load_tool('active_learning/status.py')
 
@@ -70,11 +71,11 @@ def test_rounds_of_another_run_are_not_taken_for_its_own(data_root, tmp_path):
         dict(selector=dict(type='PixelSelector', block=2)),
         dict(pool=dict(flip=True)),
     ):
-        with pytest.raises(ValueError, match=r'rounds of a run with other settings .*--resume'):
+        with pytest.raises(UserError, match=r'rounds of a run with other settings .*--resume'):
             train(data_root, tmp_path, **change)
     cfg = active_learning_cfg('mt', data_root, tmp_path)
     cfg.optim_wrapper.optimizer.lr = 0.3
-    with pytest.raises(ValueError, match=r'optim_wrapper.optimizer.lr was .*, is "0.3"\): go on'):
+    with pytest.raises(UserError, match=r'optim_wrapper.optimizer.lr was .*, is "0.3"\): go on'):
         make_runner(cfg).train()
     cfg = active_learning_cfg('mt', data_root, tmp_path, query=dict(type='EntropyQuery'))
     cfg.train_dataloader.update(num_workers=1, persistent_workers=True)  # changes nothing
@@ -112,7 +113,7 @@ def test_clicks_of_earlier_versions_may_lie_above_the_budget(tmp_path):
     campaign.budget = Budget(total=19, unit='clicks')
     opening._check_budget(campaign)
     campaign.budget = Budget(total=159, unit='pixels')
-    with pytest.raises(ValueError, match='budget.total is 159 pixels, but 160 are paid already'):
+    with pytest.raises(UserError, match='budget.total is 159 pixels, but 160 are paid already'):
         opening._check_budget(campaign)
 
 
@@ -131,7 +132,7 @@ def test_changed_settings_of_the_training_are_named_on_resume(data_root, tmp_pat
 
 
 def test_before_the_first_request_everything_may_change(data_root, tmp_path):
-    with pytest.raises(ValueError, match='are paid already'):
+    with pytest.raises(UserError, match='are paid already'):
         train(data_root, tmp_path, budget=dict(total=INITIAL - 1))
     assert not (tmp_path / 'rounds/campaign.json').exists()
     store = RoundStore(tmp_path / 'rounds')
@@ -143,9 +144,9 @@ def test_before_the_first_request_everything_may_change(data_root, tmp_path):
 def test_what_people_are_asked_counts_when_the_budget_is_lowered(data_root, tmp_path):
     options = dict(rounds=2, oracle=dict(type='FolderOracle'))
     train(data_root, tmp_path, **options)  # 151 of 301 pixels are asked
-    with pytest.raises(ValueError, match=f'but {INITIAL + 151} are paid already and asked in rou'):
+    with pytest.raises(UserError, match=f'but {INITIAL + 151} are paid already and asked in rou'):
         train(data_root, tmp_path, True, budget=dict(total=INITIAL + 50), **options)
-    with pytest.raises(ValueError, match='rounds=1, but 2 are asked already: raise it'):
+    with pytest.raises(UserError, match='rounds=1, but 2 are asked already: raise it'):
         answer(data_root, tmp_path, 0)
         train(data_root, tmp_path, True, **options)  # round 1 is asked
         train(data_root, tmp_path, True, **{**options, 'rounds': 1})

@@ -13,6 +13,7 @@ from mmseg_tsf.active_learning import RoundStore, verify
 from mmseg_tsf.active_learning.campaign import campaign
 from mmseg_tsf.active_learning.campaign import resuming as opening
 from mmseg_tsf.engine.loops import active_learning_loop
+from mmseg_tsf.utils.errors import UserError
 
 PIXELS = 12 * 40 * 48
 
@@ -98,15 +99,15 @@ def test_a_budget_that_is_raised_on_resume_is_spent(data_root, tmp_path, monkeyp
 
 def test_rounds_that_the_checkpoint_is_behind_must_be_there(data_root, tmp_path):
     train(data_root, tmp_path)
-    with pytest.raises(ValueError, match='rounds=1, but 2 are asked already: raise it'):
+    with pytest.raises(UserError, match='rounds=1, but 2 are asked already: raise it'):
         train(data_root, tmp_path, resume=True, rounds=1)
-    with pytest.raises(ValueError, match=r'iteration 6 is behind 5 rounds, but .* has 2 answers'):
+    with pytest.raises(UserError, match=r'iteration 6 is behind 5 rounds, but .* has 2 answers'):
         train(data_root, tmp_path, resume=True, rounds=5)
     shutil.rmtree(tmp_path / 'rounds/round_001/answer')
     shutil.rmtree(tmp_path / 'rounds/labels/round_001', ignore_errors=True)
     (problem,) = verify(RoundStore(tmp_path / 'rounds'))
     assert 'round_001/answer is missing: ' in problem and 'says that it was there' in problem
-    with pytest.raises(ValueError, match='behind 2 rounds, but .* has 1 answers: restore'):
+    with pytest.raises(UserError, match='behind 2 rounds, but .* has 1 answers: restore'):
         train(data_root, tmp_path, resume=True)
 
 
@@ -172,11 +173,11 @@ def test_changed_options_are_named(data_root, tmp_path, said):
 def test_rounds_that_cut_an_optimiser_step_are_refused(data_root, tmp_path):
     cfg = active_learning_cfg('mt', data_root, tmp_path, stages=[3, 2, 1])
     cfg.optim_wrapper.accumulative_counts = 2
-    with pytest.raises(ValueError, match=r'iterations \[3, 5\] would cut .* steps of 2 batches'):
+    with pytest.raises(UserError, match=r'iterations \[3, 5\] would cut .* steps of 2 batches'):
         make_runner(cfg).train()
 
 
 def test_less_than_one_unit_is_refused(data_root, tmp_path):
     budget = dict(total=0.9, per_round=0.4 / PIXELS)
-    with pytest.raises(ValueError, match='budget.per_round=.* is less than one of pixels'):
+    with pytest.raises(UserError, match='budget.per_round=.* is less than one of pixels'):
         train(data_root, tmp_path, budget=budget)

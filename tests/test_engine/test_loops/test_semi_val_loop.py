@@ -8,6 +8,8 @@ from mmengine.hooks import Hook
 from PIL import Image
 from tiny_runs import make_runner, tiny_runner_cfg, validation_cfg
 
+from mmseg_tsf.utils.errors import UserError
+
 NETWORKS = ('teacher', 'student', 'friend')
 
 
@@ -67,7 +69,7 @@ def test_test_loop_reports_the_same(data_root, tmp_path, checkpoint):
 def test_wrong_network_name_is_refused_before_training(data_root, tmp_path, checkpoint, networks):
     runner = runner_of(data_root, tmp_path, checkpoint, type='SemiValLoop', networks=networks)
     sentence = r'val_cfg.networks=.* must be a list of networks of TeacherStudentFriend: teacher,'
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         runner.train()
     assert runner.iter == 0 and not list(tmp_path.rglob('*.pth'))
 

@@ -8,6 +8,7 @@ from tiny_runs import INITIAL, active_learning_cfg, tiny_runner_cfg, validation_
 from mmseg_tsf.active_learning.strategies.uncertainty import EntropyQuery
 from mmseg_tsf.engine.preflight import dry_run as module
 from mmseg_tsf.engine.preflight.dry_run import dry_run
+from mmseg_tsf.utils.errors import UserError
 
 PIXELS = 40 * 48  # of an image
 
@@ -115,7 +116,7 @@ def damaged(root, name: str) -> None:
 def test_broken_data_are_found(spoil, text, own_data_root, tmp_path):
     spoil(own_data_root)
     cfg = active_learning_cfg('mt', own_data_root, tmp_path / 'run')
-    with pytest.raises((ValueError, FileNotFoundError), match=text):
+    with pytest.raises(UserError, match=text):
         dry_run(cfg)
 
 
@@ -126,13 +127,13 @@ def test_masks_that_nobody_reads_are_not_looked_at(own_data_root, tmp_path):
 
 def test_mistakes_in_the_config_are_found(data_root, tmp_path):
     cfg = active_learning_cfg('mt', data_root, tmp_path, budget=dict(total=INITIAL - 1))
-    with pytest.raises(ValueError, match='are paid already'):
+    with pytest.raises(UserError, match='are paid already'):
         dry_run(cfg)
     cfg = tiny_runner_cfg('tsf', data_root, tmp_path)
     cfg.custom_hooks = cfg.custom_hooks[:1]
-    with pytest.raises(ValueError, match="'partner' is missing"):
+    with pytest.raises(UserError, match="'partner' is missing"):
         dry_run(cfg)
     plain = dict(type='BaseSegDataset', pipeline=[])
     cfg = Config(dict(model=model_cfg('mt'), train_dataloader=dict(dataset=plain)))
-    with pytest.raises(ValueError, match="wrap the training data in dict.type='SemiDataset'"):
+    with pytest.raises(UserError, match="wrap the training data in dict.type='SemiDataset'"):
         dry_run(cfg)

@@ -4,6 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from mmseg_tsf.engine.preflight.weights_check import check_weights
+from mmseg_tsf.utils.errors import UserError
 
 
 def make(tmp_path, **more) -> Config:
@@ -35,5 +36,5 @@ def test_what_is_there_and_what_has_an_address_passes(tmp_path):
 def test_a_missing_file_is_named_with_its_key(tmp_path, key):
     cfg = make(tmp_path)
     cfg.merge_from_dict({key: 'nowhere.pth'})
-    with pytest.raises(FileNotFoundError, match=f"^{key}='nowhere.pth' does not exist: put"):
+    with pytest.raises(UserError, match=f"^{key}='nowhere.pth' does not exist: put"):
         check_weights(cfg)

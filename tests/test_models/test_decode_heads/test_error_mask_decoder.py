@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 from mmseg_tsf.models.decode_heads.error_mask_decoder import ErrorMaskDecoder, error_mask
+from mmseg_tsf.utils.errors import UserError
 
 
 def build(**options) -> ErrorMaskDecoder:
@@ -71,5 +72,5 @@ def test_mask_is_either_part_or_both():
     ],
 )
 def test_bad_options(options, sentence):
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         ErrorMaskDecoder(**{'in_channels': (6, 4, 3), **options})

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mmseg_tsf.models.mixing.confidence_bank import ClassBank, ConfidenceBank
+from mmseg_tsf.utils.errors import UserError
 
 
 def plain_confidence(bank: list, logits, labels, momentum: float) -> list:
@@ -81,5 +82,5 @@ def test_class_bank_of_another_pool_is_refused_and_an_unsized_one_adapts():
     other = ClassBank(3)
     other.resize(7)
     sentence = 'trained with 6 unlabelled images of 3 classes, the configured list has 7 of 3'
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         other.load_state_dict(saved)

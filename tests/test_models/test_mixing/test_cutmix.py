@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mmseg_tsf.models.mixing.cutmix import BatchCutMix, box_mask, mix, random_boxes
+from mmseg_tsf.utils.errors import UserError
 
 
 def test_one_box_covers_the_share_asked_for_and_stays_inside():
@@ -71,5 +72,5 @@ def test_batch_cutmix_mixes_all_with_its_neighbour_by_one_mask():
 
 
 def test_batch_cutmix_needs_two_images():
-    with pytest.raises(ValueError, match='set train_dataloader.batch_size to 2 or more'):
+    with pytest.raises(UserError, match='set train_dataloader.batch_size to 2 or more'):
         BatchCutMix(torch.zeros(1, 3, 8, 8))

@@ -12,6 +12,7 @@ from mmseg_tsf.models.refinement.distances import (
     hybrid_distances,
     mahalanobis_distances,
 )
+from mmseg_tsf.utils.errors import UserError
 
 ESTIMATORS = dict(ledoit_wolf=LedoitWolf, oas=OAS)
 CLASSES = 5
@@ -234,5 +235,5 @@ def test_hybrid_distances_mix_and_keep_what_is_no_candidate():
 )
 def test_bad_options_are_refused(options, sentence):
     features, labels, _ = make_case('random')
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         class_statistics(features[None], labels[None], CLASSES, **options)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mmseg_tsf.models.refinement.class_thresholds import ClassThresholds
+from mmseg_tsf.utils.errors import UserError
 
 
 def toy(num_classes: int = 3, seed: int = 0):
@@ -63,7 +64,7 @@ def test_unseen_classes_have_the_fallback_and_hopeless_ones_are_flagged_whole():
 
 @pytest.mark.parametrize('precision', [0, 1, 1.5])
 def test_shares_out_of_range(precision):
-    with pytest.raises(ValueError, match=r'refinement.min_precision=.* must lie in \(0, 1\)'):
+    with pytest.raises(UserError, match=r'refinement.min_precision=.* must lie in \(0, 1\)'):
         ClassThresholds(3, precision)
-    with pytest.raises(ValueError, match='momentum=1 of class thresholds'):
+    with pytest.raises(UserError, match='momentum=1 of class thresholds'):
         ClassThresholds(3, 0.5, momentum=1)

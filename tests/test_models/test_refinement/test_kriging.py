@@ -10,6 +10,7 @@ from mmseg_tsf.models.refinement import kriging
 from mmseg_tsf.models.refinement.distances import PixelIndex
 from mmseg_tsf.models.refinement.kriging import Kriging
 from mmseg_tsf.models.refinement.plar import PseudoLabelAutoRefinement
+from mmseg_tsf.utils.errors import UserError
 
 CLASSES, SIZE, CHANNELS = 4, (12, 16), (6, 9)
 OPTIONS = Kriging(feature_range=0.6, cell_range=5.0, noise=0.3, min_similarity=0.3)
@@ -166,7 +167,7 @@ def test_bfloat16_features_under_autocast_give_the_same():
     ],
 )
 def test_bad_options_are_refused(options, sentence):
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         Kriging(**options)
 
 

@@ -6,6 +6,7 @@ from helpers import REFINED, TAPS, batch_for, build_model, make_batch, model_cfg
 from mmseg.registry import MODELS
 
 from mmseg_tsf.models.utils.pixel_losses import pseudo_labels
+from mmseg_tsf.utils.errors import UserError
 
 TEACHERS = ('mt', 'mt_cutmix', 'ael', 'ael_random', 'tsf')
 
@@ -70,7 +71,7 @@ def test_thresholds_of_each_class_stand_in_for_the_confidence():
 
 def test_thresholds_need_one_for_classes_that_nothing_showed():
     options = dict(refinement=dict(taps=TAPS, min_precision=0.9, min_confidence=None))
-    with pytest.raises(ValueError, match='refinement.min_precision needs min_confidence'):
+    with pytest.raises(UserError, match='refinement.min_precision needs min_confidence'):
         refined_model('mt', **options)
 
 
@@ -273,7 +274,7 @@ def test_void_labels_of_the_labelled_images_do_not_count():
     ],
 )
 def test_bad_options_are_refused_at_build(options, sentence):
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         refined_model('tsf', **options)
 
 
@@ -281,7 +282,7 @@ def test_taps_must_run_when_the_teacher_labels():
     segmentor = tiny_segmentor()
     segmentor['auxiliary_head'] = dict(segmentor['decode_head'], in_index=0, in_channels=8)
     taps = (TAPS[0], 'auxiliary_head.convs')
-    with pytest.raises(ValueError, match="'auxiliary_head.convs' does not run when the teacher"):
+    with pytest.raises(UserError, match="'auxiliary_head.convs' does not run when the teacher"):
         refined_model('tsf', segmentor=segmentor, refinement=dict(taps=taps))
 
 
@@ -290,7 +291,7 @@ def test_a_tap_that_gives_no_map_is_named():
     refiner['channels'], head['in_channels'] = (8, 12), (8, 12, 4)
     options = dict(refiner=refiner, error_head=head, refinement=dict(taps=(TAPS[0], 'backbone')))
     model = refined_model('mt', **options)
-    with pytest.raises(ValueError, match=r"feature tap 'backbone' gives no \(N, C, h, w\) map"):
+    with pytest.raises(UserError, match=r"feature tap 'backbone' gives no \(N, C, h, w\) map"):
         model.loss(*batch_for(model))
 
 
@@ -309,7 +310,7 @@ def test_the_heads_are_initialised_as_mmseg_does():
 @pytest.mark.parametrize('method', ['supervised', 'cps'])
 @pytest.mark.parametrize('option', ['error_head', 'refiner', 'refinement'])
 def test_a_method_without_teacher_has_nothing_to_refine(method, option):
-    with pytest.raises(ValueError, match='has no teacher whose labels'):
+    with pytest.raises(UserError, match='has no teacher whose labels'):
         build_model(method, **{option: REFINED[option]})
 
 

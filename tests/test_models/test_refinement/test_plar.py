@@ -12,6 +12,7 @@ from mmseg_tsf.models.refinement.distances import (
 )
 from mmseg_tsf.models.refinement.options import PAPER
 from mmseg_tsf.models.refinement.plar import PseudoLabelAutoRefinement
+from mmseg_tsf.utils.errors import UserError
 
 CLASSES, SIZE = 4, (20, 24)
 
@@ -335,5 +336,5 @@ def test_the_memory_is_a_running_gaussian():
     ],
 )
 def test_bad_options_are_refused_in_one_sentence(options, sentence):
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         build(**options)

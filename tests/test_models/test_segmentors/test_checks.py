@@ -3,12 +3,13 @@
 import pytest
 from helpers import build_model
 
+from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.options import check_ramp, check_share, check_weight
 
 
 @pytest.mark.parametrize('shares', [None, 0.5, (0.2,), (0, 0.1, 0.2), (0.5, 0.2), (-0.1, 0.2)])
 def test_a_ramp_that_is_none_names_the_option(shares):
-    with pytest.raises(ValueError, match=r'cps_ramp=.* must be \(begin, end\)'):
+    with pytest.raises(UserError, match=r'cps_ramp=.* must be \(begin, end\)'):
         check_ramp('cps_ramp', shares)
 
 
@@ -19,14 +20,14 @@ def test_a_ramp():
 
 def test_a_share():
     assert check_share('gamma', 0.5) == 0.5
-    with pytest.raises(ValueError, match=r'gamma=1 must lie in \[0, 1\)'):
+    with pytest.raises(UserError, match=r'gamma=1 must lie in \[0, 1\)'):
         check_share('gamma', 1)
 
 
 def test_a_weight():
     assert check_weight('weight', 0) == 0
     for wrong in (-0.1, float('nan'), float('inf'), '1', None):
-        with pytest.raises(ValueError, match='cps_weight=.* must be a number from 0 on'):
+        with pytest.raises(UserError, match='cps_weight=.* must be a number from 0 on'):
             check_weight('cps_weight', wrong)
 
 
@@ -49,5 +50,5 @@ def test_a_weight():
     ],
 )
 def test_an_option_out_of_its_range_is_named(method, options, sentence):
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         build_model(method, **options)

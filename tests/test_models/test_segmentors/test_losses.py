@@ -15,6 +15,7 @@ from helpers import (
 )
 
 from mmseg_tsf.models.utils.pixel_losses import PseudoLabels
+from mmseg_tsf.utils.errors import UserError
 
 
 def gradients(model, loss) -> dict:
@@ -90,7 +91,7 @@ def test_teacher_student_loss_equals_a_plain_loop(gamma, threshold, sampling, re
     confidence = torch.rand(2, 7, 9, generator=generator)
     labels[0, :2] = 255
     confidence[0, :2] = 0
-    pseudo = PseudoLabels(labels, confidence)
+    pseudo = PseudoLabels(labels, confidence, torch.zeros_like(labels))
     torch.manual_seed(11)
     loss, weight = model.teacher_student_loss(logits, pseudo)
     torch.manual_seed(11)
@@ -108,7 +109,9 @@ def test_pixels_are_kept_at_the_rate_of_the_class_that_the_student_predicts():
     model.confidence_bank.confidence.copy_(torch.tensor([0.9, 0.2, 0.6, 0.8]))
     predicted = torch.randint(NUM_CLASSES, (1, 200, 200))
     logits = torch.nn.functional.one_hot(predicted, NUM_CLASSES).permute(0, 3, 1, 2).float()
-    pseudo = PseudoLabels((predicted + 1) % NUM_CLASSES, torch.ones(1, 200, 200))
+    pseudo = PseudoLabels(
+        (predicted + 1) % NUM_CLASSES, torch.ones(1, 200, 200), torch.zeros(1, 200, 200)
+    )
     torch.manual_seed(0)
     _, weight = model.teacher_student_loss(logits, pseudo)
     kept = [float(weight[predicted == k].mean()) for k in range(NUM_CLASSES)]
@@ -203,7 +206,7 @@ def test_a_ramp_is_linear_and_scales_one_loss(method, option, name, shares, prog
 
 @pytest.mark.parametrize('shares', [(0.3, 0.1), (-0.1, 0.5), (0.0, 1.5)])
 def test_a_ramp_that_is_no_share_of_training_is_refused(shares):
-    with pytest.raises(ValueError, match='0 <= begin <= end <= 1'):
+    with pytest.raises(UserError, match='0 <= begin <= end <= 1'):
         build_model('tsf', cps_ramp=shares)
 
 
@@ -277,5 +280,5 @@ def test_manual_pixels_count_in_a_loss_of_their_own(method):
 
 
 def test_manual_weight_needs_unlabelled_images():
-    with pytest.raises(ValueError, match='supervise_manual=True instead'):
+    with pytest.raises(UserError, match='supervise_manual=True instead'):
         build_model('supervised', manual_weight=1.0)

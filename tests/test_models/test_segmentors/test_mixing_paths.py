@@ -9,6 +9,8 @@ import pytest
 import torch
 from helpers import NUM_CLASSES, SIZE, build_model, make_sample
 
+from mmseg_tsf.utils.errors import UserError
+
 UNLABELLED, PARTNER, LABELLED, PASTE = 10, 20, 30, 40
 
 
@@ -176,5 +178,5 @@ def test_cutmix_within_a_batch_needs_two_images(method):
     model = build_model(method)
     model.run = read_off
     inputs, samples = encoded_batch(model, num=1)
-    with pytest.raises(ValueError, match='train_dataloader.batch_size to 2 or more'):
+    with pytest.raises(UserError, match='train_dataloader.batch_size to 2 or more'):
         model.prepare(inputs, samples)

@@ -8,6 +8,8 @@ from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from mmseg.registry import MODELS
 from torch import nn
 
+from mmseg_tsf.utils.errors import UserError
+
 NAMES = {
     'supervised': ('student',),
     'mt': ('teacher', 'student'),
@@ -40,7 +42,7 @@ def test_teacher_mode_train_uses_batch_statistics():
     assert all(module.training for module in model.teacher.modules())
     model.eval()
     assert not any(module.training for module in model.teacher.modules())
-    with pytest.raises(ValueError, match="teacher_mode is 'auto', 'eval' or 'train', not 'frozen'"):
+    with pytest.raises(UserError, match="teacher_mode is 'auto', 'eval' or 'train', not 'frozen'"):
         build_model('tsf', teacher_mode='frozen')
 
 
@@ -72,10 +74,10 @@ def test_predict_on_equals_the_bare_network(name):
 
 def test_wrong_network_name_is_refused_with_those_that_exist():
     sentence = "predict_on='tutor': TeacherStudentFriend has the networks teacher, student, friend"
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         build_model('tsf', test_cfg=dict(predict_on='tutor'))
     model = build_model('supervised')
-    with pytest.raises(ValueError, match="'teacher': SupervisedOnly has the networks student"):
+    with pytest.raises(UserError, match="'teacher': SupervisedOnly has the networks student"):
         model.predict_on = 'teacher'
 
 
@@ -97,7 +99,7 @@ MODELS.register_module(name='TinyMaskHead', module=MaskHead, force=True)
     ],
 )
 def test_segmentors_without_one_logit_map_are_refused(change, sentence):
-    with pytest.raises(TypeError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         MODELS.build(model_cfg('tsf', {**tiny_segmentor(), **change}))
 
 
@@ -151,7 +153,7 @@ def test_own_checkpoint_comes_back_bit_for_bit():
 )
 def test_checkpoint_of_another_method_is_refused(saved, loading):
     state = build_model(saved).state_dict()
-    with pytest.raises(ValueError, match='another method'):
+    with pytest.raises(UserError, match='another method'):
         load(build_model(loading), state)
 
 
@@ -159,20 +161,20 @@ def test_checkpoint_of_another_method_is_refused(saved, loading):
 def test_checkpoint_of_another_class_count_is_refused(saved):
     cfg = tiny_segmentor(num_classes=9)
     state = (MODELS.build(cfg) if saved == 'plain' else build_model('tsf', cfg)).state_dict()
-    with pytest.raises(ValueError, match='the checkpoint has 9 classes in .*, the model 4'):
+    with pytest.raises(UserError, match='the checkpoint has 9 classes in .*, the model 4'):
         load(build_model('tsf'), state)
 
 
 def test_checkpoint_of_another_pool_is_refused():
     state = build_model('tsf', pool=10).state_dict()
-    with pytest.raises(ValueError, match='trained with 10 unlabelled images'):
+    with pytest.raises(UserError, match='trained with 10 unlabelled images'):
         load(build_model('tsf', pool=12), state)
 
 
 def test_a_head_that_returns_several_maps_is_refused_with_its_name():
     model = build_model('supervised')
     model.student.decode_head.forward = lambda features: (features[0], features[1])
-    with pytest.raises(TypeError, match='FCNHead returns a tuple'):
+    with pytest.raises(UserError, match='FCNHead returns a tuple'):
         model.run('student', torch.zeros(1, 3, SIZE, SIZE))
 
 
@@ -181,5 +183,5 @@ def test_a_head_that_returns_several_maps_is_refused_with_its_name():
     [((0, 1, 2, 3), 'leaves no class'), ((1, 9), r'has the unknown ids \[9\]')],
 )
 def test_classes_that_are_never_pasted_must_exist_and_leave_one(classes, problem):
-    with pytest.raises(ValueError, match=rf'paste_exclude=.* {problem}: there are 4 classes'):
+    with pytest.raises(UserError, match=rf'paste_exclude=.* {problem}: there are 4 classes'):
         build_model('tsf', paste_exclude=classes)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ....models.utils.pixel_losses import IGNORE_INDEX
+from ....utils.errors import UserError
 from ....utils.files import FolderWriter
 from ..annotation_plan import pieces
 from ..answers import Answer, check_size
@@ -101,12 +102,12 @@ def read(
     """What people have said of each image of a file, see :func:`~.answers.write_answers`.
 
     Raises:
-        ValueError: It is no COCO file, or does not fit the request; one sentence.
+        UserError: It is no COCO file, or does not fit the request; one sentence.
     """
     content = export.json('a COCO export')
     keys = ('images', 'categories', 'annotations')
     if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in keys):
-        raise ValueError(f'{export.path} is no COCO file with {", ".join(keys)}: export it as COCO')
+        raise UserError(f'{export.path} is no COCO file with {", ".join(keys)}: export it as COCO')
     by_image: dict[int, list[dict]] = {}
     try:
         for annotation in content['annotations']:
@@ -116,9 +117,7 @@ def read(
             [e[key] for key in ('id', 'file_name', 'height', 'width')] for e in content['images']
         ]
     except (KeyError, TypeError) as error:
-        raise ValueError(
-            f'{export.path} has an entry that lacks {error}: export it again'
-        ) from None
+        raise UserError(f'{export.path} has an entry that lacks {error}: export it again') from None
     for number, file_name, *size in entries:
         image_id, where = request.match(file_name), f'{export.path}: {file_name}'
         if image_id is None:
@@ -146,7 +145,7 @@ def parse_annotations(
         where: They are from, for messages.
 
     Raises:
-        ValueError: Foreign category, or a segmentation that can not be read.
+        UserError: Foreign category, or a segmentation that can not be read.
     """
     answer = Answer(size)
     for annotation in annotations:
@@ -157,7 +156,7 @@ def parse_annotations(
         try:
             mask = parse_segmentation(annotation.get('segmentation'), size)
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f'{where} has a segmentation that can not be read ({error})') from None
+            raise UserError(f'{where} has a segmentation that can not be read ({error})') from None
         if mask is None:
             answer.unread['box'] += 1
         else:
@@ -182,7 +181,7 @@ def parse_segmentation(
         return np.logical_or.reduce(parts)
     counts = segmentation['counts']
     if tuple(segmentation['size']) != tuple(size):
-        raise ValueError(f'its size {segmentation["size"]} is not that of the image {list(size)}')
+        raise UserError(f'its size {segmentation["size"]} is not that of the image {list(size)}')
     return decode_coco(decompress_coco(counts) if isinstance(counts, str) else counts, size)
 
 

@@ -17,6 +17,7 @@ from xml.etree.ElementTree import Element, SubElement
 import numpy as np
 
 from ....models.utils.pixel_losses import IGNORE_INDEX
+from ....utils.errors import UserError
 from ....utils.files import FolderWriter
 from ..annotation_plan import pieces
 from ..answers import Answer, check_size
@@ -138,7 +139,7 @@ def read(
     """What people have said of each image of an export, see :func:`~.answers.write_answers`.
 
     Raises:
-        ValueError: It is neither of the two exports, or does not fit the request; one sentence.
+        UserError: It is neither of the two exports, or does not fit the request; one sentence.
     """
     if any(name.rpartition('/')[2] == LABELMAP for name in export.names):
         return read_masks(export, request, labels)
@@ -155,7 +156,7 @@ def parse_image(element: Element, labels: LabelSet, size: tuple[int, int], where
         where: The element is, for messages.
 
     Raises:
-        ValueError: Wrong size, foreign label, or a shape that can not be read.
+        UserError: Wrong size, foreign label, or a shape that can not be read.
     """
     answer = Answer(size)
     check_size(where, (int(element.get('height', 0)), int(element.get('width', 0))), size)
@@ -168,7 +169,7 @@ def parse_image(element: Element, labels: LabelSet, size: tuple[int, int], where
         try:
             _paint(answer, shape, value)
         except (KeyError, ValueError) as error:
-            raise ValueError(f'{where} has a {shape.tag} that can not be read ({error})') from None
+            raise UserError(f'{where} has a {shape.tag} that can not be read ({error})') from None
     return answer
 
 
@@ -209,9 +210,9 @@ def _read_xml(
     try:
         root = ElementTree.fromstring(export.read(name))
     except ElementTree.ParseError:
-        raise ValueError(f'{export.path}: {name} is no XML: export it again') from None
+        raise UserError(f'{export.path}: {name} is no XML: export it again') from None
     if root.tag != 'annotations' or root.find('track') is not None:
-        raise ValueError(
+        raise UserError(
             f'{export.path} is no "CVAT for images 1.1": export the task as that, or as '
             '"Segmentation mask 1.1"'
         )

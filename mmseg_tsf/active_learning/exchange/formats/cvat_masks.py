@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from ....utils.errors import UserError
 from ..answers import Answer, check_size
 from ..export_file import Exported
 from ..label_set import ASKED, LabelSet
@@ -26,7 +27,7 @@ def read_masks(
     """What people have said of each image of the export, see :func:`~.answers.write_answers`.
 
     Raises:
-        ValueError: A colour or size that does not fit; names the file.
+        UserError: A colour or size that does not fit; names the file.
     """
     labelmap = next(n for n in export.names if n.rpartition('/')[2] == LABELMAP)
     names = parse_labelmap(
@@ -54,7 +55,7 @@ def parse_labelmap(text: str, labels: LabelSet, where: str) -> dict[int, str]:
         where: The text is from, for messages.
 
     Raises:
-        ValueError: A line can not be read, or two labels share a colour.
+        UserError: A line can not be read, or two labels share a colour.
     """
     lines = {}
     for line in filter(None, (line.partition('#')[0].strip() for line in text.splitlines())):
@@ -62,7 +63,7 @@ def parse_labelmap(text: str, labels: LabelSet, where: str) -> dict[int, str]:
             name, rgb, _, _ = line.rsplit(':', 3)
             red, green, blue = (int(part) for part in rgb.split(','))
         except ValueError:
-            raise ValueError(
+            raise UserError(
                 f'{where} has the line {line!r}, which is not name:red,green,blue:parts:actions'
             ) from None
         lines[name] = red << 16 | green << 8 | blue
@@ -71,7 +72,7 @@ def parse_labelmap(text: str, labels: LabelSet, where: str) -> dict[int, str]:
     names: dict[int, str] = {}
     for name, code in lines.items():
         if code in names:
-            raise ValueError(
+            raise UserError(
                 f'{where} gives the colour #{code:06x} to {names[code]!r} and {name!r}: change '
                 'one of them in CVAT and export again'
             )
@@ -92,21 +93,21 @@ def parse_mask(
         where: The picture is, for messages.
 
     Raises:
-        ValueError: Wrong size, a colour that is not declared, or a label that is no class.
+        UserError: Wrong size, a colour that is not declared, or a label that is no class.
     """
     try:
         with Image.open(io.BytesIO(content), formats=['PNG']) as image:
             mode, colours = image.mode, np.asarray(image.convert('RGB'), np.int32)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        raise ValueError(f'{where} is no complete PNG: export it again') from None
+        raise UserError(f'{where} is no complete PNG: export it again') from None
     if mode not in ('RGB', 'RGBA', 'P'):
-        raise ValueError(f'{where} has no colours (its mode is {mode}): export it from CVAT again')
+        raise UserError(f'{where} has no colours (its mode is {mode}): export it from CVAT again')
     check_size(where, colours.shape[:2], size)
     codes = colours @ np.array([1 << 16, 1 << 8, 1], np.int32)
     answer = Answer(size)
     for code in np.unique(codes).tolist():
         if code not in names:
-            raise ValueError(
+            raise UserError(
                 f'{where} has the colour #{code:06x}, which its {LABELMAP} does not declare: '
                 'export it from CVAT again'
             )

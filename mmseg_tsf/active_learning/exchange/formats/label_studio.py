@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element, SubElement
 import numpy as np
 
 from ....models.utils.pixel_losses import IGNORE_INDEX
+from ....utils.errors import UserError
 from ....utils.files import FolderWriter
 from ..annotation_plan import Plan, pieces
 from ..answers import Answer, check_size
@@ -145,14 +146,14 @@ def read(
     """What people have said of each task of an export, see :func:`~.answers.write_answers`.
 
     Raises:
-        ValueError: It is no JSON export, or does not fit the request; one sentence.
+        UserError: It is no JSON export, or does not fit the request; one sentence.
     """
     tasks = export.json('the JSON export of Label Studio')
     fits = isinstance(tasks, list) and all(
         isinstance(task, dict) and {'data', 'annotations'} <= task.keys() for task in tasks
     )
     if not fits:
-        raise ValueError(
+        raise UserError(
             f'{export.path} is no list of tasks with their annotations: export as "JSON", not as '
             '"JSON-MIN" or anything else'
         )
@@ -188,7 +189,7 @@ def parse_annotation(
         where: It is from, for messages.
 
     Raises:
-        ValueError: Wrong size, foreign label, or a result that can not be read.
+        UserError: Wrong size, foreign label, or a result that can not be read.
     """
     answer = Answer(size)
     for result in annotation.get('result', []):
@@ -204,7 +205,7 @@ def parse_annotation(
         try:
             PAINTERS[kind](answer, geometry, value)
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f'{where} has {kind} that can not be read ({error})') from None
+            raise UserError(f'{where} has {kind} that can not be read ({error})') from None
     return answer
 
 
@@ -248,7 +249,7 @@ def _check_frame(result: dict, size: tuple[int, int], where: str) -> None:
     if None not in frame:
         check_size(where, frame, size)
     if result.get('image_rotation'):
-        raise ValueError(
+        raise UserError(
             f'{where} was turned by {result["image_rotation"]} degrees when it was labelled: turn '
             'it back in Label Studio and export again'
         )

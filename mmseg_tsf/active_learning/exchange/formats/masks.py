@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ....models.utils.pixel_losses import IGNORE_INDEX
+from ....utils.errors import UserError
 from ....utils.files import MANIFEST, FolderWriter
 from ...store.label_png import decode, encode_labels
 from ..answers import Answer, check_size
@@ -53,7 +54,7 @@ def read(
     Of a package only ``masks/`` is read.
 
     Raises:
-        ValueError: A mask of a wrong size, type or with class ids that do not exist; names it.
+        UserError: A mask of a wrong size, type or with class ids that do not exist; names it.
     """
     packed = MANIFEST in export.names
     for name in (n for n in export.names if n.startswith('masks/') or not packed):
@@ -65,12 +66,12 @@ def read(
         mask = decode(export.read(name), where)
         check_size(where, mask.shape, request.sizes[image_id])
         if mask.dtype == bool:
-            raise ValueError(f'{where} has 1 bit a pixel: write class ids with 8 bits')
+            raise UserError(f'{where} has 1 bit a pixel: write class ids with 8 bits')
         asked = request.asked(image_id)
         used = set(np.unique(mask[asked]).tolist())
         foreign = sorted(used - {*range(len(labels.classes)), IGNORE_INDEX})
         if foreign:
-            raise ValueError(
+            raise UserError(
                 f'{where} has the class ids {foreign} where labels were asked, but the classes '
                 f'are 0 to {len(labels.classes) - 1}, and 255 for what can not be said: correct it'
             )

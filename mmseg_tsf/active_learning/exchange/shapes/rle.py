@@ -16,6 +16,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from ....utils.errors import UserError
+
 CHANNELS = 4
 """Of a Label Studio brush: red, green, blue, opacity."""
 WORD, LENGTHS = 8, (3, 4, 8, 16)
@@ -31,7 +33,7 @@ def decode_coco(counts: Sequence[int], size: tuple[int, int]) -> np.ndarray:
     """``(H, W)`` bool of :func:`encode_coco`.
 
     Raises:
-        ValueError: The runs do not fill the image.
+        UserError: The runs do not fill the image.
     """
     return _repeat(counts, size[0] * size[1]).reshape(size[::-1]).T
 
@@ -54,13 +56,13 @@ def decompress_coco(text: str) -> list[int]:
     """Run lengths of :func:`compress_coco`.
 
     Raises:
-        ValueError: It is cut short or holds foreign characters.
+        UserError: It is cut short or holds foreign characters.
     """
     counts, value, shift = [], 0, 0
     for character in text:
         bits = ord(character) - 48
         if not 0 <= bits < 64:
-            raise ValueError(f'{character!r} can not be part of a COCO mask')
+            raise UserError(f'{character!r} can not be part of a COCO mask')
         value |= (bits & 31) << shift
         shift += 5
         if bits & 32:
@@ -70,7 +72,7 @@ def decompress_coco(text: str) -> list[int]:
         counts.append(value + counts[-2] if len(counts) > 2 else value)
         value = shift = 0
     if shift:
-        raise ValueError('the COCO mask is cut short')
+        raise UserError('the COCO mask is cut short')
     return counts
 
 
@@ -81,10 +83,10 @@ def encode_cvat(mask: np.ndarray) -> tuple[list[int], tuple[int, int, int, int]]
     bottom to the lengths instead, where right and bottom are the last column and row of the mask.
 
     Raises:
-        ValueError: The mask is empty.
+        UserError: The mask is empty.
     """
     if not mask.any():
-        raise ValueError('an empty mask has no box')
+        raise UserError('an empty mask has no box')
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     top, left = int(rows[0]), int(columns[0])
     height, width = int(rows[-1]) - top + 1, int(columns[-1]) - left + 1
@@ -98,13 +100,13 @@ def decode_cvat(
     """``(H, W)`` bool of :func:`encode_cvat`.
 
     Raises:
-        ValueError: The box leaves the image, or the runs do not fill it.
+        UserError: The box leaves the image, or the runs do not fill it.
     """
     left, top, width, height = box
     if min(left, top) < 0 or min(width, height) < 1:
-        raise ValueError(f'the box {box} (left, top, width, height) is none')
+        raise UserError(f'the box {box} (left, top, width, height) is none')
     if left + width > size[1] or top + height > size[0]:
-        raise ValueError(f'the box {box} (left, top, width, height) leaves the image')
+        raise UserError(f'the box {box} (left, top, width, height) leaves the image')
     mask = np.zeros(size, bool)
     mask[top : top + height, left : left + width] = _repeat(lengths, width * height).reshape(
         height, width
@@ -132,7 +134,7 @@ def decode_label_studio(rle: Sequence[int], size: tuple[int, int]) -> np.ndarray
     """``(H, W)`` bool of a Label Studio brush: where it is at least half opaque.
 
     Raises:
-        ValueError: It is cut short, or was painted on an image of another size.
+        UserError: It is cut short, or was painted on an image of another size.
     """
     bits, at = ''.join(f'{byte:08b}' for byte in bytes(rle)), 0
 
@@ -140,12 +142,12 @@ def decode_label_studio(rle: Sequence[int], size: tuple[int, int]) -> np.ndarray
         nonlocal at
         at += num
         if at > len(bits):
-            raise ValueError('the brush is cut short')
+            raise UserError('the brush is cut short')
         return int(bits[at - num : at], 2)
 
     num = read(32)
     if num != size[0] * size[1] * CHANNELS:
-        raise ValueError(f'the brush has {num // CHANNELS} pixels, the image {size[0] * size[1]}')
+        raise UserError(f'the brush has {num // CHANNELS} pixels, the image {size[0] * size[1]}')
     word = read(5) + 1
     lengths = [read(4) + 1 for _ in LENGTHS]
     values, done = np.zeros(num, np.uint8), 0
@@ -171,5 +173,5 @@ def _repeat(lengths: Sequence[int], num: int) -> np.ndarray:
     """Flat bool array of :func:`_lengths`."""
     lengths = np.asarray(lengths, np.int64)
     if (lengths < 0).any() or lengths.sum() != num:
-        raise ValueError(f'the runs of the mask make {lengths.sum()} pixels, not {num}')
+        raise UserError(f'the runs of the mask make {lengths.sum()} pixels, not {num}')
     return np.repeat(np.arange(lengths.size) % 2 == 1, lengths)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ....utils.errors import UserError
 from ...pool.outputs import ScoredImage
 from ...pool.pool import PoolImage
 from ..clicks import count_clicks
@@ -51,15 +52,15 @@ class Selector(ABC):
         self.class_balanced = class_balanced
 
     def check_unit(self, unit: str) -> None:
-        """Refuses, with a ``ValueError``, a budget in units that mean nothing here."""
+        """Refuses, with a ``UserError``, a budget in units that mean nothing here."""
         if unit not in self.budgets:
-            raise ValueError(
+            raise UserError(
                 f'unit={unit!r} is no unit of a {type(self).__name__}: give the budget in '
                 f'{" or ".join(self.budgets)}, or take another selector'
             )
 
     def check_strategy(self, strategy: QueryStrategy) -> None:
-        """Refuses, with a ``ValueError``, a strategy whose scores mean nothing here."""
+        """Refuses, with a ``UserError``, a strategy whose scores mean nothing here."""
         return None
 
     def prepare(self, image: PoolImage) -> np.ndarray | None:
@@ -113,7 +114,7 @@ class Selector(ABC):
 
 
 def at_least_one(name: str, value: int) -> int:
-    """Refuses what is no whole number above 0 with a ``ValueError`` that names the key."""
+    """Refuses what is no whole number above 0 with a ``UserError`` that names the key."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f'{name}={value!r} must be a whole number, at least 1')
+        raise UserError(f'{name}={value!r} must be a whole number, at least 1')
     return value

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ....utils.errors import UserError
 from ...pool.outputs import ScoredImage
 from ...pool.pool import PoolImage
 from ...registry import SELECTORS
@@ -32,7 +33,7 @@ class ImageSelector(Selector):
     def check_strategy(self, strategy: QueryStrategy) -> None:
         """See the base class; turns that cells take inside an image say nothing of images."""
         if strategy.ranks:
-            raise ValueError(
+            raise UserError(
                 f'{type(strategy).__name__} spreads what is asked inside of images, and '
                 'ImageSelector asks whole ones: take a PixelSelector or another strategy'
             )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ....utils.errors import UserError
 from ...pool.outputs import ScoredImage
 from ...pool.pool import PoolImage
 from ...registry import SELECTORS
@@ -31,7 +32,7 @@ class PixelSelector(Selector):
         class_balanced: See :class:`Selector`.
 
     Raises:
-        ValueError: An option out of its range; names it.
+        UserError: An option out of its range; names it.
     """
 
     can_trim = True
@@ -45,7 +46,7 @@ class PixelSelector(Selector):
     ) -> None:
         super().__init__(class_balanced)
         if not isinstance(suppression, int) or suppression < 0:
-            raise ValueError(
+            raise UserError(
                 f'PixelSelector.suppression={suppression!r} must be a whole number of cells, 0 '
                 'for none'
             )

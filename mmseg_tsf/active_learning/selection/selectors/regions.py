@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from ....utils.errors import UserError
 from ...pool.outputs import ScoredImage
 from ...pool.pool import PoolImage
 from ...registry import SELECTORS
@@ -30,7 +31,7 @@ class RegionSelector(Selector):
         class_balanced: See :class:`Selector`; the class of a region is its most frequent one.
 
     Raises:
-        ValueError: ``size`` is below 1.
+        UserError: ``size`` is below 1.
     """
 
     def __init__(self, size: int, class_balanced: bool = False) -> None:
@@ -119,7 +120,7 @@ class SuperpixelSelector(RegionSelector):
     ) -> None:
         super().__init__(size, class_balanced)
         if compactness <= 0:
-            raise ValueError(f'SuperpixelSelector.compactness={compactness} must be above 0')
+            raise UserError(f'SuperpixelSelector.compactness={compactness} must be above 0')
         self.compactness = compactness
 
     def prepare(self, image: PoolImage) -> np.ndarray:

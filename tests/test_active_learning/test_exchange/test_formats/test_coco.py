@@ -33,6 +33,7 @@ from mmseg_tsf.active_learning.exchange.formats.coco import (
 )
 from mmseg_tsf.active_learning.exchange.package import export_request
 from mmseg_tsf.active_learning.exchange.shapes.rle import encode_coco
+from mmseg_tsf.utils.errors import UserError
 
 NAMES = {category['id']: category['name'] for category in categories(LABELS)}
 
@@ -126,29 +127,29 @@ def test_later_annotations_lie_on_top_and_boxes_are_named():
 )
 def test_wrong_annotations_are_refused(segmentation, category, message):
     one = dict(id=1, image_id=1, category_id=category, segmentation=segmentation)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         parse([one])
 
 
 def test_other_files_and_sizes_are_refused(tmp_path):
     request = bare_request(SIZE, 'c')
     path = write_json(tmp_path / 'a.json', [])
-    with pytest.raises(ValueError, match='is no COCO file with images, categories, annotations'):
+    with pytest.raises(UserError, match='is no COCO file with images, categories, annotations'):
         list(read(Exported(path), request, LABELS))
     entry = dict(id=1, file_name='c.jpg', width=32, height=40)
     content = dict(images=[entry], categories=[], annotations=[])
     path = write_json(tmp_path / 'a.json', content)
-    with pytest.raises(ValueError, match=r'c\.jpg is 32x40 pixels, its image 40x32'):
+    with pytest.raises(UserError, match=r'c\.jpg is 32x40 pixels, its image 40x32'):
         list(read(Exported(path), request, LABELS))
     content['images'] = [dict(entry, file_name='d.jpg')]
     path = write_json(tmp_path / 'a.json', content)
     assert [i for i, _ in read(Exported(path), request, LABELS)] == [None]
     content['images'] = [dict(id=1, file_name='c.jpg')]
     path = write_json(tmp_path / 'a.json', content)
-    with pytest.raises(ValueError, match="a.json has an entry that lacks 'height'"):
+    with pytest.raises(UserError, match="a.json has an entry that lacks 'height'"):
         list(read(Exported(path), request, LABELS))
     path.write_text('{')
-    with pytest.raises(ValueError, match='a.json is no JSON: export it again'):
+    with pytest.raises(UserError, match='a.json is no JSON: export it again'):
         list(read(Exported(path), request, LABELS))
 
 

@@ -37,6 +37,7 @@ from mmseg_tsf.active_learning.exchange.formats.cvat_masks import parse_labelmap
 from mmseg_tsf.active_learning.exchange.label_set import LabelSet
 from mmseg_tsf.active_learning.exchange.package import export_request
 from mmseg_tsf.active_learning.exchange.shapes.outlines import fill
+from mmseg_tsf.utils.errors import UserError
 
 
 @pytest.fixture(scope='module')
@@ -161,11 +162,11 @@ def test_unlabelled_is_not_background():
 def test_undeclared_colours_and_labels_are_refused():
     picture = as_colours(truth('c'), np.ones(SIZE, bool))
     text = labelmap().replace('car:128,128,0', 'car:128,129,0')
-    with pytest.raises(ValueError, match='x has the colour #808000, which its labelmap.txt does'):
+    with pytest.raises(UserError, match='x has the colour #808000, which its labelmap.txt does'):
         parse_mask(picture, parse_labelmap(text, LABELS, 'x'), LABELS, SIZE, 'x')
     text = labelmap().replace('car:', 'bus:')
     names = parse_labelmap(text, LABELS, 'x')
-    with pytest.raises(ValueError, match="x has the label 'bus', which is no class"):
+    with pytest.raises(UserError, match="x has the label 'bus', which is no class"):
         parse_mask(picture, names, LABELS, SIZE, 'x')
     unused = as_colours(truth('c'), truth('c') != 2)
     assert parse_mask(unused, names, LABELS, SIZE, 'x').said.sum() == (truth('c') != 2).sum()
@@ -180,7 +181,7 @@ def test_undeclared_colours_and_labels_are_refused():
     ],
 )
 def test_a_wrong_labelmap_is_refused(text, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         parse_labelmap(text, LABELS, 'x')
 
 
@@ -250,7 +251,7 @@ def test_boxes_and_ellipses_cover_the_centres_inside():
     ],
 )
 def test_wrong_shapes_are_refused(element, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         parse_image(element, LABELS, SIZE, 'x')
 
 
@@ -264,16 +265,16 @@ def test_wrong_shapes_are_refused(element, message):
 )
 def test_other_files_are_refused(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         list(read(Exported(tmp_path / name), bare_request(SIZE), LABELS))
 
 
 def test_pictures_that_are_none_are_refused():
     picture = as_colours(truth('c'), np.ones(SIZE, bool))
     names = parse_labelmap(labelmap(), LABELS, 'x')
-    with pytest.raises(ValueError, match='x is 40x32 pixels, its image 9x9'):
+    with pytest.raises(UserError, match='x is 40x32 pixels, its image 9x9'):
         parse_mask(picture, names, LABELS, (9, 9), 'x')
-    with pytest.raises(ValueError, match='x is no complete PNG: export it again'):
+    with pytest.raises(UserError, match='x is no complete PNG: export it again'):
         parse_mask(picture[:60], names, LABELS, SIZE, 'x')
 
 

@@ -37,6 +37,7 @@ from mmseg_tsf.active_learning.exchange.formats.label_studio import (
 from mmseg_tsf.active_learning.exchange.package import export_request
 from mmseg_tsf.active_learning.exchange.request import AskedImage
 from mmseg_tsf.active_learning.exchange.shapes.outlines import fill, outlines
+from mmseg_tsf.utils.errors import UserError
 
 
 def task_of(asked, prelabels=None, image_id='x'):
@@ -177,7 +178,7 @@ def test_later_results_lie_on_top_and_what_is_not_understood_is_named():
     ],
 )
 def test_wrong_results_are_refused(result, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         parse_annotation(dict(result=[result]), LABELS, SIZE, 'x')
 
 
@@ -190,7 +191,7 @@ def test_wrong_results_are_refused(result, message):
 )
 def test_other_exports_are_refused(tmp_path, content, message):
     export = Exported(write_json(tmp_path / 'export.json', content))
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         list(read(export, bare_request(SIZE), LABELS))
 
 

@@ -12,6 +12,7 @@ from mmseg_tsf.active_learning.exchange.export_file import Exported
 from mmseg_tsf.active_learning.exchange.formats.masks import read, write_package
 from mmseg_tsf.active_learning.exchange.package import export_request
 from mmseg_tsf.active_learning.store.label_png import decode, encode_mask
+from mmseg_tsf.utils.errors import UserError
 
 
 @pytest.fixture(scope='module')
@@ -83,11 +84,11 @@ def test_what_was_not_asked_is_not_looked_at(waiting, tmp_path):
 )
 def test_wrong_masks_are_refused(waiting, tmp_path, labels, message):
     save(tmp_path / 'c.png', labels)
-    with pytest.raises(ValueError, match=rf'c\.png {message}'):
+    with pytest.raises(UserError, match=rf'c\.png {message}'):
         list(read(Exported(tmp_path), waiting, LABELS))
 
 
 def test_masks_of_one_bit_are_refused(waiting, tmp_path):
     (tmp_path / 'c.png').write_bytes(encode_mask(np.ones(SIZE, bool)))
-    with pytest.raises(ValueError, match=r'c\.png has 1 bit a pixel'):
+    with pytest.raises(UserError, match=r'c\.png has 1 bit a pixel'):
         list(read(Exported(tmp_path), waiting, LABELS))

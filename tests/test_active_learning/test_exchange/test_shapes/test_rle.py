@@ -15,6 +15,7 @@ from mmseg_tsf.active_learning.exchange.shapes.rle import (
     encode_cvat,
     encode_label_studio,
 )
+from mmseg_tsf.utils.errors import UserError
 
 MASK = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0]], bool)
 
@@ -41,9 +42,9 @@ def test_one_mask_is_written_in_three_ways():
 
 def test_a_dialect_is_not_read_as_another():
     lengths, box = encode_cvat(MASK)
-    with pytest.raises(ValueError, match='make 4 pixels, not 12'):
+    with pytest.raises(UserError, match='make 4 pixels, not 12'):
         decode_coco(lengths, MASK.shape)
-    with pytest.raises(ValueError, match='make 12 pixels, not 4'):
+    with pytest.raises(UserError, match='make 12 pixels, not 4'):
         decode_cvat(encode_coco(MASK), box, MASK.shape)
     assert not np.array_equal(decode_cvat(encode_coco(MASK), (0, 0, 4, 3), MASK.shape), MASK)
 
@@ -90,7 +91,7 @@ def test_a_brush_from_the_browser_has_colours_soft_edges_and_unlike_pixels_in_a_
     ],
 )
 def test_what_is_malformed_is_refused(work, text):
-    with pytest.raises(ValueError, match=text):
+    with pytest.raises(UserError, match=text):
         work()
 
 

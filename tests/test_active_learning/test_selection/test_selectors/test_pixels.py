@@ -6,6 +6,7 @@ from query_runs import scored_image
 
 from mmseg_tsf.active_learning.pool.outputs import cell_centres
 from mmseg_tsf.active_learning.selection.selectors.pixels import PixelSelector
+from mmseg_tsf.utils.errors import UserError
 
 INF = float('inf')
 
@@ -133,5 +134,5 @@ def test_a_grid_finer_than_the_image_asks_each_pixel_once():
 )
 def test_wrong_options_are_refused(options):
     (name,) = options
-    with pytest.raises(ValueError, match=f'PixelSelector.{name}={options[name]} must be a whole'):
+    with pytest.raises(UserError, match=f'PixelSelector.{name}={options[name]} must be a whole'):
         PixelSelector(**options)

@@ -9,6 +9,7 @@ from mmseg_tsf.active_learning.selection.selectors.images import ImageSelector
 from mmseg_tsf.active_learning.selection.selectors.regions import GridSelector, SuperpixelSelector
 from mmseg_tsf.active_learning.strategies.seed import SeedQuery
 from mmseg_tsf.active_learning.strategies.uncertainty import EntropyQuery
+from mmseg_tsf.utils.errors import UserError
 
 INF = float('inf')
 
@@ -64,7 +65,7 @@ def test_of_turns_the_first_counts():
 
 
 def test_whole_images_are_not_asked_by_turns():
-    with pytest.raises(ValueError, match='SeedQuery spreads what is asked inside of images'):
+    with pytest.raises(UserError, match='SeedQuery spreads what is asked inside of images'):
         ImageSelector().check_strategy(SeedQuery())
     ImageSelector().check_strategy(EntropyQuery())
 
@@ -127,5 +128,5 @@ def test_images_by_hand():
     ],
 )
 def test_wrong_options_are_refused(make, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         make()
