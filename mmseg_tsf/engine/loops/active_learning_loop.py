@@ -21,6 +21,7 @@ from ...active_learning.campaign.resuming import check_campaign, open_campaign
 from ...active_learning.pool.pool_pass import evaluation_mode
 from ...active_learning.store.round_log import FINISHED, RoundLog, figures
 from ...active_learning.store.round_store import CAMPAIGN, RoundStore
+from ...active_learning.store.verification import check_rounds
 from ...utils.disk_errors import disk_errors_of
 from ...utils.errors import UserError
 from ...utils.files import remove_leftovers
@@ -154,7 +155,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
                 f'the checkpoint is at iteration {self._iter}, behind {held} round(s), but '
                 f'{self.store.root} is missing: restore it, or start anew with another --work-dir'
             )
-        on_main_process(self.store.check)
+        on_main_process(lambda: check_rounds(self.store))
         open_campaign(self.campaign, resumed=self.runner._resume)
         if self._iter < self._max_iters:
             on_main_process(self.log.reopen)

@@ -161,15 +161,16 @@ def test_what_labels_were_bought_for_can_not_change(data_root, tmp_path):
 
 
 def test_a_budget_that_is_changed_on_resume_is_the_one_that_is_shown(data_root, tmp_path):
-    options = dict(rounds=1, oracle=dict(type='FolderOracle', folder=str(tmp_path / 'desk')))
+    oracle = dict(type='FolderOracle', annotation_dir=str(tmp_path / 'desk'))
+    options = dict(rounds=1, oracle=oracle)
     make_runner(active_learning_cfg('mt', data_root, tmp_path, **options)).train()
     store = RoundStore(tmp_path / 'rounds')
     assert store.campaign()['budget']['total'] == INITIAL + 301
-    assert store.campaign()['folder'] == 'desk'
+    assert store.campaign()['annotation_dir'] == 'desk'
     status = load_tool('active_learning/status.py')
     found = status.main([str(tmp_path), '--json'])
     readme = tmp_path / 'desk/round_000/README.txt'
-    assert readme.is_file() and f'do what {readme} says' in found['waits_for']
+    assert readme.is_file() and f'follow {readme}, then resume' in found['waits_for']
 
     changed = dict(options, budget=dict(total=INITIAL + 400))
     cfg = active_learning_cfg('mt', data_root, tmp_path, **changed)

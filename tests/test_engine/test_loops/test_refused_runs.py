@@ -12,7 +12,7 @@ from tiny_runs import CLASSES, INITIAL
 from tool_loader import load_tool
 
 from mmseg_tsf.active_learning import RoundStore, verify
-from mmseg_tsf.active_learning.oracles.ground_truth import GroundTruthOracle
+from mmseg_tsf.active_learning.oracles.simulated import GroundTruthOracle
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.forked import run_forked
 
