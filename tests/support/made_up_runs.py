@@ -133,6 +133,7 @@ def _campaign(rounds: int, images: int, size: tuple[int, int]) -> dict:
         budget=dict(total=0.8, per_round=None, unit='pixels'),
         rounds=rounds,
         oracle='GroundTruthOracle',
+        annotation_dir=None,
     )
 
 

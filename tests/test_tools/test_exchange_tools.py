@@ -170,8 +170,8 @@ def test_part_of_the_answers_is_taken_and_the_rest_is_named(store, capsys):
     assert capsys.readouterr().out.splitlines() == [
         f'{ANSWERS}: 1 answers written, 0 replaced, 0 unchanged',
         f'dropped, because not requested: {dropped} labelled pixels and 1 images or files',
-        f'{unlabelled} requested pixels of 1 images have no label (city/a): they will be charged as '
-        '"cannot be said", unless they are labelled and imported with --overwrite before the '
+        f'{unlabelled} requested pixels of 1 images have no label (city/a): they will be charged '
+        'as "cannot be said", unless they are labelled and imported with --overwrite before the '
         'training is resumed',
         '2 of 3 images are not answered (c, city/b.left)',
     ]

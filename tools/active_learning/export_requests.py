@@ -82,8 +82,9 @@ def main(argv: list[str] | None = None) -> dict:
     )
     if total['left_out']:
         print(
-            f'{total["left_out"]:,} requested pixels lie in islands of fewer than {args.min_pixels} '
-            'pixels and are not shown: they are charged, but stay without a label'
+            f'{total["left_out"]:,} requested pixels lie in islands of fewer than '
+            f'{args.min_pixels} pixels and are not shown: they are charged, but stay without a '
+            'label'
         )
     return manifest
 

@@ -135,7 +135,7 @@ def test_answers_that_come_after_their_round_was_closed_are_named(data_root, tmp
     answer(data_root, tmp_path, 0)
     warned.clear()
     train(data_root, tmp_path, True, **options)
-    assert '5 answers came after round 0 was closed (' in warned[0]
+    assert '5 answers arrived after round 0 was closed (' in warned[0]
 
 
 def test_an_end_that_is_none_any_more(data_root, tmp_path):
