@@ -101,8 +101,10 @@ def plain_model(model: dict, network: str) -> dict:
     """
     if 'segmentor' not in model:
         raise UserError(f'model.type={model.get("type")!r} in the config wraps no segmentor')
-    learner = MODELS.get(model['type']).averages.get(network, network)
-    own = (model.get('networks') or {}).get(learner, model['segmentor'])
+    networks, own = model.get('networks'), model['segmentor']
+    if networks:
+        learner = MODELS.get(model['type']).averages.get(network, network)
+        own = networks.get(learner, own)
     segmentor = _without(own, ('init_cfg', 'pretrained'))
     preprocessor = (
         model.get('data_preprocessor')

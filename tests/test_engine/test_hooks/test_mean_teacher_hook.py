@@ -145,5 +145,5 @@ def test_decay_outside_the_unit_interval_is_refused(decay):
 def test_a_model_without_teacher_is_refused(data_root, tmp_path):
     hooks = [dict(type='SemiHook'), dict(type='MeanTeacherHook')]
     runner = make_runner(tiny_runner_cfg('cps', data_root, tmp_path, custom_hooks=hooks))
-    with pytest.raises(UserError, match='CrossPseudoSupervision has no teacher'):
+    with pytest.raises(UserError, match='CrossPseudoSupervision has no averaged network'):
         runner.train()
