@@ -5,7 +5,7 @@
     python tools/browse_batch.py configs/active_learning/<config>.py -o batches --cfg-options \\
         train_dataloader.dataset.manual_labels=work_dirs/<run>/rounds/labels/round_001
 
-Takes a few real training steps, in a temporary work dir, and overhears their losses. Written are
+Takes a few real training steps, in a temporary work dir, and records their losses. Written are
 ``batch_000_labelled.png`` and ``batch_000_unlabelled.png`` for each step: a row for each image,
 named after the one that others are mixed into, and for each loss the labels that it teaches and
 their weights. Black is no label, grey is padding or left out. Without a checkpoint the networks are
@@ -26,9 +26,9 @@ from torch import Tensor
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.compat import channel_conversion
-from mmseg_tsf.engine.batch_spy import BatchSpy, FedBatch, Lesson
 from mmseg_tsf.engine.preflight.short_run import run_steps, short_run
-from mmseg_tsf.models.utils.padding import valid_mask
+from mmseg_tsf.engine.step_recorder import RecordedStep, StepRecorder, Taught
+from mmseg_tsf.models.utils.samples import valid_mask
 from mmseg_tsf.utils.arguments import existing_file
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.runner import unwrap
@@ -73,10 +73,10 @@ def paint(labels: Tensor, palette: np.ndarray) -> np.ndarray:
     return table[labels.cpu().numpy()]
 
 
-def to_panels(lessons: list[Lesson], palette: np.ndarray) -> list[Panel]:
-    """Labels and weights of every lesson that has any label."""
+def to_panels(taught: list[Taught], palette: np.ndarray) -> list[Panel]:
+    """Labels and weights of everything that is taught and has any label."""
     panels = []
-    for lesson in lessons:
+    for lesson in taught:
         weight = lesson.weight.float().cpu().numpy()
         if (lesson.labels != 255).any():
             panels.append((lesson.title, paint(lesson.labels, palette)))
@@ -84,21 +84,20 @@ def to_panels(lessons: list[Lesson], palette: np.ndarray) -> list[Panel]:
     return panels
 
 
-def draw_step(fed: FedBatch, model, metainfo: dict, stem: Path) -> list[Path]:
-    """Writes the pictures of a step; returns their paths."""
-    batch, palette = fed.batch, np.asarray(metainfo['palette'], float)
+def draw_step(step: RecordedStep, model, metainfo: dict, stem: Path) -> list[Path]:
+    """Writes a picture of each branch of a step; returns their paths."""
+    batch, palette = step.batch, np.asarray(metainfo['palette'], float)
     preprocessor = model.data_preprocessor.data_preprocessor
-    labelled = [('image', to_pictures(batch.labelled, preprocessor))]
-    labelled += to_panels(fed.labelled, palette)
-    parts = {'labelled': (labelled, valid_mask(batch.samples, batch.labelled), batch.samples)}
-    if batch.unlabelled is not None:
-        panels = [('image', to_pictures(batch.unlabelled, preprocessor))]
-        if batch.pseudo is not None:
-            panels.append(("teacher's confidence", batch.pseudo.confidence.cpu().numpy()))
-        panels += to_panels(fed.unlabelled, palette)
-        parts['unlabelled'] = panels, batch.valid, fed.samples['unlabelled']
+    inside = valid_mask(batch.samples, batch.labelled)
+    branches = {'labelled': (batch.labelled, {}, inside, batch.samples)}
+    for name, view in batch.views.items():
+        branches[name] = view.images, view.pseudo, view.valid, step.samples['unlabelled']
     paths = []
-    for name, (panels, inside, samples) in parts.items():
+    for name, (images, pseudo, inside, samples) in branches.items():
+        panels = [('image', to_pictures(images, preprocessor))]
+        for labeller, labels in pseudo.items():
+            panels.append((f"{labeller}'s confidence", labels.confidence.cpu().numpy()))
+        panels += to_panels(step.taught[name], palette)
         rows = [Path(sample.metainfo.get('img_path', '')).stem for sample in samples]
         paths.append(Path(f'{stem}_{name}.png'))
         draw(panels, rows, inside.cpu().numpy(), metainfo['classes'], palette, paths[-1])
@@ -164,13 +163,13 @@ def main(argv: list[str] | None = None) -> list[Path]:
     paths = []
     with short_run(cfg) as runner:
         model, metainfo = unwrap(runner), runner.train_loop.dataloader.dataset.metainfo
-        spy = BatchSpy(model)
+        recorder = StepRecorder(model)
 
         def draw_last(step: int) -> None:
             stem = args.out / f'batch_{step - 1:03d}'
-            paths.extend(draw_step(spy.take(), model, metainfo, stem))
+            paths.extend(draw_step(recorder.step, model, metainfo, stem))
 
-        with spy.listen():
+        with recorder.listen():
             run_steps(runner, args.batches, draw_last, start=None)
     print(f'{len(paths)} pictures in {args.out}')
     return paths

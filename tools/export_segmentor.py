@@ -18,7 +18,7 @@ from mmseg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
 
 import mmseg_tsf
 from mmseg_tsf.compat import allow_checkpoint_types
-from mmseg_tsf.models.segmentors.checks import NETWORKS
+from mmseg_tsf.models.segmentors.checks import network_prefixes
 from mmseg_tsf.utils.arguments import existing_file
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.errors import UserError
@@ -39,8 +39,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('out', help='file to write, ends in .pth; the config is put beside it')
     parser.add_argument(
         '--network',
-        choices=NETWORKS,
-        help='the one that predicts: test_cfg.predict_on, else the teacher, else the student',
+        help='name of the network; by default the one that predicts (test_cfg.predict_on)',
     )
     parser.add_argument(
         '--config', type=existing_file, help="config file; the checkpoint's own by default"
@@ -75,37 +74,43 @@ def load_checkpoint(path: str) -> dict:
     return checkpoint
 
 
-def choose_network(state_dict: dict, cfg: Config, wanted: str | None, path: str) -> str:
-    """Name of the network to export.
+def choose_network(checkpoint: dict, cfg: Config, wanted: str | None, path: str) -> str:
+    """Name of the network to export: the wanted one, or the one that predicts.
 
     Raises:
-        UserError: A plain checkpoint, or one without that network.
+        UserError: The checkpoint is a plain one, or has no network of that name.
     """
-    prefixes = {key.split('.')[0] for key in state_dict}
-    found = [name for name in NETWORKS if name in prefixes]
+    found = network_prefixes(checkpoint['state_dict'])
     if not found:
         raise UserError(
-            f'{path} is a plain checkpoint already: its keys start with none of '
-            f'{", ".join(name + "." for name in NETWORKS)}'
+            f'{path} is a plain checkpoint already: its keys begin with the name of no network'
         )
-    name = wanted or (cfg.model.get('test_cfg') or {}).get('predict_on') or found[0]
+    method = checkpoint.get('meta', {}).get('method') or {}
+    predicts = (cfg.model.get('test_cfg') or {}).get('predict_on') or method.get('predict_on')
+    name = wanted or predicts or found[0]
     if name not in found:
         raise UserError(f'{path} has no network {name!r}: choose --network {" or ".join(found)}')
     return name
 
 
-def plain_model(model: dict) -> dict:
-    """The inner segmentor's config, with its preprocessor and nothing to download.
+def plain_model(model: dict, network: str) -> dict:
+    """Config of one network, with its preprocessor and nothing to download.
 
     Raises:
         UserError: The config's model wraps no segmentor.
     """
     if 'segmentor' not in model:
         raise UserError(f'model.type={model.get("type")!r} in the config wraps no segmentor')
-    segmentor = _without(model['segmentor'], ('init_cfg', 'pretrained'))
-    default = dict(type='SegDataPreProcessor', size_divisor=1)
-    own = segmentor.get('data_preprocessor')
-    preprocessor = model.get('data_preprocessor') or own or default
+    networks, own = model.get('networks'), model['segmentor']
+    if networks:
+        learner = MODELS.get(model['type']).averages.get(network, network)
+        own = networks.get(learner, own)
+    segmentor = _without(own, ('init_cfg', 'pretrained'))
+    preprocessor = (
+        model.get('data_preprocessor')
+        or model['segmentor'].get('data_preprocessor')
+        or dict(type='SegDataPreProcessor', size_divisor=1)
+    )
     if preprocessor['type'] == 'SemiDataPreprocessor':
         preprocessor = preprocessor['data_preprocessor']
     return dict(segmentor, data_preprocessor=preprocessor)
@@ -133,15 +138,15 @@ def plain_evaluator(evaluator: dict | list) -> dict | list:
     return dict(evaluator, type=next(base.__name__ for base in bases if not _is_ours(base)))
 
 
-def plain_config(cfg: Config) -> Config:
-    """What testing and inference with MMSegmentation alone need of a config.
+def plain_config(cfg: Config, network: str) -> Config:
+    """What testing and inference of one network with MMSegmentation alone need of a config.
 
     Raises:
         UserError: Something of this package is left in it.
     """
     imports = (cfg.get('custom_imports') or {}).get('imports', [])
     others = [name for name in imports if name.split('.')[0] != mmseg_tsf.__name__]
-    out = dict(default_scope='mmseg', model=plain_model(cfg.model))
+    out = dict(default_scope='mmseg', model=plain_model(cfg.model, network))
     if others:
         out['custom_imports'] = dict(imports=others, allow_failed_imports=False)
     for stage in ('val', 'test'):
@@ -175,7 +180,7 @@ def plain_checkpoint(checkpoint: dict, network: str, cfg: Config) -> dict:
     weights = {
         key[len(prefix) :]: value
         for key, value in checkpoint['state_dict'].items()
-        if key.startswith(prefix)
+        if key.startswith(prefix) and not key.startswith(f'{prefix}parts.')
     }
     problem = ''
     try:
@@ -200,8 +205,8 @@ def export(checkpoint_path: str, out: str, network: str | None, config: str | No
     else:
         raise UserError(f'{checkpoint_path} holds no config: give it with --config')
     init_default_scope('mmseg')
-    network = choose_network(checkpoint['state_dict'], cfg, network, checkpoint_path)
-    cfg = plain_config(cfg)
+    network = choose_network(checkpoint, cfg, network, checkpoint_path)
+    cfg = plain_config(cfg, network)
     plain = plain_checkpoint(checkpoint, network, cfg)
     with open(config_path(out), 'w') as file:
         file.write(cfg.pretty_text)

@@ -30,8 +30,7 @@ def describe_run(runner: Runner) -> dict:
                 ann_file=part.ann_file, images=len(part), sha256=_sha256(part.ann_file)
             )
     return dict(
-        method=type(model).__name__,
-        networks=list(model.network_names),
+        **model.describe(),
         config=runner.cfg.filename and osp.relpath(runner.cfg.filename),
         lists=lists,
         seed=runner.seed,

@@ -16,8 +16,8 @@ from torch import Tensor
 from ..models.refinement.label_refinement import TAPS
 from ..models.segmentors.semi_base import SemiSegmentor
 from ..models.utils.feature_tap import FeatureTap
-from ..models.utils.labels import ground_truth
 from ..models.utils.pixel_losses import IGNORE_INDEX
+from ..models.utils.samples import ground_truth
 from ..models.utils.views import NetworkView
 from ..utils.errors import UserError
 
@@ -94,4 +94,4 @@ def view_images(model: SemiSegmentor, images: Tensor, taps: Sequence[str]) -> Ne
     with FeatureTap(model.network, taps) as tap:
         logits = model.run(model.predict_on, images)[1]
     features = [tap[path] for path in taps]
-    return NetworkView(logits, model.upsample(logits, images.shape[2:]), features)
+    return NetworkView(logits, features, images.shape[2:], model.align_corners(model.predict_on))

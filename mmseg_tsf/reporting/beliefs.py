@@ -57,7 +57,7 @@ def believe(model: nn.Module, pool: Pool, image: PoolImage) -> Belief:
     valid = torch.zeros((1, *padded), dtype=torch.bool, device=images.device)
     valid[:, :height, :width] = True
     manual = manual_labels([item], padded, model, padded)
-    view = model.teacher_pass(images)
+    view = model.view(model.labellers[0], images)
     pseudo = pseudo_labels(view.logits, valid)
     known = manual != IGNORE_INDEX
     flagged = refinement.flag(view, pseudo.confidence) & valid & ~known

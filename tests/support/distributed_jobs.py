@@ -62,7 +62,7 @@ def steps(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if model.has_teacher:
+        if model.averages:
             ema_update(model.teacher, model.student, 0.5)
     return {k: v.clone() for k, v in model.state_dict().items()}
 

@@ -72,9 +72,9 @@ def test_a_trained_network_and_the_answers_of_people(tool, data_root, tmp_path):
         tool.main([write(cfg, tmp_path / 'c.py'), *args])
     finally:
         tool.draw_step = drawn
-    titles = [lesson.title for lesson in fed[0].unlabelled]
+    titles = [lesson.title for lesson in fed[0].taught['unlabelled']]
     assert titles.count('student learns from people') == 1
-    manual = next(x for x in fed[0].unlabelled if x.title == 'student learns from people')
+    manual = next(x for x in fed[0].taught['unlabelled'] if x.title == 'student learns from people')
     assert (manual.weight > 0).any()
     assert (tmp_path / 'out/batch_000_unlabelled.png').is_file()
 

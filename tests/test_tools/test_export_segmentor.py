@@ -145,7 +145,7 @@ def test_refusals(tool, model, checkpoint, tmp_path):
         tool.main(['nowhere.pth', out])
     with pytest.raises(UserError, match='must end in .pth'):
         tool.main([str(checkpoint), 'out.bin'])
-    with pytest.raises(SystemExit):
+    with pytest.raises(UserError, match="no network 'enemy': choose --network teacher or student"):
         tool.main([str(checkpoint), out, '--network', 'enemy'])
     with pytest.raises(UserError, match='is the checkpoint itself'):
         tool.main([str(checkpoint), str(checkpoint), '--force'])

@@ -28,9 +28,10 @@ from torch import Tensor
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.engine.run_info import commit, device_name, peak_memory_mib
 from mmseg_tsf.models.mixing.cutmix import box_mask, mix, random_boxes
-from mmseg_tsf.models.segmentors.semi_base import SemiSegmentor
-from mmseg_tsf.models.segmentors.structures import NetworkOutput, SemiBatch
+from mmseg_tsf.models.segmentors import SemiSegmentor, TeacherStudentFriend
+from mmseg_tsf.models.segmentors.batch import SemiBatch
 from mmseg_tsf.models.utils.pixel_losses import weighted_cross_entropy
+from mmseg_tsf.models.utils.views import upsample
 from mmseg_tsf.utils.arguments import existing_file
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.memory import keep_freed_memory
@@ -71,29 +72,31 @@ def run_floor(model: SemiSegmentor, calls: list, device: torch.device) -> None:
 
 def composed_losses(model: SemiSegmentor, inputs: dict, samples: dict) -> dict[str, Tensor]:
     """Losses of AEL's loop with CPS + CutMix beside it, as the public codes compose them."""
+    ((average, first),) = model.averages.items()
+    second = next(name for name in model.learners if name != first)
     labelled, images, partner = inputs['labelled'], inputs['unlabelled'], inputs['partner']
     size, num = images.shape[2:], len(images)
     both = torch.cat((images, partner))
     mask = box_mask(random_boxes(num, device=images.device), size)
     mixed = mix(mask, images, partner)
     targets = {}
-    for name in ('teacher', 'student', 'friend'):
-        labels = model.predict_logits(name, both).argmax(dim=1)
+    for name in (average, first, second):
+        labels = model.show(name, both).logits.argmax(dim=1)
         targets[name] = mix(mask, labels[:num], labels[num:])
-    on_labelled = model.predict_logits('teacher', labelled).argmax(dim=1)
+    on_labelled = model.show(average, labelled).logits.argmax(dim=1)
     losses, logits = {}, {}
-    for name in ('student', 'friend'):
-        features, raw = model.run(name, labelled)
-        batch = SemiBatch(labelled, samples['labelled'])
-        supervised = model.supervised_loss(name, NetworkOutput(features, raw, None), batch)
+    batch = SemiBatch(labelled, samples['labelled'])
+    for name in (first, second):
+        output = model.forward_network(name, batch)
+        supervised = model.supervised_loss(name, output, batch)
         losses.update({f'{name}.{key}': value for key, value in supervised.items()})
-        logits[name] = model.upsample(model.run(name, mixed)[1], size)
-        if name == 'student':
-            upsampled = model.upsample(raw, size)
-            losses['loss_labelled'] = weighted_cross_entropy(upsampled, on_labelled)
-    losses['loss_ts'] = weighted_cross_entropy(logits['student'], targets['teacher'])
-    losses['loss_cps'] = weighted_cross_entropy(logits['student'], targets['friend'])
-    losses['loss_cps'] += weighted_cross_entropy(logits['friend'], targets['student'])
+        logits[name] = upsample(model.run(name, mixed)[1], size, model.align_corners(name))
+        if name == first:
+            shown = output['labelled'].logits
+            losses['loss_labelled'] = weighted_cross_entropy(shown, on_labelled)
+    losses['loss_ts'] = weighted_cross_entropy(logits[first], targets[average])
+    losses['loss_cps'] = weighted_cross_entropy(logits[first], targets[second])
+    losses['loss_cps'] += weighted_cross_entropy(logits[second], targets[first])
     return losses
 
 
@@ -126,9 +129,8 @@ class StepTimer(Hook):
         with runner.optim_wrapper.optim_context(runner.model):
             run_floor(self.twin, self.calls, device)
         times['floor'] = now() - began
-        if {'teacher', 'friend'} <= set(self.twin.network_names) and 'partner' in (
-            data_batch['inputs']
-        ):
+        is_composed = isinstance(self.twin, TeacherStudentFriend)
+        if is_composed and 'partner' in data_batch['inputs']:
             times['composed'] = self.time_composed(data_batch)
         if batch_idx >= self.warmup:
             for key, value in times.items():
@@ -144,9 +146,10 @@ class StepTimer(Hook):
         total, _ = self.twin.parse_losses(losses)
         self.twin_optim.update_params(total)
         with torch.no_grad():
-            pairs = zip(self.twin.teacher.parameters(), self.twin.student.parameters(), strict=True)
-            for mine, theirs in pairs:
-                mine.mul_(0.99).add_(theirs, alpha=0.01)
+            for average, learner in self.twin.averages.items():
+                mine, theirs = (getattr(self.twin, n).parameters() for n in (average, learner))
+                for own, other in zip(mine, theirs, strict=True):
+                    own.mul_(0.99).add_(other, alpha=0.01)
         return now() - began
 
 

@@ -13,9 +13,8 @@ from ...evaluation.hidden_masks import taps_of
 from ...models.segmentors.semi_base import SemiSegmentor
 from ...models.utils.feature_tap import FeatureTap
 from ...models.utils.grid import nearest
-from ...models.utils.labels import as_class_logits
 from ...models.utils.pixel_losses import IGNORE_INDEX
-from ...models.utils.views import NetworkView
+from ...models.utils.views import NetworkView, as_class_logits
 from ...utils.errors import UserError
 from ..strategies.base import QueryStrategy
 from .outputs import PoolOutputs
@@ -101,7 +100,7 @@ class GridForward:
         outputs = PoolOutputs(logits, keys, seed, features, nearest(valid, grid))
         if self.refinement is None or not {'flagged', 'refinement'} & set(self.needs):
             return outputs
-        view = NetworkView(logits, logits, features)
+        view = NetworkView(logits, features, grid)
         outputs.flagged = self.refinement.flag(view, outputs.confidence) & outputs.valid
         if 'refinement' in self.needs:
             given = manual(tuple(features[-1].shape[2:]))  # the refiner's grid
@@ -120,7 +119,7 @@ class GridForward:
     def _logits(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """``(N, K, h, w)`` float32 logits on the grid, and the tapped features."""
         if self.taps_features:
-            name = self.model.predict_on if self.refinement is None else 'teacher'
+            name = self.model.predict_on if self.refinement is None else self.model.labellers[0]
             taps = taps_of(self.model)
             with FeatureTap(getattr(self.model, name), taps) as tap:
                 logits = self.model.run(name, images)[1]

@@ -55,6 +55,7 @@ class AdaptivePartnerHook(Hook):
     """
 
     priority = 'HIGH'
+    adds_branches = ('partner',)
 
     def __init__(self, num_workers: int = 1) -> None:
         self.num_workers = num_workers

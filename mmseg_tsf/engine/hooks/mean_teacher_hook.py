@@ -1,4 +1,4 @@
-"""The teacher as moving average of the student."""
+"""Averaged networks as moving averages of the learners that they follow."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from ...utils.runner import schedule_of, unwrap
 
 @HOOKS.register_module()
 class MeanTeacherHook(Hook):
-    """``teacher = d * teacher + (1 - d) * student`` after every update of the student.
+    """``average = d * average + (1 - d) * learner`` after every update of the learner.
 
-    ``d = min(1 - 1 / (t + 1), decay)`` at the t-th update, counted from 0, so the first update
-    copies the student. Before the first iteration the student is copied too. A teacher that was
-    loaded is kept, and averaged with ``decay`` from the start.
+    Which networks those are, the model says (``averages``), and at each iteration which of them
+    move (``averages_to_move``). ``d = min(1 - 1 / (t + 1), decay)`` at the t-th update, counted
+    from 0, so the first update copies the learner. The learners are copied before the first
+    iteration, too. An average that was loaded from a checkpoint is kept, and moved with ``decay``
+    from the start.
 
     Args:
         decay: Largest weight of the past, in [0, 1).
-        average_buffers: Average BN statistics too; by default where the model's
-            ``teacher_mode`` is 'eval', while a teacher in training mode gathers its own (AEL).
+        average_buffers: Whether BN statistics are averaged, too; by default they are where the
+            model's ``average_mode`` is 'eval', while a network in training mode gathers its own
+            (AEL).
 
     Raises:
-        UserError: ``decay`` outside [0, 1).
-        UserError: The model has no teacher.
+        UserError: ``decay`` lies outside [0, 1), or the model has no average.
     """
 
     priority = 'NORMAL'
@@ -36,32 +38,36 @@ class MeanTeacherHook(Hook):
     def __init__(self, decay: float = 0.99, average_buffers: bool | None = None) -> None:
         self.decay = check_share('MeanTeacherHook.decay', decay)
         self.average_buffers = average_buffers
-        self._keeps_loaded = self._resumed = False
+        self._kept: set[str] = set()
+        self._resumed = False
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Notes whether the teacher was loaded, for a resumed run."""
-        checkpoint['teacher_was_loaded'] = self._keeps_loaded
+        """Notes which averages were loaded, for a resumed run."""
+        checkpoint['loaded_averages'] = sorted(self._kept)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Takes the note up when a run is resumed."""
         self._resumed = runner._resume
         if runner._resume:
-            self._keeps_loaded = checkpoint.get('teacher_was_loaded', False)
+            self._kept = set(checkpoint.get('loaded_averages', ()))
 
     def before_train(self, runner: Runner) -> None:
-        """Copies the student into the teacher at the start of a run."""
+        """Copies the learners into their averages at the start of a run."""
         model = unwrap(runner)
-        if not getattr(model, 'has_teacher', False):
+        if not model.averages:
             raise UserError(
-                f'{type(model).__name__} has no teacher: take MeanTeacherHook out of custom_hooks'
+                f'{type(model).__name__} has no averaged network: take MeanTeacherHook out of the '
+                'hooks'
             )
         if runner.iter or self._resumed:  # a round may be held, and resumed, at iteration 0
             return
-        if not model.teacher_was_loaded:
-            ema_update(model.teacher, model.student, decay=0.0)
-        else:
-            self._keeps_loaded = True
-            print_log('The teacher was loaded from the checkpoint and is kept.', 'current')
+        self._kept = set(model.loaded_averages)
+        for average, learner in model.averages.items():
+            if average not in self._kept:
+                ema_update(getattr(model, average), getattr(model, learner), decay=0.0)
+        if self._kept:
+            names = ', '.join(sorted(self._kept))
+            print_log(f'Loaded from the checkpoint and kept: {names}.', 'current')
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
         """Averages once per optimiser update."""
@@ -71,9 +77,11 @@ class MeanTeacherHook(Hook):
         model = unwrap(runner)
         done = runner.iter - schedule_of(runner)[0]
         updates = done // getattr(wrapper, '_accumulative_counts', 1)
-        # the first decays are small so that the initial copy fades; a loaded teacher is to stay
-        decay = self.decay if self._keeps_loaded else min(1 - 1 / (updates + 1), self.decay)
         buffers = self.average_buffers
         if buffers is None:
-            buffers = model.teacher_mode == 'eval'
-        ema_update(model.teacher, model.student, decay, buffers)
+            buffers = model.average_mode == 'eval'
+        for average in model.averages_to_move(runner.iter):
+            # the first decays are small so that the initial copy fades; a loaded average stays
+            decay = self.decay if average in self._kept else min(1 - 1 / (updates + 1), self.decay)
+            source = getattr(model, model.averages[average])
+            ema_update(getattr(model, average), source, decay, buffers)

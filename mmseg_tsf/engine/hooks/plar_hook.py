@@ -68,7 +68,7 @@ class PLARHook(Hook):
             UserError: Fewer images than processes, or some that are labelled in training.
         """
         model = unwrap(runner)
-        if getattr(model, 'refinement', None) is None:
+        if not model.refinements:
             raise UserError(
                 f'{type(model).__name__} has neither error_head nor refiner: give it one, or take '
                 'PLARHook out of custom_hooks'
@@ -88,8 +88,9 @@ class PLARHook(Hook):
         """Sets the switch and the losses' weight from the position in the run alone."""
         model = unwrap(runner)
         begin, end = schedule_of(runner)
-        model.refinement.active = runner.iter - begin >= self.begin * (end - begin)
-        model.refinement.loss_weight = model.ramp(self.loss_ramp)
+        for refinement in model.refinements.values():
+            refinement.active = runner.iter - begin >= self.begin * (end - begin)
+            refinement.loss_weight = model.ramp(self.loss_ramp)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
         """Says what was refined, and how well, at the interval and at the end."""
@@ -164,7 +165,7 @@ def measure_pseudo_labels(
 
 def _measure(model, images, truth, valid, manual, quality: PseudoLabelQuality) -> None:
     """One image: its labels before and after, and the maps that are to tell errors."""
-    view = model.teacher_pass(images)
+    view = model.view(model.labellers[0], images)
     refined = model.refinement.refine(view, manual, valid)
     pseudo, asked = refined.before, manual != IGNORE_INDEX
     quality.update(pseudo.labels, refined.pseudo.labels, refined.flagged, truth, asked)

@@ -7,6 +7,7 @@ import torch
 from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import print_log
+from mmengine.optim import BaseOptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmseg.datasets import BaseSegDataset
 from mmseg.datasets.transforms import RandomCrop
@@ -17,8 +18,10 @@ from ...datasets.checks import check_masks
 from ...datasets.samplers import SemiInfiniteSampler
 from ...utils.errors import UserError
 from ...utils.runner import schedule_of, unwrap
+from ..part_optimizers import add_part_optimizers
 from ..run_info import finish_record, start_record
 from .mean_teacher_hook import MeanTeacherHook
+from .plar_hook import PLARHook
 
 
 @HOOKS.register_module()
@@ -44,35 +47,42 @@ class SemiHook(Hook):
         self._names: list[str] = []
         self._first_bad: torch.Tensor | None = None
 
+    def before_run(self, runner: Runner) -> None:
+        """Builds the optimisers of parts, before a checkpoint is loaded into them."""
+        if isinstance(runner.optim_wrapper, BaseOptimWrapper):  # a config where nothing trains
+            add_part_optimizers(runner)
+
     def before_train(self, runner: Runner) -> None:
-        """Refuses a data set or hook list that does not give the method what it needs."""
+        """Checks that data set and hooks give the method what it needs."""
         model = unwrap(runner)
         dataset = runner.train_loop.dataloader.dataset
-        branches = set(getattr(dataset, 'branches', ()))
-        hooks = [type(hook).__name__ for hook in runner.hooks]
-        if 'AdaptivePartnerHook' in hooks:
-            branches.add('partner')
-        missing = [name for name in model.required_branches if name not in branches]
-        if missing:
-            raise UserError(
-                f'{type(model).__name__} needs the branches {", ".join(model.required_branches)}, '
-                f'but {missing[0]!r} is missing: {_MEND.get(missing[0], "")}'
-            )
-        if model.has_teacher and not any(isinstance(h, MeanTeacherHook) for h in runner.hooks):
-            raise UserError(
-                f"{type(model).__name__} has a teacher: add dict(type='MeanTeacherHook') to "
-                'custom_hooks, or it never learns'
-            )
-        if getattr(model, 'refinement', None) is not None and 'PLARHook' not in hooks:
-            raise UserError(
-                f"{type(model).__name__} has an error_head or a refiner: add dict(type='PLARHook') "
-                'to custom_hooks, or its labels are never refined'
-            )
-        check_heads(getattr(model, model.learners[0]), len(dataset.metainfo['classes']))
+        self._check_branches(runner, model, dataset)
+        for is_needed, hook, reason in (
+            (model.averages, MeanTeacherHook, 'averages networks, which never move without it'),
+            (model.refinements, PLARHook, 'refines labels, which never begins without it'),
+        ):
+            if is_needed and not any(isinstance(own, hook) for own in runner.hooks):
+                raise UserError(
+                    f'{type(model).__name__} {reason}: add dict(type={hook.__name__!r}) to the '
+                    'hooks'
+                )
+        for name in model.learners:
+            check_heads(getattr(model, name), len(dataset.metainfo['classes']))
         check_crop(model, dataset)
         check_loops(runner)
         model.is_checked = True
         start_record(runner)
+
+    def _check_branches(self, runner: Runner, model, dataset) -> None:
+        branches = set(getattr(dataset, 'branches', ()))
+        for hook in runner.hooks:
+            branches |= set(getattr(hook, 'adds_branches', ()))
+        missing = [name for name in model.required_branches if name not in branches]
+        if missing:
+            raise UserError(
+                f'{type(model).__name__} needs the branches {", ".join(model.required_branches)}, '
+                f'but {missing[0]!r} is missing: {_REMEDIES.get(missing[0], "")}'
+            )
 
     def after_train(self, runner: Runner) -> None:
         """Completes the record of the run."""
@@ -107,8 +117,9 @@ class SemiHook(Hook):
         )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Never lets a broken model replace a good checkpoint."""
+        """Names the method's networks, and keeps a broken model from replacing a checkpoint."""
         self._raise_if_broken(runner)
+        checkpoint['meta']['method'] = unwrap(runner).describe()
 
     def _raise_if_broken(self, runner: Runner) -> None:
         self._raise_if_bad()
@@ -200,7 +211,7 @@ def check_crop(model, dataset) -> None:
                 )
 
 
-_MEND = {
+_REMEDIES = {
     'labelled': "wrap the training data in dict(type='SemiDataset', labelled=..., unlabelled=...)",
     'unlabelled': 'give SemiDataset.unlabelled (or train SupervisedOnly)',
     'paste': 'set SemiDataset.paste_prob=0.5, or adaptive_copy_paste=False in the model',

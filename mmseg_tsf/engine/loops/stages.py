@@ -91,11 +91,10 @@ def check_run(loop) -> None:
             '(optim_wrapper.accumulative_counts): give train_cfg.stages in multiples of that'
         )
     model = unwrap(loop.runner)
-    used = getattr(model, 'has_teacher', False) or getattr(model, 'manual_weight', 0)
-    if not used and not dataset.supervise_manual:
+    if not model.uses_manual_labels and not dataset.supervise_manual:
         raise UserError(
-            f'{type(model).__name__} has no teacher whose labels the bought ones could replace: '
-            'set model.manual_weight=1.0 or, for a supervised method, '
+            f'{type(model).__name__} has no pseudo-labels that the labels of the oracle could '
+            'replace: set model.manual_weight=1.0 or, for a supervised method, '
             'SemiDataset.supervise_manual=True, or they are never used'
         )
 

@@ -3,7 +3,7 @@
 from .adaptive_cutmix import component_boxes, connected_components, draw_partners
 from .confidence_bank import ClassBank, ConfidenceBank
 from .copy_paste import copy_paste, draw_paste_classes
-from .cutmix import BatchCutMix, PairCutMix, box_mask, mix, random_boxes
+from .cutmix import BatchCutMix, PairCutMix, box_mask, check_cutmix, mix, random_boxes
 
 __all__ = [
     'BatchCutMix',
@@ -11,6 +11,7 @@ __all__ = [
     'ConfidenceBank',
     'PairCutMix',
     'box_mask',
+    'check_cutmix',
     'component_boxes',
     'connected_components',
     'copy_paste',

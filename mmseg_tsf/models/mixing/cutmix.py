@@ -117,3 +117,20 @@ class PairCutMix:
         """Mixes ``(2N, ..., H, W)`` to ``(N, ..., H, W)``."""
         num = len(self.mask)
         return mix(self.mask, values[:num], values[num:])
+
+
+def check_cutmix(boxes: dict | None) -> dict | None:
+    """Options of random boxes, or ``None``.
+
+    Raises:
+        UserError: Boxes that can not be drawn; names the key.
+    """
+    low, high = (boxes or {}).get('area', (0.5, 0.5))
+    if not 0 < low <= high < 1:
+        raise UserError(
+            f'cutmix.area={(low, high)} must be (low, high) with 0 < low <= high < 1, shares of '
+            'the image'
+        )
+    if (boxes or {}).get('num_boxes', 1) < 1:
+        raise UserError(f'cutmix.num_boxes={boxes["num_boxes"]} must be at least 1')
+    return boxes

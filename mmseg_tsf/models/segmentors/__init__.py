@@ -1,21 +1,17 @@
 """One template and one short file per method."""
 
-from ..refinement.label_refinement import LabelRefinement
 from .adaptive_equalization_learning import AdaptiveEqualizationLearning
 from .cross_pseudo_supervision import CrossPseudoSupervision
 from .mean_teacher import MeanTeacher
 from .semi_base import SemiSegmentor
 from .supervised_only import SupervisedOnly
-from .teacher_base import TeacherSegmentor
 from .teacher_student_friend import TeacherStudentFriend
 
 __all__ = [
     'AdaptiveEqualizationLearning',
     'CrossPseudoSupervision',
-    'LabelRefinement',
     'MeanTeacher',
     'SemiSegmentor',
     'SupervisedOnly',
-    'TeacherSegmentor',
     'TeacherStudentFriend',
 ]

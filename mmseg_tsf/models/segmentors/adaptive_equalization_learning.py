@@ -15,23 +15,22 @@ from ..mixing.adaptive_cutmix import component_boxes
 from ..mixing.confidence_bank import ClassBank, ConfidenceBank
 from ..mixing.copy_paste import draw_paste_classes
 from ..mixing.cutmix import BatchCutMix, PairCutMix, box_mask, random_boxes
-from ..utils.labels import as_class_logits, ground_truth
-from ..utils.padding import to_device, valid_mask
 from ..utils.pixel_losses import (
     PseudoLabels,
     hard_labels,
     label_weight,
     masked_mean,
     pseudo_labels,
-    weighted_cross_entropy,
 )
-from ..utils.views import NetworkView
-from .structures import NetworkOutput, SemiBatch
-from .teacher_base import TeacherSegmentor
+from ..utils.samples import ground_truth, to_device, valid_mask
+from ..utils.views import NetworkView, as_class_logits
+from .batch import SemiBatch, View
+from .labelling import Outputs
+from .semi_base import SemiSegmentor
 
 
 @MODELS.register_module()
-class AdaptiveEqualizationLearning(TeacherSegmentor):
+class AdaptiveEqualizationLearning(SemiSegmentor):
     """A mean teacher whose mixing, sampling and weighting favour the classes that lag behind.
 
     Each part is a switch. Randomness comes from torch's global generators, which
@@ -57,8 +56,11 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
         paste_exclude: Classes never pasted.
         min_component: Smallest component that gives a box, as a share of the crop.
         min_presence: Smallest share of a crop that counts as showing a class.
-        **kwargs: See :class:`TeacherSegmentor`.
+        **kwargs: See :class:`SemiSegmentor`.
     """
+
+    averages = {'teacher': 'student'}
+    labellers = ('teacher',)
 
     def __init__(
         self,
@@ -107,30 +109,21 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
             labelled = self.paste_classes(inputs, data_samples)
         batch = SemiBatch(labelled, samples)
         images, others = inputs['unlabelled'], data_samples['unlabelled']
+        strong = inputs.get('strong', images)
         if self.adaptive_cutmix:
             images = torch.cat((images, inputs['partner']))
             others = others + data_samples['partner']
-        view = self.view_batch(batch, images)
-        valid = valid_mask(others, images)
-        pseudo, batch.stats = self.teacher_labels(view, others, valid)
+            strong = torch.cat((strong, inputs.get('partner_strong', inputs['partner'])))
+        shown = self.labeller_view('teacher', images, batch, self.consistency_on_labelled)
+        view = View.of(strong, others)
+        pseudo, batch.stats = self.label('teacher', shown, view.manual, view.valid)
+        view.pseudo['teacher'] = pseudo
         if self.adaptive_cutmix:
-            mixed = self.adaptive_mixer(view, pseudo, others, valid)
-            source = inputs.get('partner_strong', inputs['partner'])
-            strong = torch.cat((inputs.get('strong', inputs['unlabelled']), source))
+            mixed = self.adaptive_mixer(shown, pseudo, others, view.valid)
         else:
-            mixed, strong = BatchCutMix(images), inputs.get('strong', images)
-        batch.unlabelled, batch.valid = mixed(strong), mixed(valid)
-        batch.manual = mixed(ground_truth(others))
-        batch.pseudo = pseudo.map(mixed)
+            mixed = BatchCutMix(images)
+        batch.views['unlabelled'] = view.map(mixed)
         return batch
-
-    def view_batch(self, batch: SemiBatch, images: Tensor) -> NetworkView:
-        """The teacher's view of the unlabelled images, and of the labelled where it is needed."""
-        if not (self.refinement_learns or self.consistency_on_labelled):
-            return self.teacher_pass(images)
-        both = self.teacher_pass(torch.cat((batch.labelled, images)))
-        batch.teacher, view = both.split(len(batch.labelled))
-        return view
 
     def paste_classes(self, inputs: dict[str, Tensor], data_samples: dict[str, list]) -> Tensor:
         """Adaptive copy-paste: returns the images and replaces the samples' ground truth."""
@@ -184,32 +177,33 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
         fallback = random_boxes(len(labels), device=logits.device)
         return torch.where(found.view(-1, 1, 1), boxes, fallback)
 
-    def unsupervised_loss(
-        self, outputs: dict[str, NetworkOutput], batch: SemiBatch
-    ) -> dict[str, Tensor]:
-        student, pseudo = outputs['student'], batch.pseudo
-        losses = super().unsupervised_loss(outputs, batch)
-        loss, weight = self.teacher_student_loss(student.unlabelled, pseudo)
-        labelled = self.upsample(student.logits[: len(batch.labelled)], batch.labelled.shape[2:])
+    def unsupervised_loss(self, outputs: Outputs, batch: SemiBatch) -> dict[str, Tensor]:
+        view, shown = batch.views['unlabelled'], outputs['student']
+        pseudo, logits = view.pseudo['teacher'], shown['unlabelled'].logits
+        loss, weight = self.teacher_student_loss('unlabelled', logits, pseudo)
+        labelled = shown['labelled'].logits
         if self.consistency_on_labelled:
-            own = pseudo_labels(batch.teacher.logits, valid_mask(batch.samples, batch.labelled))
-            loss = loss + self.teacher_student_loss(labelled, own)[0]
+            valid = valid_mask(batch.samples, batch.labelled)
+            own = pseudo_labels(batch.labellers['teacher'].logits, valid)
+            loss = loss + self.teacher_student_loss('labelled', labelled, own)[0]
         self.confidence_bank.update(labelled.detach(), ground_truth(batch.samples))
-        agreement = hard_labels(student.unlabelled) == pseudo.labels
+        agreement = hard_labels(logits) == pseudo.labels
         return {
-            **losses,
             'loss_ts': self.weight * self.ramp(self.ts_ramp) * loss,
-            'teacher.confidence': masked_mean(pseudo.confidence, batch.valid),
-            'teacher.pixel_weight': masked_mean(weight, batch.valid),
-            'student.agreement': masked_mean(agreement, batch.valid),
+            'teacher.confidence': masked_mean(pseudo.confidence, view.valid),
+            'teacher.pixel_weight': masked_mean(weight, view.valid),
+            'student.agreement': masked_mean(agreement, view.valid),
         }
 
-    def teacher_student_loss(self, logits: Tensor, pseudo: PseudoLabels) -> tuple[Tensor, Tensor]:
+    def teacher_student_loss(
+        self, branch: str, logits: Tensor, pseudo: PseudoLabels
+    ) -> tuple[Tensor, Tensor]:
         """Cross entropy to the teacher's labels (paper equation 2), sampled and weighted.
 
         Args:
+            branch: Name of the branch whose images these are.
             logits: ``(N, K, H, W)`` of the student.
-            pseudo: The teacher's labels on the same images.
+            pseudo: Labels that the teacher gave on the same images.
 
         Returns:
             tuple[Tensor, Tensor]: Scalar loss and the pixel weights ``(N, H, W)``.
@@ -219,4 +213,5 @@ class AdaptiveEqualizationLearning(TeacherSegmentor):
         if self.equalization_sampling:
             rate = self.confidence_bank.sampling_rate()[hard_labels(logits)]
             weight = weight * (torch.rand_like(rate) < rate)
-        return weighted_cross_entropy(logits, pseudo.labels, weight), weight
+        loss = self.pseudo_label_loss('student', 'teacher', [branch], logits, pseudo.labels, weight)
+        return loss, weight

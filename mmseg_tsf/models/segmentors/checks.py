@@ -1,6 +1,9 @@
-"""What can be wrapped and what can be loaded, said in one sentence each."""
+"""Which segmentors can be wrapped, and which checkpoints can be loaded."""
 
 from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
 
 import torch
 from mmengine.logging import print_log
@@ -10,14 +13,13 @@ from mmseg.registry import MODELS
 
 from ...utils.errors import UserError
 
-NETWORKS = ('teacher', 'student', 'friend')
-
 
 def check_segmentor(cfg: dict) -> None:
-    """Refuses a segmentor config that the template can not wrap.
+    """Checks that the template can wrap a segmentor config.
 
     Raises:
-        UserError: Not a plain ``EncoderDecoder``, or a head that gives no logit map per pixel.
+        UserError: The segmentor is no plain ``EncoderDecoder``, or its head has no logits per
+            pixel.
     """
     name = cfg.get('type')
     segmentor = MODELS.get(name) if isinstance(name, str) else name
@@ -28,7 +30,7 @@ def check_segmentor(cfg: dict) -> None:
         or segmentor.encode_decode is not EncoderDecoder.encode_decode
     ):
         raise UserError(
-            f'{name} can not be wrapped: the segmentor must be an EncoderDecoder with one '
+            f'{name} cannot be wrapped: the segmentor must be an EncoderDecoder with one '
             'decode head (cascades and multi-modal segmentors have no single logit map)'
         )
     head_cfg = cfg.get('decode_head')
@@ -36,45 +38,39 @@ def check_segmentor(cfg: dict) -> None:
     if head is None or not issubclass(head, BaseDecodeHead):
         head_name = head_cfg.get('type') if isinstance(head_cfg, dict) else head_cfg
         raise UserError(
-            f'decode head {head_name} can not be wrapped: it is no BaseDecodeHead (heads that '
+            f'decode head {head_name} cannot be wrapped: it is no BaseDecodeHead (heads that '
             'classify masks, such as MaskFormer or Mask2Former, give no logits per pixel)'
         )
 
 
+def network_prefixes(keys: Iterable[str]) -> list[str]:
+    """Names of the networks in a state dict, in order: those with a backbone below them."""
+    found = (key.split('.', 2) for key in keys)
+    return list(dict.fromkeys(parts[0] for parts in found if parts[1:2] == ['backbone']))
+
+
 def adapt_state_dict(model: torch.nn.Module, state_dict: dict, prefix: str) -> None:
-    """Makes a checkpoint fit the wrapper, in place, or refuses it.
+    """Makes a checkpoint fit the wrapper, in place.
 
     A plain MMSeg checkpoint is given to every network. A wrapper's checkpoint must hold the
-    same networks with the same number of classes.
+    same networks and the same state of the method with the same number of classes; a refinement
+    may be new.
 
     Raises:
-        UserError: Another method's checkpoint or another number of classes.
+        UserError: The checkpoint is of another method or has another number of classes.
     """
-    keys = [key for key in state_dict if key.startswith(prefix)]
-    found = {key[len(prefix) :].split('.')[0] for key in keys} & set(NETWORKS)
-    banks = {key[len(prefix) :].split('.')[0] for key in keys if '_bank.' in key}
-    own_banks = {name for name, _ in model.named_children() if name.endswith('_bank')}
-    wanted = set(model.network_names)
-    if not found:
-        networks = [key for key in keys if not key[len(prefix) :].startswith('data_preprocessor')]
-        for key in networks:
-            value = state_dict.pop(key)
-            for name in model.network_names:
-                state_dict[f'{prefix}{name}.{key[len(prefix) :]}'] = value
-        if networks and len(model.learners) > 1:
-            print_log(
-                'A plain checkpoint initialises all networks alike: cross supervision starts from '
-                'equal networks, which only dropout and mini-batch noise part.',
-                'current',
-                level=30,
+    keys = [key[len(prefix) :] for key in state_dict if key.startswith(prefix)]
+    found = set(network_prefixes(keys))
+    if found:
+        holds, needs = _method_state(keys), _method_state(model.state_dict())
+        if holds != needs:
+            raise UserError(
+                f'the checkpoint holds {", ".join(sorted(holds))}, {type(model).__name__} has '
+                f'{", ".join(sorted(needs))}: it is a checkpoint of another method; start from one '
+                'of its networks with tools/export_segmentor.py and load_from'
             )
-    elif found != wanted or banks != own_banks:
-        raise UserError(
-            f'the checkpoint holds {", ".join(sorted(found | banks))}, '
-            f'{type(model).__name__} has {", ".join(sorted(wanted | own_banks))}: it is of another '
-            'method; '
-            'start from one of its networks with tools/export_segmentor.py and load_from'
-        )
+    else:
+        _give_to_all(model, state_dict, prefix, keys)
     own = {prefix + key: value for key, value in model.state_dict().items()}
     for key, value in state_dict.items():
         if key.endswith('.conv_seg.weight') and key in own and value.shape != own[key].shape:
@@ -84,18 +80,23 @@ def adapt_state_dict(model: torch.nn.Module, state_dict: dict, prefix: str) -> N
             )
 
 
-def check_cutmix(boxes: dict | None) -> dict | None:
-    """Options of random boxes, or ``None``.
+def _method_state(keys: Iterable[str]) -> set[str]:
+    """Top-level names of networks, banks and parts; those of preprocessor and refinement not."""
+    names = {key.split('.')[0] for key in keys} - {'data_preprocessor'}
+    return {name for name in names if not name.startswith('refinement')}
 
-    Raises:
-        UserError: Boxes that can not be drawn; names the key.
-    """
-    low, high = (boxes or {}).get('area', (0.5, 0.5))
-    if not 0 < low <= high < 1:
-        raise UserError(
-            f'cutmix.area={(low, high)} must be (low, high) with 0 < low <= high < 1, shares of '
-            'the image'
+
+def _give_to_all(model: torch.nn.Module, state_dict: dict, prefix: str, keys: list[str]) -> None:
+    """Gives a plain checkpoint's tensors to every network."""
+    own = [key for key in keys if not key.startswith('data_preprocessor')]
+    for key in own:
+        value = state_dict.pop(prefix + key)
+        for name in model.network_names:
+            state_dict[f'{prefix}{name}.{key}'] = value
+    if own and len(model.learners) > 1:
+        print_log(
+            'A plain checkpoint initialises all networks alike: cross supervision starts from '
+            'equal networks, which only dropout and mini-batch noise part.',
+            'current',
+            logging.WARNING,
         )
-    if (boxes or {}).get('num_boxes', 1) < 1:
-        raise UserError(f'cutmix.num_boxes={boxes["num_boxes"]} must be at least 1')
-    return boxes

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import torch
 from mmseg.registry import MODELS
+from mmseg.utils import add_prefix
 from torch import Tensor
 
 from ...utils.options import check_ramp, check_share, check_weight
-from ..mixing.cutmix import BatchCutMix
-from ..utils.labels import ground_truth
-from ..utils.padding import valid_mask
-from ..utils.pixel_losses import (
-    cross_pseudo_loss,
-    hard_labels,
-    label_weight,
-    masked_mean,
-    pseudo_labels,
-    weighted_cross_entropy,
-)
-from .checks import check_cutmix
+from ..mixing import BatchCutMix, check_cutmix
+from ..utils.pixel_losses import hard_labels, label_weight, masked_mean
+from .batch import SemiBatch, View
+from .labelling import Outputs
 from .semi_base import SemiSegmentor
-from .structures import NetworkOutput, SemiBatch
 
 
 @MODELS.register_module()
@@ -42,7 +33,7 @@ class CrossPseudoSupervision(SemiSegmentor):
         **kwargs: See :class:`SemiSegmentor`.
     """
 
-    learners = ('student', 'friend')
+    learners = labellers = ('student', 'friend')
 
     def __init__(
         self,
@@ -64,42 +55,37 @@ class CrossPseudoSupervision(SemiSegmentor):
 
     def prepare(self, inputs: dict[str, Tensor], data_samples: dict[str, list]) -> SemiBatch:
         images = inputs['unlabelled']
-        valid = valid_mask(data_samples['unlabelled'], images)
-        view = inputs.get('strong', images)
-        batch = SemiBatch(inputs['labelled'], data_samples['labelled'], view, valid)
-        batch.manual = ground_truth(data_samples['unlabelled'])
-        if self.cutmix is None:
-            return batch
-        mixed = BatchCutMix(images, **self.cutmix)
-        batch.unlabelled, batch.valid = mixed(view), mixed(valid)
-        batch.manual = mixed(batch.manual)
-        batch.info = {}
-        for name in self.learners:
-            pseudo = pseudo_labels(self.predict_logits(name, images), valid)
-            weight = label_weight(pseudo, self.gamma, self.threshold)
-            batch.info[name] = mixed(pseudo.labels), mixed(weight)
+        batch = SemiBatch(inputs['labelled'], data_samples['labelled'])
+        view = View.of(inputs.get('strong', images), data_samples['unlabelled'])
+        if self.cutmix is not None:
+            mixed = BatchCutMix(images, **self.cutmix)
+            for name in self.learners:
+                shown = self.view(name, images)
+                view.pseudo[name], stats = self.label(name, shown, view.manual, view.valid)
+                batch.stats.update(add_prefix(stats, name))
+            view = view.map(mixed)
+        batch.views['unlabelled'] = view
         return batch
 
-    def unsupervised_loss(
-        self, outputs: dict[str, NetworkOutput], batch: SemiBatch
-    ) -> dict[str, Tensor]:
-        student, friend = outputs['student'].unlabelled, outputs['friend'].unlabelled
-        agreement = hard_labels(student) == hard_labels(friend)
-        stats = {'friend.agreement': masked_mean(agreement, batch.valid)}
+    def unsupervised_loss(self, outputs: Outputs, batch: SemiBatch) -> dict[str, Tensor]:
+        view, (first, second) = batch.views['unlabelled'], self.learners
         if self.cutmix is None:
-            labelled = [
-                self.upsample(output.logits[: len(batch.labelled)], student.shape[2:])
-                for output in outputs.values()
-            ]
-            valid = valid_mask(batch.samples, batch.labelled)
-            loss = cross_pseudo_loss(
-                torch.cat((labelled[0], student)),
-                torch.cat((labelled[1], friend)),
-                torch.cat((valid, batch.valid)),
-                self.gamma,
-                self.threshold,
-            )
+            branches = ('labelled', 'unlabelled')
+            loss = self.cross_supervision(outputs, batch, branches, self.gamma, self.threshold)
         else:
-            loss = weighted_cross_entropy(student, *batch.info['friend'])
-            loss = loss + weighted_cross_entropy(friend, *batch.info['student'])
-        return {'loss_cps': self.weight * self.ramp(self.cps_ramp) * loss, **stats}
+            loss = 0.0
+            for learner, teacher in ((first, second), (second, first)):
+                pseudo = view.pseudo[teacher]
+                loss = loss + self.pseudo_label_loss(
+                    learner,
+                    teacher,
+                    ['unlabelled'],
+                    outputs[learner]['unlabelled'].logits,
+                    pseudo.labels,
+                    label_weight(pseudo, self.gamma, self.threshold),
+                )
+        labels = [hard_labels(outputs[name]['unlabelled'].logits) for name in self.learners]
+        return {
+            'loss_cps': self.weight * self.ramp(self.cps_ramp) * loss,
+            f'{second}.agreement': masked_mean(labels[0] == labels[1], view.valid),
+        }

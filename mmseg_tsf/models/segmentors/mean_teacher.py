@@ -7,17 +7,16 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from ...utils.options import check_ramp, check_share, check_weight
-from ..mixing.cutmix import BatchCutMix
-from ..utils.labels import ground_truth
-from ..utils.padding import valid_mask
-from ..utils.pixel_losses import IGNORE_INDEX, hard_labels, masked_mean
-from .checks import check_cutmix
-from .structures import NetworkOutput, SemiBatch
-from .teacher_base import TeacherSegmentor
+from ..mixing import BatchCutMix, check_cutmix
+from ..utils.pixel_losses import IGNORE_INDEX, consistency_loss, hard_labels, masked_mean
+from ..utils.samples import valid_mask
+from .batch import SemiBatch, View
+from .labelling import Outputs
+from .semi_base import SemiSegmentor
 
 
 @MODELS.register_module()
-class MeanTeacher(TeacherSegmentor):
+class MeanTeacher(SemiSegmentor):
     """The paper's MT and CutMix rows.
 
     Without ``cutmix``: mean squared difference of the student's and the teacher's probabilities
@@ -31,8 +30,11 @@ class MeanTeacher(TeacherSegmentor):
         threshold: Confidence that counts as sure (CutMix only).
         ramp: Shares of training between which ``weight`` rises linearly from 0; none in the
             public code.
-        **kwargs: See :class:`TeacherSegmentor`.
+        **kwargs: See :class:`SemiSegmentor`.
     """
+
+    averages = {'teacher': 'student'}
+    labellers = ('teacher',)
 
     def __init__(
         self,
@@ -53,51 +55,47 @@ class MeanTeacher(TeacherSegmentor):
 
     def prepare(self, inputs: dict[str, Tensor], data_samples: dict[str, list]) -> SemiBatch:
         images = inputs['unlabelled']
-        valid = valid_mask(data_samples['unlabelled'], images)
-        student_view = inputs.get('strong', images)
-        batch = SemiBatch(inputs['labelled'], data_samples['labelled'], student_view, valid)
-        if self.cutmix is None or self.refinement_learns:
-            view = self.teacher_pass(torch.cat((inputs['labelled'], images)))
-            batch.teacher, view = view.split(len(inputs['labelled']))
-        else:
-            view = self.teacher_pass(images)
-        pseudo, batch.stats = self.teacher_labels(view, data_samples['unlabelled'], valid)
-        probs = as_refined(view.probs, pseudo.labels)
-        batch.valid = valid & (pseudo.labels != IGNORE_INDEX)
-        batch.manual = ground_truth(data_samples['unlabelled'])
+        batch = SemiBatch(inputs['labelled'], data_samples['labelled'])
+        view = View.of(inputs.get('strong', images), data_samples['unlabelled'])
+        shown = self.labeller_view('teacher', images, batch, with_labelled=self.cutmix is None)
+        pseudo, batch.stats = self.label('teacher', shown, view.manual, view.valid)
+        view.pseudo['teacher'] = pseudo
+        view.targets['teacher'] = as_refined(shown.probs, pseudo.labels)
+        view.valid = view.valid & (pseudo.labels != IGNORE_INDEX)
         if self.cutmix is not None:
-            mixed = BatchCutMix(images, **self.cutmix)
-            probs, batch.unlabelled, batch.valid = map(mixed, (probs, student_view, batch.valid))
-            pseudo = pseudo.map(mixed)
-            batch.manual = mixed(batch.manual)
-        batch.pseudo, batch.info = pseudo, dict(teacher=probs)
+            view = view.map(BatchCutMix(images, **self.cutmix))
+        batch.views['unlabelled'] = view
         return batch
 
-    def unsupervised_loss(
-        self, outputs: dict[str, NetworkOutput], batch: SemiBatch
-    ) -> dict[str, Tensor]:
-        losses = super().unsupervised_loss(outputs, batch)
-        student, teacher = outputs['student'], batch.info['teacher']
-        confidence = batch.pseudo.confidence
-        sure = masked_mean(confidence >= self.threshold, batch.valid)
-        stats = {'teacher.confidence': masked_mean(confidence, batch.valid), 'teacher.sure': sure}
+    def unsupervised_loss(self, outputs: Outputs, batch: SemiBatch) -> dict[str, Tensor]:
+        student, view = outputs['student'], batch.views['unlabelled']
+        confidence = view.pseudo['teacher'].confidence
+        sure = masked_mean(confidence >= self.threshold, view.valid)
+        branches, targets, valid = ['unlabelled'], view.targets['teacher'], view.valid
+        logits = student['unlabelled'].logits
         if self.cutmix is None:
-            size = batch.labelled.shape[2:]
-            labelled = self.upsample(student.logits[: len(batch.labelled)], size)
-            logits = torch.cat((labelled, student.unlabelled))
-            valid = torch.cat((valid_mask(batch.samples, batch.labelled), batch.valid))
-            targets = torch.cat((batch.teacher.probs, teacher))
-            difference = (logits.softmax(dim=1) - targets).square().mean(dim=1)
-            loss = masked_mean(difference, valid)
-        else:
-            difference = (student.unlabelled.softmax(dim=1) - teacher).square().sum(dim=1)
-            loss = masked_mean(difference, batch.valid) * sure
-        weight = self.weight * self.ramp(self.consistency_ramp)
-        return {**losses, 'loss_consistency': weight * loss, **stats}
+            branches = ['labelled', 'unlabelled']
+            logits = torch.cat((student['labelled'].logits, logits))
+            targets = torch.cat((batch.labellers['teacher'].probs, targets))
+            valid = torch.cat((valid_mask(batch.samples, batch.labelled), valid))
+        loss = self.pseudo_label_loss(
+            'student', 'teacher', branches, logits, targets, valid, self.difference
+        )
+        if self.cutmix is not None:
+            loss = loss * sure
+        return {
+            'loss_consistency': self.weight * self.ramp(self.consistency_ramp) * loss,
+            'teacher.confidence': masked_mean(confidence, view.valid),
+            'teacher.sure': sure,
+        }
+
+    def difference(self, logits: Tensor, targets: Tensor, valid: Tensor) -> Tensor:
+        """Squared difference of probabilities: mean over classes, or their sum with CutMix."""
+        return consistency_loss(logits, targets, valid, sum_classes=self.cutmix is not None)
 
 
 def as_refined(probs: Tensor, labels: Tensor) -> Tensor:
-    """The teacher's probabilities, certain of the label where that is not the teacher's own.
+    """A network's probabilities, certain of the label where that is not the network's own.
 
     Args:
         probs: ``(N, K, H, W)``.

@@ -6,9 +6,10 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from ...utils.options import check_ramp, check_share, check_weight
-from ..utils.pixel_losses import cross_pseudo_loss, hard_labels, masked_mean
+from ..utils.pixel_losses import hard_labels, masked_mean
 from .adaptive_equalization_learning import AdaptiveEqualizationLearning
-from .structures import NetworkOutput, SemiBatch
+from .batch import SemiBatch
+from .labelling import Outputs
 
 
 @MODELS.register_module()
@@ -45,13 +46,15 @@ class TeacherStudentFriend(AdaptiveEqualizationLearning):
         self.cps_weight = check_weight('cps_weight', cps_weight)
         self.cps_ramp = check_ramp('cps_ramp', cps_ramp)
 
-    def unsupervised_loss(
-        self, outputs: dict[str, NetworkOutput], batch: SemiBatch
-    ) -> dict[str, Tensor]:
+    def unsupervised_loss(self, outputs: Outputs, batch: SemiBatch) -> dict[str, Tensor]:
         losses = super().unsupervised_loss(outputs, batch)
-        student, friend = outputs['student'].unlabelled, outputs['friend'].unlabelled
-        loss = cross_pseudo_loss(student, friend, batch.valid, self.cps_gamma, self.cps_threshold)
+        loss = self.cross_supervision(
+            outputs, batch, ['unlabelled'], self.cps_gamma, self.cps_threshold
+        )
         losses['loss_cps'] = self.cps_weight * self.ramp(self.cps_ramp) * loss
-        agreement = hard_labels(friend) == batch.pseudo.labels
-        losses['friend.agreement'] = masked_mean(agreement, batch.valid)
+        view = batch.views['unlabelled']
+        agreement = (
+            hard_labels(outputs['friend']['unlabelled'].logits) == view.pseudo['teacher'].labels
+        )
+        losses['friend.agreement'] = masked_mean(agreement, view.valid)
         return losses

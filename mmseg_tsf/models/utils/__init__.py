@@ -4,7 +4,7 @@ from .ema import ema_update
 from .feature_tap import FeatureTap
 from .pixel_losses import (
     PseudoLabels,
-    cross_pseudo_loss,
+    consistency_loss,
     hard_labels,
     masked_mean,
     pseudo_labels,
@@ -14,7 +14,7 @@ from .pixel_losses import (
 __all__ = [
     'FeatureTap',
     'PseudoLabels',
-    'cross_pseudo_loss',
+    'consistency_loss',
     'ema_update',
     'hard_labels',
     'masked_mean',

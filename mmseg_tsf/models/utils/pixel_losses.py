@@ -111,27 +111,19 @@ def label_weight(pseudo: PseudoLabels, gamma: float = 0.0, threshold: float = 0.
     return weight * pseudo.confidence**gamma if gamma else weight
 
 
-def cross_pseudo_loss(
-    logits_a: Tensor, logits_b: Tensor, valid: Tensor, gamma: float = 0.0, threshold: float = 0.0
+def consistency_loss(
+    logits: Tensor, targets: Tensor, weight: Tensor, sum_classes: bool = False
 ) -> Tensor:
-    """Cross pseudo supervision (Chen et al. 2021; paper equation 3): ``CE(a, b^) + CE(b, a^)``.
+    """Squared difference of probabilities, a mean over pixels.
 
     Args:
-        logits_a: ``(N, K, H, W)`` of one network.
-        logits_b: ``(N, K, H, W)`` of the other on the same images.
-        valid: ``(N, H, W)`` bool.
-        gamma: See :func:`label_weight`; with ``threshold`` 0 and this 0 every pixel counts alike.
-        threshold: See :func:`label_weight`.
+        logits: ``(N, K, H, W)``.
+        targets: ``(N, K, H, W)`` probabilities.
+        weight: ``(N, H, W)`` bool, the pixels that count.
+        sum_classes: Whether the classes of a pixel are summed; otherwise they are averaged.
 
     Returns:
-        Tensor: Scalar; the labels carry no gradient.
+        Tensor: Scalar; 0 where no pixel counts.
     """
-    loss = 0.0
-    for learner, labeller in ((logits_a, logits_b), (logits_b, logits_a)):
-        if gamma or threshold:
-            pseudo = pseudo_labels(labeller.detach(), valid)
-            labels, weight = pseudo.labels, label_weight(pseudo, gamma, threshold)
-        else:
-            labels, weight = hard_labels(labeller).masked_fill(~valid, IGNORE_INDEX), None
-        loss = loss + weighted_cross_entropy(learner, labels, weight)
-    return loss
+    squares = (logits.softmax(dim=1) - targets).square()
+    return masked_mean(squares.sum(dim=1) if sum_classes else squares.mean(dim=1), weight)

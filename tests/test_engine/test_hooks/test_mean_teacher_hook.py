@@ -68,7 +68,7 @@ def assert_same(actual: dict, expected: dict, where: str) -> None:
 
 def test_decay_rises_to_its_limit(data_root, tmp_path):
     hooks = [dict(type='SemiHook'), dict(type='MeanTeacherHook', decay=0.6)]
-    model = model_cfg('mt', teacher_mode='eval')
+    model = model_cfg('mt', average_mode='eval')
     record = run(data_root, tmp_path, max_iters=5, custom_hooks=hooks, model=model)
     assert equal(record.start['teacher'], record.start['student'])
     teacher = record.start['teacher']
@@ -81,7 +81,7 @@ def test_decay_rises_to_its_limit(data_root, tmp_path):
 def test_updates_only_with_the_optimiser(data_root, tmp_path):
     hooks = [dict(type='SemiHook'), dict(type='MeanTeacherHook', decay=0.9)]
     optim = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.05), accumulative_counts=3)
-    model = model_cfg('mt', teacher_mode='eval')
+    model = model_cfg('mt', average_mode='eval')
     options = dict(custom_hooks=hooks, optim_wrapper=optim, model=model)
     record = run(data_root, tmp_path, max_iters=9, **options)
     teacher = record.start['teacher']
@@ -95,7 +95,7 @@ def test_updates_only_with_the_optimiser(data_root, tmp_path):
 @pytest.mark.parametrize('option', [dict(), dict(average_buffers=False)])
 def test_own_statistics_stay_when_buffers_are_not_averaged(data_root, tmp_path, option):
     hooks = [dict(type='SemiHook'), dict(type='MeanTeacherHook', decay=0.9, **option)]
-    model = model_cfg('mt', teacher_mode='train')
+    model = model_cfg('mt', average_mode='train')
     record = run(data_root, tmp_path, max_iters=3, custom_hooks=hooks, model=model)
     last = record.states[-1]
     key = 'backbone.stem.bn.running_mean'
@@ -145,5 +145,5 @@ def test_decay_outside_the_unit_interval_is_refused(decay):
 def test_a_model_without_teacher_is_refused(data_root, tmp_path):
     hooks = [dict(type='SemiHook'), dict(type='MeanTeacherHook')]
     runner = make_runner(tiny_runner_cfg('cps', data_root, tmp_path, custom_hooks=hooks))
-    with pytest.raises(UserError, match='CrossPseudoSupervision has no teacher'):
+    with pytest.raises(UserError, match='CrossPseudoSupervision has no averaged network'):
         runner.train()

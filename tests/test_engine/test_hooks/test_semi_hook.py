@@ -88,7 +88,7 @@ def test_missing_partner_hook(data_root, tmp_path):
 
 def test_missing_mean_teacher_hook(data_root, tmp_path):
     hooks = [dict(type='SemiHook'), dict(type='AdaptivePartnerHook', num_workers=0)]
-    sentence = "TeacherStudentFriend has a teacher: add dict.type='MeanTeacherHook'"
+    sentence = "TeacherStudentFriend averages networks, .*: add dict.type='MeanTeacherHook'"
     refuse(data_root, tmp_path, 'tsf', sentence, custom_hooks=hooks)
 
 
@@ -134,14 +134,14 @@ def test_epochs_of_a_sampler_without_end(data_root, tmp_path):
 @pytest.mark.parametrize('problem', ['no file', 'class ids'])
 def test_validation_masks_are_looked_at_before_training(own_data_root, tmp_path, problem):
     path = own_data_root / 'val_ann' / '1.png'
-    error, sentence = FileNotFoundError, f'mask of a labelled image {path} does not exist'
+    sentence = f'mask of a labelled image {path} does not exist'
     if problem == 'no file':
         path.unlink()
     else:
         Image.fromarray(np.full((40, 48), 9, np.uint8)).save(path)
-        error, sentence = ValueError, rf'mask {path} has the class ids \[9\], but there are 4'
+        sentence = rf'mask {path} has the class ids \[9\], but there are 4'
     options = validation_cfg(own_data_root)
-    refuse(own_data_root, tmp_path / 'a', 'mt', sentence, error=error, **options)
+    refuse(own_data_root, tmp_path / 'a', 'mt', sentence, **options)
 
     if problem == 'class ids':  # which stop nothing but the look at them
         cfg = tiny_runner_cfg('mt', own_data_root, tmp_path / 'b', **options)
@@ -154,7 +154,7 @@ def test_a_training_that_nothing_checks_is_refused(data_root, tmp_path, method):
     def change(cfg):
         cfg.custom_hooks = [hook for hook in cfg.custom_hooks if hook['type'] != 'SemiHook']
 
-    sentence = r"nothing has checked this training of a \w+: add dict.type='SemiHook'"
+    sentence = r"this training of a \w+ was not checked: add dict.type='SemiHook'"
     refuse(data_root, tmp_path, method, sentence, change)
 
 

@@ -125,7 +125,7 @@ class TestEveryMethodOnEveryNetwork:
         expected = None if mixes_labels else reference_losses(model, inputs, samples)
         calls.clear()
         losses = model.loss(inputs, samples)
-        no_grad = ['teacher'] if model.has_teacher else []
+        no_grad = ['teacher'] if model.averages else []
         if len(model.learners) == 2 and getattr(model, 'cutmix', None):
             no_grad = list(model.learners)
         assert sorted(calls) == sorted([*model.learners, *no_grad])
@@ -176,7 +176,7 @@ def check_gradients(model, losses) -> None:
     for name in model.learners:
         missing = [k for k, p in getattr(model, name).named_parameters() if p.grad is None]
         assert missing == []
-    if model.has_teacher:
+    if model.averages:
         assert all(p.grad is None for p in model.teacher.parameters())
 
 
@@ -198,8 +198,8 @@ def test_methods_have_the_losses_that_they_are_made_of(method):
 
 @pytest.mark.parametrize('paramwise', [False, True])
 def test_the_optimiser_never_changes_the_teacher(method, paramwise):
-    model = build_model(method, teacher_mode='eval')
-    if not model.has_teacher:
+    model = build_model(method, average_mode='eval')
+    if not model.averages:
         pytest.skip('has no teacher')
     cfg = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1, weight_decay=0.1))
     if paramwise:

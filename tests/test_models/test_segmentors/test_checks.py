@@ -1,4 +1,4 @@
-"""Options of methods that can not be."""
+"""Options of methods that cannot be."""
 
 import pytest
 from helpers import build_model

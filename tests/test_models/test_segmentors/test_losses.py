@@ -93,7 +93,7 @@ def test_teacher_student_loss_equals_a_plain_loop(gamma, threshold, sampling, re
     confidence[0, :2] = 0
     pseudo = PseudoLabels(labels, confidence, torch.zeros_like(labels))
     torch.manual_seed(11)
-    loss, weight = model.teacher_student_loss(logits, pseudo)
+    loss, weight = model.teacher_student_loss('unlabelled', logits, pseudo)
     torch.manual_seed(11)
     uniform = torch.rand(2, 7, 9) if sampling else torch.zeros(2, 7, 9)
     rate = torch.tensor([0.1, 0.8, 0.4, 0.2]) / 0.8 if sampling else torch.ones(NUM_CLASSES)
@@ -113,7 +113,7 @@ def test_pixels_are_kept_at_the_rate_of_the_class_that_the_student_predicts():
         (predicted + 1) % NUM_CLASSES, torch.ones(1, 200, 200), torch.zeros(1, 200, 200)
     )
     torch.manual_seed(0)
-    _, weight = model.teacher_student_loss(logits, pseudo)
+    _, weight = model.teacher_student_loss('unlabelled', logits, pseudo)
     kept = [float(weight[predicted == k].mean()) for k in range(NUM_CLASSES)]
     assert kept == pytest.approx([0.125, 1.0, 0.5, 0.25], abs=0.02)
 
@@ -125,9 +125,7 @@ def test_mean_teacher_is_the_squared_difference_on_all_images():
     loss = model.loss(inputs, samples)['loss_consistency']
     images = torch.cat((inputs['labelled'], inputs['unlabelled']))
     with torch.no_grad():
-        student, teacher = (
-            model.predict_logits(name, images).softmax(dim=1) for name in ('student', 'teacher')
-        )
+        student, teacher = (model.show(name, images).probs for name in ('student', 'teacher'))
     expected = 10.0 * ((student - teacher) ** 2).sum() / student.numel()
     torch.testing.assert_close(loss.detach(), expected)
 
@@ -141,8 +139,8 @@ def test_cutmix_is_scaled_by_the_share_of_sure_pixels():
     torch.manual_seed(0)
     batch = model.prepare(inputs, samples)
     with torch.no_grad():
-        student = model.predict_logits('student', batch.unlabelled).softmax(dim=1)
-    teacher = batch.info['teacher']
+        student = model.show('student', batch.views['unlabelled'].images).probs
+    teacher = batch.views['unlabelled'].targets['teacher']
     sure = (teacher.max(dim=1).values >= 0.35).float().mean()
     assert 0 < sure < 1
     difference = (student - teacher).square().sum(dim=1).mean()
@@ -157,7 +155,7 @@ def test_cross_supervision_covers_labelled_and_unlabelled_images():
     losses = model.loss(inputs, samples)
     images = torch.cat((inputs['labelled'], inputs['unlabelled']))
     with torch.no_grad():
-        logits = [model.predict_logits(name, images) for name in ('student', 'friend')]
+        logits = [model.show(name, images).logits for name in ('student', 'friend')]
     expected = sum(
         torch.nn.functional.cross_entropy(a, b.argmax(dim=1)) for a, b in (logits, logits[::-1])
     )
@@ -252,7 +250,7 @@ def test_a_single_sigmoid_channel_finds_components_of_both_classes(method):
     logits = torch.full((4, 1, 16, 16), -1.0)
     logits[:, :, 4:8, 2:12] = 1.0
     model.run = lambda name, images: (None, logits)
-    pasted = model.prepare(inputs, samples).unlabelled == 1
+    pasted = model.prepare(inputs, samples).views['unlabelled'].images == 1
     expected = torch.zeros_like(pasted)
     expected[:, :, 8:16, 4:24] = True
     assert torch.equal(pasted, expected)
@@ -267,12 +265,12 @@ def test_manual_pixels_count_in_a_loss_of_their_own(method):
         for sample in samples[branch]:
             sample.gt_sem_seg.data[:, ::2] = 1
     batch = model.prepare(inputs, samples)
-    assert set(batch.manual.unique().tolist()) == {1, 255}
+    assert set(batch.views['unlabelled'].manual.unique().tolist()) == {1, 255}
     outputs = {name: model.forward_network(name, batch) for name in model.learners}
     losses = model.manual_loss(outputs, batch)
     assert set(losses) == {f'{name}.loss_manual' for name in model.learners}
     for name, output in outputs.items():
-        chosen = output.unlabelled.movedim(1, -1)[batch.manual == 1]
+        chosen = output['unlabelled'].logits.movedim(1, -1)[batch.views['unlabelled'].manual == 1]
         expected = 2 * torch.nn.functional.cross_entropy(chosen, torch.ones(len(chosen)).long())
         torch.testing.assert_close(losses[f'{name}.loss_manual'], expected)
         own = gradients(model, losses[f'{name}.loss_manual'])

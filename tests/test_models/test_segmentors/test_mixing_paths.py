@@ -92,20 +92,22 @@ CUTMIX = {
 @pytest.mark.parametrize('seed', range(3))
 def test_cutmix_moves_image_label_confidence_and_validity_together(method, strong, seed):
     model, originals, batch = prepare(method, strong, seed, **CUTMIX[method])
-    mixed = batch.unlabelled
+    view = batch.views['unlabelled']
+    mixed = view.images
     valid = mixed[:, 2] == 1
-    assert torch.equal(batch.valid, valid)
+    assert torch.equal(view.valid, valid)
     assert (mixed[:, 4] == float(strong)).all()  # the learners see the strong view
     labels = mixed[:, 0].long()
     if method == 'cps_cutmix':
         for name, shift in (('student', 0), ('friend', 1)):
             expected = ((labels + shift) % NUM_CLASSES).masked_fill(~valid, 255)
-            assert torch.equal(batch.info[name][0], expected)
+            assert torch.equal(view.pseudo[name].labels, expected)
     else:
-        assert torch.equal(batch.pseudo.labels, labels.masked_fill(~valid, 255))
-        torch.testing.assert_close(batch.pseudo.confidence, mixed[:, 1] * valid)
+        pseudo = view.pseudo['teacher']
+        assert torch.equal(pseudo.labels, labels.masked_fill(~valid, 255))
+        torch.testing.assert_close(pseudo.confidence, mixed[:, 1] * valid)
     if method == 'mt_cutmix':
-        probability = batch.info['teacher'].gather(1, labels.unsqueeze(1)).squeeze(1)
+        probability = view.targets['teacher'].gather(1, labels.unsqueeze(1)).squeeze(1)
         torch.testing.assert_close(probability, mixed[:, 1])
     check_origins(mixed[:, 3], adaptive='partner' in model.required_branches)
     # every pixel is one of the two source images' pixels at its place
@@ -126,7 +128,7 @@ def check_origins(origin, adaptive: bool) -> None:
 @pytest.mark.parametrize('method', ['ael', 'tsf'])
 def test_adaptive_boxes_surround_a_component_of_the_wanted_class(method):
     _, originals, batch = prepare(method)
-    pasted = batch.unlabelled[:, 3] >= PARTNER
+    pasted = batch.views['unlabelled'].images[:, 3] >= PARTNER
     for i in range(3):
         rows, columns = pasted[i].nonzero().unbind(1)
         top, left, bottom, right = (

@@ -28,7 +28,7 @@ def test_networks_and_the_one_that_predicts_by_default(method):
 
 @pytest.mark.parametrize('method', ['mt', 'ael', 'tsf'])
 def test_teacher_stays_in_eval_mode_and_without_gradient(method):
-    model = build_model(method, teacher_mode='eval')
+    model = build_model(method, average_mode='eval')
     for mode in (True, False, True):
         model.train(mode)
         assert not any(module.training for module in model.teacher.modules())
@@ -37,18 +37,18 @@ def test_teacher_stays_in_eval_mode_and_without_gradient(method):
     assert all(p.requires_grad for p in model.student.parameters())
 
 
-def test_teacher_mode_train_uses_batch_statistics():
-    model = build_model('tsf', teacher_mode='train')
+def test_average_mode_train_uses_batch_statistics():
+    model = build_model('tsf', average_mode='train')
     assert all(module.training for module in model.teacher.modules())
     model.eval()
     assert not any(module.training for module in model.teacher.modules())
-    with pytest.raises(UserError, match="teacher_mode is 'auto', 'eval' or 'train', not 'frozen'"):
-        build_model('tsf', teacher_mode='frozen')
+    with pytest.raises(UserError, match="average_mode is 'auto', 'eval' or 'train', not 'frozen'"):
+        build_model('tsf', average_mode='frozen')
 
 
-def test_teacher_mode_follows_batch_norm_by_default():
-    assert build_model('mt').teacher_mode == 'train'
-    assert build_model('mt', segmentor=tiny_segmentor(norm=False)).teacher_mode == 'eval'
+def test_average_mode_follows_batch_norm_by_default():
+    assert build_model('mt').average_mode == 'train'
+    assert build_model('mt', segmentor=tiny_segmentor(norm=False)).average_mode == 'eval'
 
 
 @pytest.mark.parametrize('name', ['teacher', 'student', 'friend'])
@@ -91,11 +91,11 @@ MODELS.register_module(name='TinyMaskHead', module=MaskHead, force=True)
 @pytest.mark.parametrize(
     ('change', 'sentence'),
     [
-        (dict(decode_head=dict(type='TinyMaskHead')), 'TinyMaskHead can not be wrapped'),
-        (dict(decode_head=dict(type='Mask2FormerHead')), 'Mask2FormerHead can not be wrapped'),
-        (dict(type='CascadeEncoderDecoder', num_stages=2), 'CascadeEncoderDecoder can not be'),
+        (dict(decode_head=dict(type='TinyMaskHead')), 'TinyMaskHead cannot be wrapped'),
+        (dict(decode_head=dict(type='Mask2FormerHead')), 'Mask2FormerHead cannot be wrapped'),
+        (dict(type='CascadeEncoderDecoder', num_stages=2), 'CascadeEncoderDecoder cannot be'),
         (dict(type='NoSuchSegmentor'), "'NoSuchSegmentor' is not registered"),
-        (dict(type='ResNet'), 'ResNet can not be wrapped'),
+        (dict(type='ResNet'), 'ResNet cannot be wrapped'),
     ],
 )
 def test_segmentors_without_one_logit_map_are_refused(change, sentence):
@@ -124,7 +124,7 @@ def test_a_plain_checkpoint_goes_into_every_network(method, strict_torch):
         own = getattr(model, name).state_dict()
         for key, value in plain.state_dict().items():
             assert torch.equal(own[key], value), (name, key)
-    assert not model.teacher_was_loaded
+    assert model.loaded_averages == set()
 
 
 def test_own_checkpoint_comes_back_bit_for_bit():
@@ -135,7 +135,7 @@ def test_own_checkpoint_comes_back_bit_for_bit():
     own = model.state_dict()
     assert own.keys() == saved.keys()
     assert all(torch.equal(own[k], v) for k, v in saved.items())
-    assert model.teacher_was_loaded
+    assert model.loaded_averages == {'teacher'}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from mmseg_tsf.models.utils.ema import ema_update
-from mmseg_tsf.utils.errors import UserError
 
 DECAYS = (0.0, 0.5, 0.9, 0.99)
 
@@ -100,5 +99,5 @@ def test_the_student_is_not_touched():
 
 
 def test_networks_of_another_shape_are_refused():
-    with pytest.raises(UserError, match='zip'):
+    with pytest.raises(ValueError, match='zip'):
         ema_update(nn.Sequential(nn.Linear(2, 2)), nn.Sequential(nn.ReLU()), 0.5)

@@ -1,9 +1,14 @@
-"""Small helpers on the unlabelled half of a batch."""
+"""What is read from data samples."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+
+def ground_truth(samples: list) -> Tensor:
+    """Ground truth of data samples, ``(N, H, W)`` int64."""
+    return torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in samples]).long()
 
 
 def valid_mask(samples: list, images: Tensor) -> Tensor:
@@ -17,7 +22,7 @@ def valid_mask(samples: list, images: Tensor) -> Tensor:
 
 
 def to_device(values: list, like: Tensor) -> Tensor:
-    """Integers as a tensor on the device of ``like``, without making the host wait."""
+    """Integers as a tensor on the device of ``like``; the host does not wait for the copy."""
     tensor = torch.tensor(values)
     if like.is_cuda:
         tensor = tensor.pin_memory()

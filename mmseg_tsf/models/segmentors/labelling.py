@@ -1,0 +1,167 @@
+"""Networks that look at views of images and label them, and the refinement of their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmseg.utils import add_prefix
+from torch import Tensor
+
+from ...utils.errors import UserError
+from ..refinement.label_refinement import LabelRefinement
+from ..utils.feature_tap import FeatureTap
+from ..utils.pixel_losses import PseudoLabels, pseudo_labels, with_manual
+from ..utils.samples import ground_truth
+from ..utils.views import NetworkView
+from .batch import SemiBatch, View
+from .networks import NetworkGroup
+
+LABELLED = 'labelled'
+Outputs = dict[str, dict[str, NetworkView]]
+"""What each learner shows of each branch: ``outputs[network][branch]``."""
+
+
+class LabellingGroup(NetworkGroup):
+    """Named networks of which some label unlabelled images.
+
+    What an oracle has labelled in an otherwise unlabelled image stands in its ``gt_sem_seg``
+    (255 elsewhere) and always wins over a network.
+
+    Attributes:
+        labellers: Names of the networks whose labels teach on unlabelled images. The labels of
+            each can be refined.
+        refinement: Refinement of the first labeller's labels; ``None`` where labels are not
+            refined.
+    """
+
+    labellers: tuple[str, ...] = ()
+
+    def build_refinements(
+        self, error_head: dict | None, refiner: dict | None, options: dict | None
+    ) -> None:
+        """Builds one refinement for each labeller, where any option is given."""
+        self.refinement: LabelRefinement | None = None
+        self._refinement_keys: dict[str, str] = {}
+        if error_head is None and refiner is None and options is None:
+            return
+        if not self.labellers:
+            raise UserError(
+                f'{type(self).__name__} has no network whose labels error_head, refiner or '
+                'refinement could correct: leave them out, or take a method that has pseudo-labels'
+            )
+        for number, name in enumerate(self.labellers):
+            key = f'refinement_{name}' if number else 'refinement'
+            self._refinement_keys[name] = key
+            network = getattr(self, name)
+            refinement = LabelRefinement(
+                network, self.num_classes, error_head, refiner, **(options or {})
+            )
+            setattr(self, key, refinement)
+
+    @property
+    def refinements(self) -> dict[str, LabelRefinement]:
+        """Refinements by the labeller whose labels they refine."""
+        return {name: getattr(self, key) for name, key in self._refinement_keys.items()}
+
+    @property
+    def refinement_learns(self) -> bool:
+        """Whether the labellers have to see the labelled images for the refinement's heads."""
+        return any(refinement.learns for refinement in self.refinements.values())
+
+    def view(self, name: str, images: Tensor) -> NetworkView:
+        """What one network shows of images ``(N, 3, H, W)``, without gradient.
+
+        Features are those of the taps of the network's own refinement.
+        """
+        return self.show(name, images, self._taps(name))
+
+    def labeller_view(
+        self, name: str, images: Tensor, batch: SemiBatch, with_labelled: bool = False
+    ) -> NetworkView:
+        """What a network that labels shows of unlabelled images, in one pass.
+
+        Args:
+            name: Name of the labeller.
+            images: ``(N, 3, H, W)``.
+            batch: The step's batch; its ``labellers`` gets what the network shows of the labelled
+                images, where the refinement learns from it.
+            with_labelled: Whether the method needs that in any case.
+        """
+        if not (with_labelled or self.refinement_learns):
+            return self.view(name, images)
+        both = self.view(name, torch.cat((batch.labelled, images)))
+        batch.labellers[name], shown = both.split(len(batch.labelled), len(images))
+        return shown
+
+    def forward_network(self, name: str, batch: SemiBatch) -> dict[str, NetworkView]:
+        """One pass of a learner over the labelled images and all views.
+
+        Returns:
+            dict[str, NetworkView]: What the network shows, by branch: ``'labelled'`` and the
+            names of the views. Features are those of the taps of the network's own refinement.
+        """
+        images = {LABELLED: batch.labelled}
+        images.update({key: view.images for key, view in batch.views.items() if not view.base})
+        network, taps = getattr(self, name), self._taps(name)
+        with FeatureTap(network, taps) as tap:
+            features = network.extract_feat(torch.cat(list(images.values())))
+            features, sizes = _with_perturbed(features, images, batch.views)
+            logits = self.decode(name, features)
+        whole = NetworkView(
+            logits,
+            [tap[path] for path in taps],
+            batch.labelled.shape[2:],
+            self.align_corners(name),
+            list(features),
+        )
+        return dict(zip(sizes, whole.split(*sizes.values()), strict=True))
+
+    @torch.no_grad()
+    def label(
+        self, name: str, shown: NetworkView, manual: Tensor, valid: Tensor
+    ) -> tuple[PseudoLabels, dict[str, Tensor]]:
+        """Labels of unlabelled images by one network, refined; manual pixels win.
+
+        Args:
+            name: Name of the labeller.
+            shown: What it shows of the images.
+            manual: ``(N, H, W)`` int64 labels that people gave, 255 elsewhere.
+            valid: ``(N, H, W)`` bool, False in the padding.
+
+        Returns:
+            tuple: Labels, and statistics of the refinement.
+        """
+        if name in self.refinements:
+            return self.refinements[name](shown, manual, valid)
+        return with_manual(pseudo_labels(shown.logits, valid), manual), {}
+
+    def refinement_loss(self, outputs: Outputs, batch: SemiBatch) -> dict[str, Tensor]:
+        """Losses of the refinements' own heads, on the labelled images."""
+        losses = {}
+        for name, refinement in self.refinements.items():
+            if refinement.learns:
+                shown = batch.labellers.get(name) or outputs[name][LABELLED].detach()
+                own = refinement.losses(shown, ground_truth(batch.samples))
+                losses.update(own if refinement is self.refinement else add_prefix(own, name))
+        return losses
+
+    def _taps(self, name: str) -> tuple[str, ...]:
+        return self.refinements[name].taps if name in self.refinements else ()
+
+
+def _with_perturbed(
+    features: Sequence[Tensor], images: dict[str, Tensor], views: dict[str, View]
+) -> tuple[Sequence[Tensor], dict[str, int]]:
+    """Backbone features of all branches, perturbed views behind the others, and their sizes."""
+    sizes = {key: len(own) for key, own in images.items()}
+    split = [feature.split(list(sizes.values())) for feature in features]
+    added, order = [], list(sizes)
+    for key, view in views.items():
+        if view.base:
+            place = order.index(view.base)
+            added.append(view.perturb([parts[place] for parts in split]))
+            sizes[key] = sizes[view.base]
+    if added:
+        features = [torch.cat(maps) for maps in zip(features, *added, strict=True)]
+    return features, sizes
