@@ -1,11 +1,8 @@
-"""Requests for annotation tools, and their exports as answers.
+"""Requests for annotation tools, and their exports as answers."""
 
-Arrows: ``oracles`` use this folder; it uses ``store`` and ``selection.clicks``.
-"""
-
-from . import formats
 from .annotation_plan import AnnotationPlan, make_plan
-from .answers import ImageLabels, ImportSummary, write_answers
+from .answers import ImageLabels, ImportSummary, check_size, write_answers
+from .formats import ExchangeFormat, Package, PackedImage
 from .label_set import LabelSet
 from .package import export_request
 from .request import AnnotationRequest, AskedImage, read_request
@@ -15,12 +12,15 @@ __all__ = [
     'AnnotationPlan',
     'AnnotationRequest',
     'AskedImage',
+    'ExchangeFormat',
     'ImageLabels',
     'ImportSummary',
     'LabelSet',
+    'Package',
+    'PackedImage',
     'ToolExport',
+    'check_size',
     'export_request',
-    'formats',
     'make_plan',
     'read_request',
     'write_answers',

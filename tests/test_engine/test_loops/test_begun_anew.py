@@ -266,7 +266,7 @@ def test_half_a_checkpoint_is_none(data_root, tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(checkpoints, 'print_log', lambda text, *_: said.append(text))
     assert train(data_root, tmp_path, True).iter == 6
-    assert said == [f'{whole} is no whole checkpoint: the run goes on from {tmp_path}/iter_4.pth']
+    assert said == [f'{whole} is incomplete: the run resumes from {tmp_path}/iter_4.pth']
 
 
 def test_schedules_that_a_fresh_stage_cuts_off_are_named(data_root, tmp_path, monkeypatch):
