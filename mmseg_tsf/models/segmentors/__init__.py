@@ -1,6 +1,7 @@
 """One template and one short file per method."""
 
 from .adaptive_equalization_learning import AdaptiveEqualizationLearning
+from .batch import SemiBatch, View
 from .cross_pseudo_supervision import CrossPseudoSupervision
 from .mean_teacher import MeanTeacher
 from .semi_base import SemiSegmentor
@@ -11,7 +12,9 @@ __all__ = [
     'AdaptiveEqualizationLearning',
     'CrossPseudoSupervision',
     'MeanTeacher',
+    'SemiBatch',
     'SemiSegmentor',
     'SupervisedOnly',
     'TeacherStudentFriend',
+    'View',
 ]
