@@ -4,8 +4,7 @@ from .adaptive_equalization_learning import AdaptiveEqualizationLearning
 from .batch import SemiBatch, View
 from .cross_pseudo_supervision import CrossPseudoSupervision
 from .mean_teacher import MeanTeacher
-from .semi_base import SemiSegmentor
-from .supervised_only import SupervisedOnly
+from .semi_base import SemiSegmentor, SupervisedOnly
 from .teacher_student_friend import TeacherStudentFriend
 
 __all__ = [

@@ -140,7 +140,7 @@ class NetworkGroup(BaseModel):
             network: Learner that the part belongs to. Every average of that learner gets a copy,
                 which is averaged and saved with it. ``None``: the part belongs to the method.
             optimizer: Config of an optimiser of its own for the part; ``None`` puts its
-                parameters into the run's optimiser. See ``engine.part_optimizers``.
+                parameters into the run's optimiser. See ``engine.optimizers``.
             schedule: Configs of that optimiser's parameter schedulers.
 
         Returns:
