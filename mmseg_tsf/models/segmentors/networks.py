@@ -65,6 +65,12 @@ class NetworkGroup(BaseModel):
             setattr(self, name, MODELS.build(copy.deepcopy(configs[name])))
         for name in self.averages:
             getattr(self, name).requires_grad_(False)
+        for name in self.learners:
+            if getattr(self, name).num_classes != self.num_classes:
+                raise UserError(
+                    f'model.networks: {name} has {getattr(self, name).num_classes} classes, '
+                    f'{self.learners[0]} {self.num_classes}: set num_classes alike'
+                )
         self.average_mode = self._resolve_average_mode(average_mode)
         self.loaded_averages: set[str] = set()
         self.part_optimizers: dict[str, dict] = {}
