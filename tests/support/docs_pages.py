@@ -12,8 +12,9 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf'^```{language}\n(.*?)^```', page.read_text(), re.M | re.S)
+def blocks(page: Path | str, language: str) -> list[str]:
+    text = page if isinstance(page, str) else page.read_text()
+    return re.findall(rf'^```{language}\n(.*?)^```', text, re.M | re.S)
 
 
 def commands(page: Path) -> list[list[str]]:

@@ -10,7 +10,10 @@ import numpy as np
 from helpers import NUM_CLASSES, SIZE, model_cfg
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmseg.registry import MODELS
 from PIL import Image
+
+from mmseg_tsf.models import AdaptiveEqualizationLearning
 
 CLASSES = ('road', 'sky', 'car', 'pole')
 PALETTE = [[128, 64, 128], [70, 130, 180], [0, 0, 142], [153, 153, 153]]
@@ -89,10 +92,10 @@ def tiny_runner_cfg(
 ) -> Config:
     """A full config of a run on :func:`make_dataset`'s files."""
     model = model or model_cfg(method)
-    kind = model['type']
-    adaptive = kind in ('AdaptiveEqualizationLearning', 'TeacherStudentFriend')
+    method_class = MODELS.get(model['type'])
+    adaptive = issubclass(method_class, AdaptiveEqualizationLearning)
     hooks = [dict(type='SemiHook')]
-    if kind == 'MeanTeacher' or adaptive:
+    if method_class.averages:
         hooks.append(dict(type='MeanTeacherHook', decay=0.9))
     if adaptive and model.get('adaptive_cutmix', True):
         hooks.append(dict(type='AdaptivePartnerHook', num_workers=partner_workers))

@@ -25,7 +25,7 @@ def section_blocks(heading: str) -> list[str]:
 def oracle_cfg(tmp_path):
     code, config = section_blocks('An oracle')
     exec(code, {})
-    (tmp_path / 'config.py').write_text(config.replace(", 'my_oracles'", ''))
+    (tmp_path / 'config.py').write_text(config)
     yield Config.fromfile(tmp_path / 'config.py').train_cfg.oracle
     ORACLES.module_dict.pop('VotingOracle')
 

@@ -18,7 +18,7 @@ from ...datasets.checks import check_masks
 from ...datasets.samplers import SemiInfiniteSampler
 from ...utils.errors import UserError
 from ...utils.runner import schedule_of, unwrap
-from ..part_optimizers import add_part_optimizers
+from ..optimizers import add_part_optimizers
 from ..run_info import finish_record, start_record
 from .mean_teacher_hook import MeanTeacherHook
 from .plar_hook import PLARHook

@@ -65,6 +65,12 @@ class NetworkGroup(BaseModel):
             setattr(self, name, MODELS.build(copy.deepcopy(configs[name])))
         for name in self.averages:
             getattr(self, name).requires_grad_(False)
+        for name in self.learners:
+            if getattr(self, name).num_classes != self.num_classes:
+                raise UserError(
+                    f'model.networks: {name} has {getattr(self, name).num_classes} classes, '
+                    f'{self.learners[0]} {self.num_classes}: set num_classes alike'
+                )
         self.average_mode = self._resolve_average_mode(average_mode)
         self.loaded_averages: set[str] = set()
         self.part_optimizers: dict[str, dict] = {}
@@ -140,7 +146,7 @@ class NetworkGroup(BaseModel):
             network: Learner that the part belongs to. Every average of that learner gets a copy,
                 which is averaged and saved with it. ``None``: the part belongs to the method.
             optimizer: Config of an optimiser of its own for the part; ``None`` puts its
-                parameters into the run's optimiser. See ``engine.part_optimizers``.
+                parameters into the run's optimiser. See ``engine.optimizers``.
             schedule: Configs of that optimiser's parameter schedulers.
 
         Returns:

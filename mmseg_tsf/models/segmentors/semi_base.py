@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
+from mmseg.registry import MODELS
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
@@ -274,6 +275,14 @@ class SemiSegmentor(LabellingGroup):
         if end <= begin:
             return (self.progress >= begin).float()
         return ((self.progress - begin) / (end - begin)).clamp(0, 1)
+
+
+@MODELS.register_module()
+class SupervisedOnly(SemiSegmentor):
+    """One network trained on the labelled images alone (the paper's SupOnly row).
+
+    It is the template without any change; it does not use unlabelled images of the batch.
+    """
 
 
 def _semi_preprocessor(config: dict | None) -> dict:
