@@ -93,7 +93,7 @@ def test_what_is_waited_for(run):
 
 def test_verify_says_so_or_ends_with_1(run, capsys):
     load_tool('verify').main([str(run)])
-    assert capsys.readouterr().out == f'{run}/rounds: 2 rounds, every file as it was written\n'
+    assert capsys.readouterr().out == f'{run}/rounds: 2 rounds, all files intact\n'
     path = run / 'rounds/round_000/request/masks/y.png'
     path.write_bytes(path.read_bytes()[:-1])
     (run / 'rounds/round_001/more').write_bytes(b'')
@@ -119,7 +119,7 @@ def test_replay_rebuilds_any_round(run, tmp_path, capsys):
             assert set(labels[asked(1)].tolist()) == ({1, 255} if number else {255})
     assert snapshot(run / 'rounds') == before
     assert 'the labels of 2 images after round 1' in capsys.readouterr().out
-    with pytest.raises(UserError, match='no answer of round 2: the last one is round 1'):
+    with pytest.raises(UserError, match='no answer of round 2: the last answer is that of round 1'):
         replay([str(run), '--round', '2', '-o', str(out / '2')])
     (out / 'file').touch()
     with pytest.raises(UserError, match='is a file: give a folder'):
@@ -228,7 +228,7 @@ def test_curves_say_which_seed_is_behind(make_run, tmp_path):
     (group,) = load_tool('curves').main([done, begun, '-o', str(tmp_path)])
     assert group['final']['mean'] == 42
     text = (tmp_path / 'curves.md').read_text()
-    assert 'al: seed 1 has come to round 1 of 2; its figures are of the rounds that all' in text
+    assert 'al: seed 1 has completed round 1 of 2; only the rounds that all seeds' in text
 
 
 def test_names_of_curves_leave_out_what_they_share():
@@ -244,7 +244,7 @@ def test_curves_mark_what_a_seed_had_before_it_asked(make_run, tmp_path):
     run = make_run('entropy', 0, [0.1, 0.2], [30.0, 40.0])
     load_tool('curves').main([run, '-o', str(tmp_path), '--full', '30'])
     text = (tmp_path / 'curves.md').read_text()
-    assert '| ≤ 10.00 |' in text and '≤: a seed had the score' in text
+    assert '| ≤ 10.00 |' in text and '≤: a seed had this score' in text
 
 
 def test_curves_of_what_can_not_be_compared(make_run, tmp_path):

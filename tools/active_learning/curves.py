@@ -1,12 +1,12 @@
-"""Draws the score of runs of active learning against what they spent, over seeds.
+"""Plots the scores of active-learning runs against their spend, averaged over seeds.
 
     python tools/active_learning/curves.py work_dirs/al-* -o docs/curves --full work_dirs/full
 
-Runs of one config and unchanged settings are seeds of one curve: mean and sample deviation by
-round. Written are curves.png, curves.json and curves.md: the last score, the area under the budget
-curve (AUBC, divided by the range of spend), and with ``--full`` the share of the fully supervised
-score and the spend at which a share of it is reached. Scores are mIoU in percent, as validated
-before each query, of the network that predicts by default.
+Runs with the same config and settings are seeds of one curve, which shows mean and sample standard
+deviation per round. Writes curves.png, curves.json and curves.md with the last score, the area
+under the budget curve (AUBC, divided by the range of spend), and with ``--full`` the share of the
+fully supervised score and the spend at which ``--share`` of it is reached. Scores are the mIoU in
+percent of the network that predicts by default, validated before each query.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from mmseg_tsf.reporting.run_reader import make_groups, read_full, read_runs
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.markdown import table_lines
 
-# Okabe and Ito's colours, which colour-blind people can tell apart; markers for print
+# colour-blind-safe palette of Okabe and Ito; markers for print in grey
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 MARKERS = 'osD^vPX*'
 RUN_HELP = 'folder of a run, or an earlier curves.json for the runs in it'
 
 
 def draw(groups: list[dict], full: float | None, share: float, path: Path) -> None:
-    """Writes the picture: means as lines, deviations as bars."""
+    """Writes the plot with means as lines and deviations as error bars."""
     names, common = short_names([group['name'] for group in groups])
-    # the axes keep their height however many lines the legend has
+    # the height of the axes does not depend on the number of lines in the legend
     figure = Figure(figsize=(8, 4.5 + 0.22 * -(-len(groups) // 2)), layout='constrained')
     axes = figure.subplots()
     axes.set_title(common, fontsize='small')
@@ -48,7 +48,7 @@ def draw(groups: list[dict], full: float | None, share: float, path: Path) -> No
         )
     if full is not None:
         axes.axhline(full, color='0.3', linestyle='-', linewidth=1, label='fully supervised')
-        label = f'{100 * share:g} % of it'
+        label = f'{100 * share:g} % of fully supervised'
         axes.axhline(share * full, color='0.3', linestyle=':', linewidth=1, label=label)
     axes.set_xlabel(f'spent ({groups[0]["runs"][0]["axis"]})')
     axes.set_ylabel('mIoU (%)')
@@ -58,7 +58,7 @@ def draw(groups: list[dict], full: float | None, share: float, path: Path) -> No
 
 
 def short_names(names: list[str]) -> tuple[list[str], str]:
-    """Names of configs without the parts that all of them have, and those parts."""
+    """Names of configs without the fields that all of them share, and the shared fields."""
     split = [name.split('_') for name in names]
     common = [part for part in split[0] if all(part in own for own in split)]
     if len(names) == 1:
@@ -68,7 +68,7 @@ def short_names(names: list[str]) -> tuple[list[str], str]:
 
 
 def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
-    """The figures as Markdown."""
+    """Tables of all figures as Markdown."""
     axis = groups[0]['runs'][0]['axis']
     head = ['config', 'seeds', f'spent ({axis})', 'last mIoU', 'AUBC']
     if full is not None:
@@ -86,10 +86,10 @@ def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
     parts = [
         '# Label efficiency',
         '',
-        f'{note}mIoU in percent before each query, mean ± sample deviation over seeds. AUBC is the '
-        'area under a curve divided by its own range of spend: compare it between equal ranges. '
-        '≤: a seed had the score before anything was asked. Runs that go on with their weights '
-        "(`start='continue'`) have trained longer at their later points, too.",
+        f'{note}mIoU in percent before each query, mean ± sample standard deviation over seeds. '
+        'AUBC is the area under a curve divided by its range of spend: compare it between equal '
+        'ranges only. ≤: a seed had this score before the first query. Runs that keep their weights '
+        "between stages (`start='continue'`) have also trained longer at later points.",
         '',
         *table_lines(head, rows),
     ]
@@ -106,10 +106,10 @@ def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
 
 
 def _behind(group: dict) -> list[str]:
-    """Says of what rounds the figures are, where some seeds have come further than others."""
+    """Note on the compared rounds if some seeds have completed more rounds than others."""
     last = max(group['last_rounds'])
     behind = [
-        f'seed {run["seed"]} has come to round {number}'
+        f'seed {run["seed"]} has completed round {number}'
         for run, number in zip(group['runs'], group['last_rounds'], strict=True)
         if number < last
     ]
@@ -117,8 +117,8 @@ def _behind(group: dict) -> list[str]:
         return []
     return [
         '',
-        f'{group["name"]}: {", ".join(behind)} of {last}; its figures are of the rounds that all '
-        'seeds have.',
+        f'{group["name"]}: {", ".join(behind)} of {last}; only the rounds that all seeds have '
+        'completed are compared.',
     ]
 
 
@@ -129,7 +129,7 @@ def _text(value: dict, factor: float = 1) -> str:
 
 def _reached(group: dict) -> str:
     if group['spend_to_reach']:
-        most = '≤ ' if group.get('at_start') else ''  # where a seed had it from the start
+        most = '≤ ' if group.get('at_start') else ''  # a seed had this score from the start
         return most + _text(group['spend_to_reach'])
     return f'reached by {group["reached"]} of {len(group["runs"])}'
 

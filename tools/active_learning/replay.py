@@ -1,9 +1,9 @@
-"""Rebuilds the bought labels as they were after any round, from the rounds alone.
+"""Rebuilds the labels after any round from the stored rounds.
 
     python tools/active_learning/replay.py work_dirs/<run> --round 3 -o labels_3
 
-Writes a PNG of class ids (255 = no label) for every image that had an answer by then. Nothing in
-the run's folder is changed, unless ``-o`` names a place in it.
+Writes a PNG of class ids (255 = no label) for every image answered up to that round. The folder of
+the run is not changed, unless ``-o`` lies in it.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from mmseg_tsf.utils.errors import UserError
 
 
 def replay(store: RoundStore, number: int, out: Path) -> int:
-    """Writes the labels after a round; returns how many images have some.
+    """Writes the labels after a round; returns the number of labelled images.
 
     Args:
-        store: The rounds.
-        number: Of the round.
-        out: Folder; made, or empty.
+        store: Rounds of the run.
+        number: Number of the round.
+        out: New or empty folder.
 
     Raises:
-        UserError: There is no such answer.
-        UserError: The folder holds something, or is a file.
+        UserError: The round is not answered, or the folder is not empty or a file.
         StoreError: The rounds are damaged.
     """
-    store.campaign()  # refuses what is no folder of a run
+    store.campaign()  # raises unless this is the folder of a run
     check_rounds(store)
     answered = store.answered()
     if number not in answered:
-        last = f'the last one is round {answered[-1]}' if answered else 'there is none yet'
+        last = (
+            f'the last answer is that of round {answered[-1]}' if answered else 'no round has one'
+        )
         raise UserError(f'{store.root} has no answer of round {number}: {last}')
     if out.is_file():
         raise UserError(f'{out} is a file: give a folder with -o')

@@ -1,10 +1,10 @@
-"""Says how far a run of active learning has come, what it has spent, and what it waits for.
+"""Shows the progress of an active-learning run, its spend, and what it waits for.
 
     python tools/active_learning/status.py work_dirs/<run>
     python tools/active_learning/status.py work_dirs/<run> --json
 
-Reads ``rounds/`` and ``active_learning.jsonl`` of the run's folder and changes nothing, so it can
-be called while the run is on. The budget is the one that the run was started or resumed with last.
+Reads ``rounds/`` and ``active_learning.jsonl`` of the run and changes nothing, so it can be called
+during the run. The budget is the one with which the run was last started or resumed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-with contextlib.redirect_stdout(sys.stderr):  # what MMSeg says on import is no JSON
+with contextlib.redirect_stdout(
+    sys.stderr
+):  # MMSeg prints text on import, which would spoil --json
     from mmseg_tsf.active_learning.campaign.summary import AMOUNTS, summarise
     from mmseg_tsf.utils.cli import run_tool
 

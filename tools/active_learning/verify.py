@@ -1,8 +1,8 @@
-"""Looks at every file of a run's rounds and names what is missing, foreign or altered.
+"""Checks every file of the rounds of a run and lists missing, foreign and altered ones.
 
     python tools/active_learning/verify.py work_dirs/<run>
 
-Changes nothing. Exit status 1 if anything is wrong.
+Changes nothing. The exit status is 1 if there is a problem.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
         print(problem)
     if problems:
         sys.exit(1)
-    print(f'{store.root}: {len(store.numbers())} rounds, every file as it was written')
+    print(f'{store.root}: {len(store.numbers())} rounds, all files intact')
 
 
 if __name__ == '__main__':

@@ -1,14 +1,14 @@
-"""Kills tiny active-learning runs at random moments, resumes them and compares what comes out.
+"""Kills tiny active-learning runs at random moments, resumes them and compares the results.
 
     python tools/benchmark/kill_resume.py --kills 20
     python tools/benchmark/kill_resume.py --kills 20 --ranks 2
 
-A run is cut into moments: every request, answer, checkpoint and other file that is synced or
-renamed, every training step, scored image, answer and word from rank 0 to the others. One run is
-left alone; of each other, one process is sent SIGKILL at one of its moments. What it leaves must
-pass ``verify``, and, resumed, it must end with the same requests, the same labels, the same weights
-bit for bit, and a store in which nothing is missing or foreign. The moments are drawn by
-``--seed``, evenly over the kinds. Ends with ``N survived, 0 lost`` and exit status 0, or 1.
+A run is divided into moments: before and after every sync or rename of a file, every checkpoint,
+training step, scored image, answer, and message from rank 0. The reference run is not killed; in
+every other run, one process receives SIGKILL at one of its moments. The files that it leaves must
+pass ``verify``, and the resumed run must end with the same requests, labels and weights (bit for
+bit) and an intact store. The moments are drawn with ``--seed``, evenly over their kinds. The tool
+ends with ``N survived, 0 lost`` and exit status 0, or 1.
 """
 
 from __future__ import annotations
@@ -61,50 +61,42 @@ WRITTEN = {
     'last_checkpoint': 'a checkpoint',
     '.pth': 'a checkpoint',
 }
-"""What is written, by parts of its path; the first that fits."""
+"""Content of a file by a part of its path; the first match counts."""
 MARK = '.kill_resume'
-"""Is in folders that may be emptied."""
-
-
-def tiny_config(folder: Path, work_dir: Path) -> Config:
-    """The demo's active-learning config, cut down to seconds."""
-    cfg = Config.fromfile(CONFIG)
-    cfg = Config(moved(cfg.to_dict(), cfg.data_root, str(folder)))
-    cfg.work_dir, cfg.log_level, cfg.experiment_name = str(work_dir), 'ERROR', work_dir.name
-    cfg.train_cfg.update(max_iters=6, rounds=2, budget=dict(total=0.5), val_begin=7)
-    cfg.param_scheduler[0].end = 6
-    cfg.default_hooks.checkpoint.update(interval=1, max_keep_ckpts=2)
-    cfg.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
-    cfg.custom_hooks[2].num_workers = 0
-    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    cfg.visualizer = None
-    return cfg
-
-
-def moved(value, old: str, new: str):
-    """A config in which the paths below one folder lie below another."""
-    if isinstance(value, dict):
-        return {key: moved(item, old, new) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(moved(item, old, new) for item in value)
-    return value.replace(old, new) if isinstance(value, str) else value
+"""File that marks a folder which may be emptied."""
 
 
 WRITERS = os.fsync, os.rename, os.replace
 
 
+def tiny_config(folder: Path, work_dir: Path) -> Config:
+    """Active-learning config of the demo, reduced to a run of seconds."""
+    cfg = Config.fromfile(CONFIG)
+    cfg = Config.fromstring(cfg.pretty_text.replace(cfg.data_root, str(folder)), '.py')
+    cfg.work_dir, cfg.log_level, cfg.experiment_name = str(work_dir), 'ERROR', work_dir.name
+    cfg.train_cfg.update(max_iters=6, rounds=2, budget=dict(total=0.5), val_begin=7)
+    cfg.param_scheduler[0].end = 6
+    cfg.default_hooks.checkpoint.update(interval=1, max_keep_ckpts=2)
+    cfg.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
+    for hook in [*cfg.custom_hooks, *cfg.default_hooks.values()]:
+        hook.update(num_workers=0) if 'num_workers' in hook else None
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg.visualizer = None
+    return cfg
+
+
 def written(target: int | str | os.PathLike) -> str:
-    """What a file or folder holds, by its path or its number among the open ones."""
+    """Content of a file or folder, given by its path or file descriptor."""
     path = os.readlink(f'/proc/self/fd/{target}') if isinstance(target, int) else str(target)
     return next((name for part, name in WRITTEN.items() if part in f'{path}/'), 'another file')
 
 
 class Moments:
-    """Counts what a run does and kills it at one of them.
+    """Counts the moments of a run and kills it at one of them.
 
     Args:
-        path: File to which the kinds of the moments are written, one a line; ``None`` for none.
-        fatal: Number of the moment that the run does not survive.
+        path: File for the kinds of the moments, one per line; ``None`` for no file.
+        fatal: Number of the moment at which the run is killed; ``None`` for no kill.
     """
 
     def __init__(self, path: Path | None = None, fatal: int | None = None) -> None:
@@ -112,7 +104,7 @@ class Moments:
         self.fatal, self.count = fatal, 0
 
     def pass_by(self, kind: str) -> None:
-        """Notes a moment, or ends the process there."""
+        """Records a moment, or kills the process at it."""
         if self.count == self.fatal:
             os.kill(os.getpid(), signal.SIGKILL)
         self.count += 1
@@ -120,7 +112,7 @@ class Moments:
             self.file.write(f'{kind}\n')
 
     def around(self, kind: str, function):
-        """The function with a moment before and one after it; for files, by what they hold."""
+        """Function with a moment before and one after it; for files, named by their content."""
 
         def wrapped(*args, **kwargs):
             full = f'{kind} of {written(args[0])}' if function in WRITERS else kind
@@ -133,7 +125,7 @@ class Moments:
 
     @contextlib.contextmanager
     def watch(self):
-        """Puts the moments into everything that matters."""
+        """Context in which the functions of interest have moments."""
         places = [
             (os, 'fsync', 'a sync'),
             (os, 'rename', 'a rename'),
@@ -142,7 +134,7 @@ class Moments:
             (ActiveLearningLoop, 'run_iter', 'a step'),
             (GroundTruthOracle, 'answer', 'an answer'),
             (pool_pass.PoolReader, '__getitem__', 'scoring'),
-            (main_process, 'broadcast_object_list', 'a word from rank 0'),
+            (main_process, 'broadcast_object_list', 'a message from rank 0'),
         ]
         with contextlib.ExitStack() as stack:
             for owner, name, kind in places:
@@ -152,13 +144,7 @@ class Moments:
 
 
 def run(cfg: Config, moments: Sequence[Moments], stderr: str | None = None) -> list[int]:
-    """Trains in processes of their own; returns their exit statuses.
-
-    Args:
-        cfg: Of the run.
-        moments: One for each rank.
-        stderr: File for what they say of errors; see ``run_forked``.
-    """
+    """Trains in one process per element of ``moments``; returns their exit statuses."""
     with tempfile.TemporaryDirectory() as folder:
         meeting = f'file://{folder}/meeting'
         return run_forked(
@@ -169,7 +155,7 @@ def run(cfg: Config, moments: Sequence[Moments], stderr: str | None = None) -> l
 
 
 def train(cfg: Config, moments: Moments, rank: int, world_size: int, meeting: str) -> None:
-    """One rank of a run."""
+    """Trains as one rank of a run."""
     if world_size > 1:
         cfg.launcher = 'pytorch'
         os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world_size))
@@ -181,10 +167,10 @@ def train(cfg: Config, moments: Moments, rank: int, world_size: int, meeting: st
 
 
 def watched_run(cfg: Config, ranks: int) -> list[tuple[int, int, str]]:
-    """A run that nobody kills; returns rank, number in the rank and kind of all its moments."""
+    """Reference run; returns rank, number in the rank and kind of all its moments."""
     logs = [Path(f'{cfg.work_dir}_moments_{rank}.txt') for rank in range(ranks)]
     if any(run(cfg, [Moments(log) for log in logs])):
-        raise UserError('the run that nobody kills failed: see above')
+        raise UserError('the reference run failed: see the error above')
     return [
         (rank, number, kind)
         for rank, log in enumerate(logs)
@@ -193,7 +179,7 @@ def watched_run(cfg: Config, ranks: int) -> list[tuple[int, int, str]]:
 
 
 def outcome(work_dir: Path) -> dict:
-    """Everything that two equal runs have in common."""
+    """Results in which two equal runs agree."""
     store = RoundStore(work_dir / 'rounds')
     log = (work_dir / 'active_learning.jsonl').read_text().splitlines()
     checkpoint = torch.load(work_dir / 'iter_6.pth', map_location='cpu', weights_only=False)
@@ -209,7 +195,7 @@ def outcome(work_dir: Path) -> dict:
 
 
 def differences(reference: dict, other: dict) -> list[str]:
-    """In what two outcomes differ."""
+    """Differences of two outcomes, one sentence each."""
     found = list(other['problems'])
     if reference['rounds'] != other['rounds']:
         found.append('requests or labels differ')
@@ -222,7 +208,7 @@ def differences(reference: dict, other: dict) -> list[str]:
 
 
 def draw_moments(kinds: list[str], num: int, seed: int) -> list[int]:
-    """Numbers of ``num`` moments, drawn evenly over their kinds."""
+    """Draws ``num`` moments evenly over their kinds; returns their indices."""
     rng, by_kind = random.Random(seed), defaultdict(list)
     for number, kind in enumerate(kinds):
         by_kind[kind].append(number)
@@ -237,18 +223,7 @@ def draw_moments(kinds: list[str], num: int, seed: int) -> list[int]:
 
 
 def kill_and_resume(cfg: Config, rank: int, fatal: int, ranks: int, reference: dict) -> list[str]:
-    """Kills a run, resumes it, and says what is wrong with what comes of it.
-
-    Args:
-        cfg: Of the run; its folder is new.
-        rank: Which process is killed.
-        fatal: At which of its moments.
-        ranks: How many processes there are.
-        reference: Outcome of a run that nobody killed.
-
-    Returns:
-        list[str]: One sentence for each difference.
-    """
+    """Kills ``rank`` at its moment ``fatal``, resumes the run, and compares the outcome."""
     store = RoundStore(Path(cfg.work_dir, 'rounds'))
     moments = [Moments(fatal=fatal if own == rank else None) for own in range(ranks)]
     statuses = run(cfg, moments, os.devnull)
@@ -262,21 +237,20 @@ def kill_and_resume(cfg: Config, rank: int, fatal: int, ranks: int, reference: d
 
 
 def empty(folder: Path) -> None:
-    """Makes a folder, or deletes what an earlier call has left in it.
+    """Creates a folder, or deletes the files of an earlier call in it.
 
     Raises:
-        UserError: It holds something else.
+        UserError: The folder holds other files.
     """
-    known = (folder / MARK).exists() or (folder / 'whole_moments_0.txt').exists()
-    if folder.exists() and any(folder.iterdir()) and not known:
-        raise UserError(f'{folder} holds something else: give another --work-dir')
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise UserError(f'{folder} holds other files: give another --work-dir')
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MARK).touch()
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the number of runs that were lost."""
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -289,11 +263,16 @@ def main(argv: list[str] | None = None) -> int:
         default=Path('work_dirs/kill_resume'),
         help='folder; what an earlier call has left there is deleted (%(default)s)',
     )
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the number of lost runs."""
+    args = parse_args(argv)
     if min(args.kills, args.ranks) < 1:
         raise UserError('--kills and --ranks must be at least 1')
     if torch.cuda.is_available():
-        raise UserError('runs are equal bit for bit on CPUs: set CUDA_VISIBLE_DEVICES= for this')
+        raise UserError('runs are equal bit for bit only on CPUs: set CUDA_VISIBLE_DEVICES=')
     empty(args.work_dir)
     data = args.work_dir / 'data'
     generate(data, num_train=8, num_val=2, num_labelled=3)
