@@ -88,8 +88,8 @@ def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
         '',
         f'{note}mIoU in percent before each query, mean ± sample standard deviation over seeds. '
         'AUBC is the area under a curve divided by its range of spend: compare it between equal '
-        'ranges only. ≤: a seed had this score before the first query. Runs that keep their weights '
-        "between stages (`start='continue'`) have also trained longer at later points.",
+        'ranges only. ≤: a seed had this score before the first query. Runs that keep their '
+        "weights between stages (`start='continue'`) have also trained longer at later points.",
         '',
         *table_lines(head, rows),
     ]
