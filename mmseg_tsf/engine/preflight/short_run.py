@@ -50,7 +50,7 @@ def run_steps(
     loop.val_begin = runner.max_iters + 1
     loop._iter = start or 0
     if isinstance(loop, ActiveLearningLoop):
-        loop._take_up, loop._hold_round_if_due = lambda: None, lambda: True
+        loop._open_campaign, loop._hold_round_if_due = lambda: None, lambda: True
     runner.register_hook(_Steps(min(num, runner.max_iters), after_step, start is None))
     with contextlib.suppress(_EnoughError):
         runner.train()
