@@ -49,9 +49,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     humane.add_argument(
         '--image-url', help='label_studio: what stands before the names of images in their address'
     )
-    images = parser.add_argument_group('where the images are, if nothing was written for people')
-    images.add_argument('--image-dir', type=Path, help='folder of the images of the pool')
-    images.add_argument('--suffix', default='.png', help='ending of their names')
     args = parser.parse_args(argv)
     if args.image_url and args.format != 'label_studio':
         parser.error('--image-url is for --format label_studio')
@@ -61,7 +58,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> dict:
     """Entry point; returns the package's manifest."""
     args = parse_args(argv)
-    request = read_request(args.source, args.round, args.image_dir, args.suffix)
+    request = read_request(args.source, args.round)
     exchange_format = dict(type=args.format)
     if args.image_url:
         exchange_format['image_url'] = args.image_url
