@@ -8,8 +8,15 @@ from pathlib import Path
 from ...active_learning.store.round_log import EXTENDED, FINISHED
 from ...utils.errors import UserError
 from ..drawing.charts import Series, line_chart
-from ..run_reader import last_score, make_groups, read_info, read_label_quality, read_run, read_test
-from .overview import score_key
+from ..budget_curves import group_curves, read_curve
+from ..run_reader import (
+    last_score,
+    main_network,
+    read_info,
+    read_label_quality,
+    read_test,
+    score_key,
+)
 
 PHASES = ('train', 'validate', 'score', 'select', 'oracle')
 CELLS = ('flagged', 'corrected', 'unresolved')
@@ -33,7 +40,7 @@ def describe_scores(
     """
     key = score_key(info)
     if any(key in line.get('metrics', {}) for line in lines):
-        own = read_run(folder)
+        own = read_curve(folder)
         return _against_spend(own, compare)
     points = [(entry['step'], entry[key]) for entry in validations if key in entry]
     series = [Series(folder.resolve().name, points)]
@@ -45,12 +52,12 @@ def describe_scores(
 
 def _against_spend(own: dict, compare: list[Path]) -> dict:
     has_rounds = [(other / 'active_learning.jsonl').is_file() for other in compare]
-    runs = [read_run(other) for other, rounds in zip(compare, has_rounds, strict=True) if rounds]
+    runs = [read_curve(other) for other, rounds in zip(compare, has_rounds, strict=True) if rounds]
     axes = {run['axis'] for run in (own, *runs)}
     if len(axes) > 1:
         raise UserError(f'the runs spend in {" and in ".join(sorted(axes))}: show them apart')
     series = [Series(Path(own['folder']).resolve().name, own['points'])]
-    for group in make_groups(runs, None, 1.0):
+    for group in group_curves(runs, None, 1.0):
         points = [(point['spend'], point['mean']) for point in group['curve']]
         name = f'{group["name"]} (n={len(group["runs"])})'
         deviations = [point['sd'] for point in group['curve']]
