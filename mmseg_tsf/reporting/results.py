@@ -37,7 +37,7 @@ METHODS = {
 that are not listed follow under the first part of their own name."""
 QUALITY = {
     'flagged': 'flagged',
-    'errors_inside': 'errors among flagged',
+    'errors_inside': 'errors flagged',
     'before.accuracy.inside': 'accuracy of flagged, before',
     'after.accuracy.inside': 'after',
     'before.accuracy': 'accuracy, before',
