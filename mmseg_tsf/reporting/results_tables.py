@@ -93,7 +93,7 @@ def _pseudo_labels(rows: list[dict]) -> list[str]:
     if not body:
         return []
     return [
-        'Quality of pseudo-labels of the unlabelled images in percent, measured with masks that are '
+        'Quality of pseudo-labels of unlabelled images in percent, measured with masks that are '
         'used for evaluation only; manually labelled pixels are left out:',
         '',
         *table_lines(['method', 'iteration', *QUALITY.values()], body),
