@@ -1,11 +1,10 @@
-"""The demo: a generated street, a supervised model of it, TSF, and TSF that asks for labels.
+"""The demo: trains a supervised model, TSF, and TSF with active learning on a generated street.
 
-Generates the data set and trains a model on ten labelled images. From its weights three trainings
-go on, as many iterations each: supervised as before, TSF, and TSF that also asks a simulated
-annotator for single pixels, in rounds. The labelled images show sunny streets, the unlabelled and
-the held-out ones streets in weather that has turned, little or all the way. Prints the IoU of each
-class, writes side-by-side pictures and the curve of mIoU against labels. Everything lies under
-``work_dirs/demo``.
+The demo generates the data set and trains a model on ten labelled images. Three trainings of the
+same length continue from its weights: supervised, TSF, and TSF that requests labels of single
+pixels from a simulated annotator in rounds. The labelled images show sunny streets; the unlabelled
+and the held-out images show streets in any weather. The demo prints the IoU of each class, and
+writes side-by-side pictures and the curve of mIoU against labels to ``work_dirs/demo``.
 """
 
 from __future__ import annotations
@@ -29,23 +28,24 @@ from rich.table import Table
 from mmseg_tsf.active_learning.store.round_log import RoundLog
 from mmseg_tsf.demo.data_set import CLASSES, PALETTE, generate
 from mmseg_tsf.reporting.page import write_report
+from mmseg_tsf.reporting.run_reader import main_network, read_info, score_key
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.errors import UserError
 
 ROOT = Path('work_dirs/demo')
 METHODS = {'supervised': 'Supervised', 'tsf': 'TSF', 'active_learning': 'TSF + AL'}
 START = 'start'
-"""Folder of the supervised training that all methods go on from."""
+"""Folder of the supervised training from whose weights all methods continue."""
 NUM_LABELLED = 10
 NUM_VAL = 60
 NUM_PICTURES = 6
 
 
 def find_config(method: str) -> Path:
-    """The demo config of a method.
+    """Path of the demo config of a method.
 
     Raises:
-        UserError: The tool does not run in the project's root folder.
+        UserError: If the tool does not run in the project's root folder.
     """
     found = sorted(Path('configs', method).glob('*demo-street*.py'))
     if not found:
@@ -56,10 +56,10 @@ def find_config(method: str) -> Path:
 
 
 def run_all(console: Console, what: str, commands: dict[str, list[str]]) -> None:
-    """Runs one tool per folder side by side, output in log files, progress on the screen.
+    """Runs one command per folder in parallel, with output to log files and progress on screen.
 
     Raises:
-        UserError: A tool failed.
+        UserError: If a command failed.
     """
     began = time.perf_counter()
     env = dict(os.environ, OMP_NUM_THREADS=str(max(1, (os.cpu_count() or 2) // len(commands))))
@@ -86,13 +86,13 @@ def run_all(console: Console, what: str, commands: dict[str, list[str]]) -> None
 
 
 def last_step(log: Path) -> str:
-    """Where a tool is, by its log: ``[100/300]``."""
+    """Progress of a tool according to its log: ``[100/300]``."""
     steps = re.findall(r'Iter\(\w+\) (\[ *\d+/\d+\])', log.read_text())
-    return steps[-1] if steps else 'starts'
+    return steps[-1] if steps else 'starting'
 
 
 def train_and_test(console: Console) -> dict[str, dict[str, float]]:
-    """Trains all methods and tests their last checkpoints; metrics by method."""
+    """Trains all methods, tests their last checkpoints and returns the metrics by method."""
     weights = train_start(console)
     configs = {method: str(find_config(method)) for method in METHODS}
     folders = {method: str(ROOT / method) for method in METHODS}
@@ -113,7 +113,7 @@ def train_and_test(console: Console) -> dict[str, dict[str, float]]:
 
 
 def train_start(console: Console) -> Path:
-    """Trains the supervised model that the others go on from; its plain checkpoint."""
+    """Trains the supervised model from which the others continue; returns its plain checkpoint."""
     folder = ROOT / START
     run_all(console, 'start', {START: train(find_config('supervised'), folder)})
     weights = folder / 'student.pth'
@@ -123,12 +123,12 @@ def train_start(console: Console) -> Path:
 
 
 def train(config: str | Path, folder: str | Path) -> list[str]:
-    """Command of a training."""
+    """Command line of a training."""
     return ['tools/train.py', str(config), '--work-dir', str(folder)]
 
 
 def last_checkpoint(method: str) -> str:
-    """Path of the checkpoint that the training ended with."""
+    """Path of the last checkpoint of a training."""
     return (ROOT / method / 'last_checkpoint').read_text().strip()
 
 
@@ -145,17 +145,17 @@ def predict(method: str, images: list[Path]) -> list[np.ndarray]:
 
 
 def paint(labels: np.ndarray) -> Image.Image:
-    """Colours of a class map; 255 is black."""
+    """Coloured image of a class map; 255 is black."""
     table = np.zeros((256, 3), np.uint8)
     table[: len(PALETTE)] = PALETTE
     return Image.fromarray(table[labels])
 
 
 def write_pictures(folder: Path, scale: int = 3) -> Path:
-    """Writes one sheet: image, ground truth and every method, one row per image.
+    """Writes a sheet with the image, the ground truth and every method, one row per image.
 
     Returns:
-        Path: The sheet.
+        Path: Path of the sheet.
     """
     images = sorted((ROOT / 'data/img_dir/val').iterdir())[:NUM_PICTURES]
     masks = [ROOT / 'data/ann_dir/val' / (image.stem + '.png') for image in images]
@@ -183,11 +183,11 @@ def write_pictures(folder: Path, scale: int = 3) -> Path:
 
 
 def print_table(console: Console, metrics: dict[str, dict[str, float]]) -> None:
-    """IoU per class of every method, of the network that predicts by default."""
+    """Prints the IoU of each class, measured with the network of each method that predicts."""
     table = Table(title='IoU on the validation streets, last checkpoint (%)')
     for column in ('class', *METHODS.values()):
         table.add_column(column, justify='left' if column == 'class' else 'right')
-    networks = {'supervised': 'student', 'tsf': 'teacher', 'active_learning': 'teacher'}
+    networks = {method: main_network(read_info(ROOT / method)) for method in METHODS}
     for name in (*(f'IoU.{name}' for name in CLASSES), 'mIoU'):
         if name == 'mIoU':
             table.add_section()
@@ -197,11 +197,12 @@ def print_table(console: Console, metrics: dict[str, dict[str, float]]) -> None:
 
 
 def describe_labels(console: Console) -> None:
-    """What each round cost and brought, and the curve of it."""
+    """Prints the mIoU and the labels of each round, and writes the curve and the report."""
     folder = ROOT / 'active_learning'
+    key = score_key(read_info(folder))
     for line in RoundLog(folder / 'active_learning.jsonl').read():
         console.print(
-            f'TSF + AL, iteration {line["iter"]}: {line["metrics"]["teacher/mIoU"]:.1f} mIoU with '
+            f'TSF + AL, iteration {line["iter"]}: {line["metrics"][key]:.1f} mIoU with '
             f'{line["share"]:.2%} of all pixels labelled'
         )
     command = ['tools/active_learning/curves.py', str(folder), '-o', str(ROOT / 'curves')]

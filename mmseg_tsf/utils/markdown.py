@@ -1,4 +1,4 @@
-"""Tables that tools write into documents."""
+"""Markdown tables, and sections of documents that tools rewrite."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
 
 
 def write_between_markers(path: str | Path, name: str, text: str) -> None:
-    """Replaces what is between ``<!-- name:begin -->`` and ``<!-- name:end -->`` in a file.
+    """Replaces the text between ``<!-- name:begin -->`` and ``<!-- name:end -->`` in a file.
 
     Args:
-        path: A missing file is made, with a heading.
-        name: Of the markers.
-        text: Markdown.
+        path: Path of the file; a missing file is created with a heading.
+        name: Name of the markers.
+        text: New text in Markdown.
 
     Raises:
-        UserError: The file lacks a marker.
+        UserError: If the file lacks a marker.
     """
     path = Path(path)
     begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'
@@ -32,6 +32,6 @@ def write_between_markers(path: str | Path, name: str, text: str) -> None:
     _, found_end, after = rest.partition(end)
     if not (found and found_end):
         raise UserError(
-            f'{path} lacks the lines {begin} and {end}: put them where the table is to stand'
+            f'{path} lacks the lines {begin} and {end}: add them where the table belongs'
         )
     path.write_text(f'{before}{begin}\n\n{text}\n{end}{after}')

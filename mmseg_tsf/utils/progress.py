@@ -1,4 +1,4 @@
-"""How far a long loop has come, for whoever watches it."""
+"""Progress of long loops: a bar in terminals, lines of text elsewhere."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def track(
     say: Callable[[str], object] | None = None,
     every: float = 60.0,
 ) -> Iterator[Item]:
-    """Yields the items, and shows a bar with the time that is left.
+    """Yields the items and shows the progress with an estimate of the remaining time.
 
-    Only the main process shows anything, and the bar only where stderr is a terminal and rich is
-    installed; it is gone afterwards. Elsewhere a line is said from time to time, if anywhere.
+    Only the main process shows progress. It shows a transient bar if stderr is a terminal and rich
+    is installed; otherwise it reports lines of text from time to time.
 
     Args:
-        items: To go through.
-        title: What is done to them.
-        total: How many there are; their length by default.
-        say: Takes a line of text, where there is no bar; ``None`` for silence.
-        every: Seconds between two lines.
+        items: Items to iterate over.
+        title: Description of the loop.
+        total: Number of items; their length by default.
+        say: Function that receives a line of text if there is no bar; ``None`` reports nothing.
+        every: Minimum number of seconds between two lines.
     """
     if total is None:
         total = len(items) if isinstance(items, Sized) else 0
@@ -44,7 +44,7 @@ def track(
 
 
 def _bar():
-    """A bar of rich, or ``None`` where nobody would see it."""
+    """Progress bar of rich; ``None`` without a terminal or without rich."""
     if not sys.stderr.isatty():
         return None
     try:
@@ -76,7 +76,7 @@ def _said(
 
 
 def in_words(seconds: float) -> str:
-    """A length of time in the unit that suits it: ``'40 s'``, ``'3 min'``, ``'2 h 05 min'``."""
+    """Duration in a suitable unit: ``'40 s'``, ``'3 min'``, ``'2 h 05 min'``."""
     if seconds < 10:
         return f'{seconds:.1f} s'
     if seconds < 99.5:

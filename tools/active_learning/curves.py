@@ -1,12 +1,12 @@
-"""Plots the scores of active-learning runs against their spend, averaged over seeds.
+"""Draws the mIoU of active-learning runs against the spent budget, averaged over seeds.
 
     python tools/active_learning/curves.py work_dirs/al-* -o docs/curves --full work_dirs/full
 
-Runs with the same config and settings are seeds of one curve, which shows mean and sample standard
-deviation per round. Writes curves.png, curves.json and curves.md with the last score, the area
-under the budget curve (AUBC, divided by the range of spend), and with ``--full`` the share of the
-fully supervised score and the spend at which ``--share`` of it is reached. Scores are the mIoU in
-percent of the network that predicts by default, validated before each query.
+Runs with the same config and settings are seeds of one curve, which shows the mean and the sample
+deviation of each round. The tool writes curves.png, curves.json and curves.md. The tables hold the
+last score, the area under the budget curve (AUBC, divided by the range of spend) and, with
+``--full``, the share of the fully supervised score and the spend at which a share of it is reached.
+Scores are the mIoU in percent of the network that predicts by default, validated before each query.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from mmseg_tsf.reporting.run_reader import make_groups, read_full, read_runs
+from mmseg_tsf.reporting.budget_curves import group_curves, read_curves, read_full
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.markdown import table_lines
 
-# colour-blind-safe palette of Okabe and Ito; markers for print in grey
+# Okabe and Ito's colours, which are safe for colour-blind readers; markers for print in grey
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 MARKERS = 'osD^vPX*'
 RUN_HELP = 'folder of a run, or an earlier curves.json for the runs in it'
 
 
 def draw(groups: list[dict], full: float | None, share: float, path: Path) -> None:
-    """Writes the plot with means as lines and deviations as error bars."""
+    """Writes ``curves.png``: means as lines, sample deviations as error bars."""
     names, common = short_names([group['name'] for group in groups])
-    # the height of the axes does not depend on the number of lines in the legend
+    # the figure grows with the legend so that the axes keep their height
     figure = Figure(figsize=(8, 4.5 + 0.22 * -(-len(groups) // 2)), layout='constrained')
     axes = figure.subplots()
     axes.set_title(common, fontsize='small')
@@ -48,7 +48,7 @@ def draw(groups: list[dict], full: float | None, share: float, path: Path) -> No
         )
     if full is not None:
         axes.axhline(full, color='0.3', linestyle='-', linewidth=1, label='fully supervised')
-        label = f'{100 * share:g} % of fully supervised'
+        label = f'{100 * share:g} % of it'
         axes.axhline(share * full, color='0.3', linestyle=':', linewidth=1, label=label)
     axes.set_xlabel(f'spent ({groups[0]["runs"][0]["axis"]})')
     axes.set_ylabel('mIoU (%)')
@@ -58,7 +58,7 @@ def draw(groups: list[dict], full: float | None, share: float, path: Path) -> No
 
 
 def short_names(names: list[str]) -> tuple[list[str], str]:
-    """Names of configs without the fields that all of them share, and the shared fields."""
+    """Names of configs without the parts that all of them share, and the shared parts."""
     split = [name.split('_') for name in names]
     common = [part for part in split[0] if all(part in own for own in split)]
     if len(names) == 1:
@@ -68,7 +68,7 @@ def short_names(names: list[str]) -> tuple[list[str], str]:
 
 
 def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
-    """Tables of all figures as Markdown."""
+    """Markdown of ``curves.md``."""
     axis = groups[0]['runs'][0]['axis']
     head = ['config', 'seeds', f'spent ({axis})', 'last mIoU', 'AUBC']
     if full is not None:
@@ -86,10 +86,10 @@ def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
     parts = [
         '# Label efficiency',
         '',
-        f'{note}mIoU in percent before each query, mean ± sample standard deviation over seeds. '
-        'AUBC is the area under a curve divided by its range of spend: compare it between equal '
-        'ranges only. ≤: a seed had this score before the first query. Runs that keep their '
-        "weights between stages (`start='continue'`) have also trained longer at later points.",
+        f'{note}mIoU in percent before each query, mean ± sample deviation over seeds. AUBC is the '
+        'area under a curve divided by its own range of spend: compare it between equal ranges '
+        'only. ≤: a seed had reached the score before its first query. Runs that continue from '
+        "their own weights (`start='continue'`) have also trained longer at their later points.",
         '',
         *table_lines(head, rows),
     ]
@@ -106,10 +106,10 @@ def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
 
 
 def _behind(group: dict) -> list[str]:
-    """Note on the compared rounds if some seeds have completed more rounds than others."""
+    """Notes which rounds the figures cover if some seeds have held fewer rounds than others."""
     last = max(group['last_rounds'])
     behind = [
-        f'seed {run["seed"]} has completed round {number}'
+        f'seed {run["seed"]} has reached round {number}'
         for run, number in zip(group['runs'], group['last_rounds'], strict=True)
         if number < last
     ]
@@ -117,8 +117,8 @@ def _behind(group: dict) -> list[str]:
         return []
     return [
         '',
-        f'{group["name"]}: {", ".join(behind)} of {last}; only the rounds that all seeds have '
-        'completed are compared.',
+        f'{group["name"]}: {", ".join(behind)} of {last}; its figures cover the rounds that all '
+        'seeds have held.',
     ]
 
 
@@ -129,7 +129,7 @@ def _text(value: dict, factor: float = 1) -> str:
 
 def _reached(group: dict) -> str:
     if group['spend_to_reach']:
-        most = '≤ ' if group.get('at_start') else ''  # a seed had this score from the start
+        most = '≤ ' if group.get('at_start') else ''  # a seed had reached it before its first query
         return most + _text(group['spend_to_reach'])
     return f'reached by {group["reached"]} of {len(group["runs"])}'
 
@@ -151,8 +151,8 @@ def main(argv: list[str] | None = None) -> list[dict]:
     parser.add_argument('--share', type=float, default=0.95, help='of it that is to be reached')
     args = parser.parse_args(argv)
     full = read_full(args.full)
-    runs = [run for path in args.runs for run in read_runs(path)]
-    groups = make_groups(runs, full, args.share)
+    runs = [run for path in args.runs for run in read_curves(path)]
+    groups = group_curves(runs, full, args.share)
     args.out.mkdir(parents=True, exist_ok=True)
     draw(groups, full, args.share, args.out / 'curves.png')
     result = dict(full=full, share=args.share, groups=groups)

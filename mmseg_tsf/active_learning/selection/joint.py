@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from mmengine.dist import all_gather_object, get_rank
 
-from .candidates import CHUNK, RECORD
+from .candidates import CHUNK, REACH, RECORD
 
 
 class JointCandidates:
@@ -116,7 +116,7 @@ def k_center(candidates: JointCandidates, metric: str = 'euclidean') -> np.ndarr
 
 
 def best_of_groups(candidates: JointCandidates, quotas: Mapping[int, int]) -> np.ndarray:
-    """The best candidates of each group that its quota pays.
+    """The best candidates of each group that its quota pays; those that do not fit are passed over.
 
     Args:
         candidates: Units; their groups are predicted classes.
@@ -127,15 +127,20 @@ def best_of_groups(candidates: JointCandidates, quotas: Mapping[int, int]) -> np
     """
     records, chosen = candidates.records(), []
     for group, quota in sorted(quotas.items()):
-        own = records[records['group'] == group]
-        own = own[np.argsort(own['key'], kind='stable')[::-1]]
-        own = own[: np.searchsorted(np.cumsum(own['cost'], dtype=np.int64), quota, 'right') + 1]
-        gathered = np.concatenate(all_gather_object(np.array(own)))
-        for record in gathered[np.lexsort((gathered['unit'], gathered['index'], ~gathered['key']))]:
+        own = records[(records['group'] == group) & (records['cost'] <= quota)]
+        gathered = np.concatenate(all_gather_object(_within_reach(np.array(own), quota)))
+        for record in _within_reach(gathered, quota):
             if record['cost'] <= quota:
                 chosen.append(record)
                 quota -= int(record['cost'])
     return np.array(chosen, RECORD)
+
+
+def _within_reach(records: np.ndarray, quota: int) -> np.ndarray:
+    """The best records, as far as :data:`REACH` quotas go: a part of them holds all that fit."""
+    records = records[np.lexsort((records['unit'], records['index'], ~records['key']))]
+    spent = np.cumsum(records['cost'], dtype=np.int64)
+    return records[: int(np.searchsorted(spent, REACH * quota, 'right')) + 1]
 
 
 def _approach(

@@ -28,7 +28,7 @@ KILLS = {
     # a message to a dead rank may be noticed only with the next one
     'the other one between them': (1, 'before a message from rank 0', 0, {'asked', 'answered'}),
     'writing an answer': (0, 'before a rename of an answer', 0, {'asked'}),
-    'the other one meanwhile': (1, 'before a message from rank 0', 2, {'answered'}),
+    'the other one meanwhile': (1, 'before a message from rank 0', 3, {'answered'}),
 }
 
 
