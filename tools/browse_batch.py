@@ -25,11 +25,11 @@ from mmengine.config import Config, DictAction
 from torch import Tensor
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
-from mmseg_tsf.compat import channel_conversion
+from mmseg_tsf.models.data_preprocessor import channel_conversion
 from mmseg_tsf.engine.preflight.short_run import run_steps, short_run
 from mmseg_tsf.engine.step_recorder import RecordedStep, StepRecorder, Taught
 from mmseg_tsf.models.utils.samples import valid_mask
-from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import existing_file
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.runner import unwrap
 

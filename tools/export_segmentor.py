@@ -19,7 +19,7 @@ from mmseg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
 import mmseg_tsf
 from mmseg_tsf.compat import allow_checkpoint_types
 from mmseg_tsf.models.segmentors.checks import network_prefixes
-from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import existing_file
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.errors import UserError
 

@@ -33,7 +33,7 @@ from mmseg_tsf.datasets.splits import (
     seeded_order,
     write_lists,
 )
-from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import existing_file
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.progress import track

@@ -19,7 +19,7 @@ from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.compat import start_cpu_process_group
-from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import existing_file
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.errors import UserError
 

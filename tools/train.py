@@ -25,11 +25,11 @@ from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.engine.preflight.dry_run import dry_run
 from mmseg_tsf.engine.preflight.weights_check import check_weights
-from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import existing_file
 from mmseg_tsf.utils.cli import run_tool
-from mmseg_tsf.utils.disk_errors import disk_errors_of
+from mmseg_tsf.utils.errors import explain_disk_errors_in
 from mmseg_tsf.utils.errors import UserError
-from mmseg_tsf.utils.memory import keep_freed_memory
+from mmseg_tsf.utils.processes import keep_freed_memory
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> None:
         start_cpu_process_group(cfg)
         dry_run(cfg)
         return
-    with disk_errors_of(Path(cfg.work_dir)):
+    with explain_disk_errors_in(Path(cfg.work_dir)):
         # before this run joins a process group or writes anything
         RoundStore(Path(cfg.work_dir, 'rounds')).check_unlocked()
         start_cpu_process_group(cfg)

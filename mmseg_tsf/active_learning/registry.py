@@ -5,7 +5,7 @@ from mmengine.registry import Registry
 _PACKAGE = 'mmseg_tsf.active_learning'
 
 QUERY_STRATEGIES = Registry(
-    'query strategy', scope='mmseg', locations=[f'{_PACKAGE}.query_strategies']
+    'query strategy', scope='mmseg', locations=[f'{_PACKAGE}.strategies']
 )
-SELECTORS = Registry('selector', scope='mmseg', locations=[f'{_PACKAGE}.selectors'])
+SELECTORS = Registry('selector', scope='mmseg', locations=[f'{_PACKAGE}.selection.selectors'])
 ORACLES = Registry('oracle', scope='mmseg', locations=[f'{_PACKAGE}.oracles'])

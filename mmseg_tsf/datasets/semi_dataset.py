@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import os.path as osp
-import random
-from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -16,30 +13,13 @@ from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from ..utils.errors import UserError
+from ..utils.seeding import seeded
 from .checks import check_images, check_lists, check_masks, check_no_image_twice
 from .manual_pipeline import check_no_masks_are_read, with_manual_labels
 from .packed_batch import PackedBatch
 from .transforms.loading import LoadManualAnnotations
 
 LABELLED, UNLABELLED, PASTE, PARTNER = range(4)
-
-
-@contextlib.contextmanager
-def seeded(*key: int) -> Iterator[np.random.Generator]:
-    """Seeds numpy's and Python's global generators for a while, then puts them back.
-
-    MMCV's transforms draw from them, so a sample depends on its key alone: not on the worker
-    that loads it nor on what that worker has loaded before.
-    """
-    numpy_state, python_state = np.random.get_state(), random.getstate()
-    sequence = np.random.SeedSequence(key)
-    np.random.seed(sequence.generate_state(4))
-    random.seed(int(sequence.generate_state(1)[0]))
-    try:
-        yield np.random.default_rng(sequence)
-    finally:
-        np.random.set_state(numpy_state)
-        random.setstate(python_state)
 
 
 @DATASETS.register_module()

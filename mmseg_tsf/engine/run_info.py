@@ -13,14 +13,15 @@ import torch
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.runner import Runner
 
-from ..utils.files import write_file
+from ..utils.files import sha256, write_file
+from ..utils.runner import unwrap
 
 FILE_NAME = 'run_info.json'
 
 
 def describe_run(runner: Runner) -> dict:
     """Method, config, split lists, seed, length and commit of a run, ready for JSON."""
-    model = runner.model.module if hasattr(runner.model, 'module') else runner.model
+    model = unwrap(runner)
     dataset = runner.train_loop.dataloader.dataset
     lists = {}
     for branch in ('labelled', 'unlabelled'):

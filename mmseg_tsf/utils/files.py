@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from .disk_errors import StoreError, said_in_one_sentence
+from .errors import StoreError, explain_disk_errors
 
 MANIFEST, SEAL = 'manifest.json', 'manifest.sha256'
 
@@ -27,7 +27,7 @@ def sha256(path: Path) -> str:
 def write_file(path: Path, content: bytes) -> None:
     """Replaces a file in one step: readers see the old content or the new, never a part."""
     temporary = aside(path)
-    with said_in_one_sentence(path):
+    with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             _write_synced(temporary, content)
@@ -159,7 +159,7 @@ def seal(path: Path, inside: str = '') -> Iterator[FolderWriter]:
     if path.exists():
         raise StoreError(f'{path} exists already and is never overwritten')
     temporary = aside(path)
-    with said_in_one_sentence(path):
+    with explain_disk_errors(path):
         try:
             (temporary / inside).mkdir(parents=True)
             writer = FolderWriter(temporary / inside)
@@ -190,7 +190,7 @@ def remove(path: Path) -> None:
     Raises:
         StoreError: The folder around it can not be written to.
     """
-    with said_in_one_sentence(path):
+    with explain_disk_errors(path):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -202,7 +202,7 @@ def lock(path: Path) -> Iterator[None]:
         StoreError: Another process holds it.
     """
     with contextlib.ExitStack() as stack:
-        with said_in_one_sentence(path):
+        with explain_disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context(open(path, 'a'))
         _lock_now(file, path, fcntl.LOCK_EX)

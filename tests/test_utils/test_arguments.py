@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmseg_tsf.utils.arguments import existing_file, existing_folder
+from mmseg_tsf.utils.cli import existing_file, existing_folder
 
 
 def test_what_is_there_is_handed_on(tmp_path):

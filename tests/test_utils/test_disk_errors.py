@@ -9,12 +9,12 @@ from query_runs import random_images
 from mmseg_tsf.active_learning import StoreError
 from mmseg_tsf.active_learning.selection.selection import choose
 from mmseg_tsf.active_learning.selection.selectors.pixels import PixelSelector
-from mmseg_tsf.utils.disk_errors import disk_errors_of, said_in_one_sentence
+from mmseg_tsf.utils.errors import explain_disk_errors_in, explain_disk_errors
 
 
 def raised(error, folder):
     """What becomes of an error below a folder."""
-    with pytest.raises((StoreError, OSError)) as found, disk_errors_of(folder):
+    with pytest.raises((StoreError, OSError)) as found, explain_disk_errors_in(folder):
         raise error
     return found.value
 
@@ -40,8 +40,8 @@ def test_a_refusal_is_handed_on_as_it_is(tmp_path):
     full = OSError(errno.ENOSPC, 'system')
     with (
         pytest.raises(StoreError, match='b can not be written: the disk is full: make room'),
-        disk_errors_of(tmp_path / 'a'),
-        said_in_one_sentence(tmp_path / 'b'),
+        explain_disk_errors_in(tmp_path / 'a'),
+        explain_disk_errors(tmp_path / 'b'),
     ):
         raise full
 

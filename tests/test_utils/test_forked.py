@@ -8,7 +8,7 @@ import time
 import pytest
 
 from mmseg_tsf.utils import forked
-from mmseg_tsf.utils.forked import run_forked
+from mmseg_tsf.utils.processes import run_forked
 
 
 def test_statuses_are_those_of_the_processes_in_their_order(tmp_path, capfd):

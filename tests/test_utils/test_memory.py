@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mmseg_tsf.utils.memory import keep_freed_memory
+from mmseg_tsf.utils.processes import keep_freed_memory
 
 SCRIPT = """
 import ctypes, importlib.util, resource, sys

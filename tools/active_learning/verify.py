@@ -11,7 +11,7 @@ import argparse
 import sys
 
 from mmseg_tsf.active_learning import RoundStore, verify
-from mmseg_tsf.utils.arguments import existing_folder
+from mmseg_tsf.utils.cli import existing_folder
 from mmseg_tsf.utils.cli import run_tool
 
 

@@ -27,7 +27,7 @@ from mmseg_tsf.evaluation.hidden_masks import (
 )
 from mmseg_tsf.models.decode_heads.error_mask_decoder import error_mask
 from mmseg_tsf.models.utils.grid import nearest
-from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import existing_file
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.errors import UserError
 

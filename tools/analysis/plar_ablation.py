@@ -39,7 +39,7 @@ from mmseg_tsf.models.refinement.paste import paste_corrections
 from mmseg_tsf.models.refinement.plar import PseudoLabelAutoRefinement
 from mmseg_tsf.models.utils.grid import nearest
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
-from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import existing_file
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import write_between_markers

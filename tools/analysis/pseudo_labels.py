@@ -31,7 +31,7 @@ from mmseg_tsf.models.refinement.label_refinement import LabelRefinement
 from mmseg_tsf.models.refinement.options import PAPER
 from mmseg_tsf.models.utils.grid import nearest
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
-from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import existing_file
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.errors import UserError
 

@@ -42,9 +42,10 @@ from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.demo.data_set import generate
 from mmseg_tsf.engine import ActiveLearningLoop
 from mmseg_tsf.utils import main_process
-from mmseg_tsf.utils.cli import leave_process_group, run_tool
+from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.processes import leave_process_group
 from mmseg_tsf.utils.errors import UserError
-from mmseg_tsf.utils.forked import run_forked
+from mmseg_tsf.utils.processes import run_forked
 
 CONFIG = (
     Path(__file__).parents[2]

@@ -13,7 +13,7 @@ import argparse
 import json
 from pathlib import Path
 
-from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import existing_file
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import table_lines, write_between_markers

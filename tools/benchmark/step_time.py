@@ -32,9 +32,9 @@ from mmseg_tsf.models.segmentors import SemiSegmentor, TeacherStudentFriend
 from mmseg_tsf.models.segmentors.batch import SemiBatch
 from mmseg_tsf.models.utils.pixel_losses import weighted_cross_entropy
 from mmseg_tsf.models.utils.views import upsample
-from mmseg_tsf.utils.arguments import existing_file
+from mmseg_tsf.utils.cli import existing_file
 from mmseg_tsf.utils.cli import run_tool
-from mmseg_tsf.utils.memory import keep_freed_memory
+from mmseg_tsf.utils.processes import keep_freed_memory
 from mmseg_tsf.utils.runner import unwrap
 
 

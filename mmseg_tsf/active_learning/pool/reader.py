@@ -10,7 +10,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ...datasets.semi_dataset import seeded
+from ...utils.seeding import seeded
 from ...utils.errors import UserError
 from ..selection.selectors.base import Selector
 from .pool import Pool, PoolImage

@@ -14,7 +14,7 @@ import torch
 from mmengine.dist import all_gather_object, all_reduce
 from torch import nn
 
-from ...utils.disk_errors import disk_errors_of
+from ...utils.errors import explain_disk_errors_in
 from ...utils.errors import UserError
 from ..pool.outputs import ScoredImage
 from ..pool.pool import Pool
@@ -137,7 +137,7 @@ def choose(
     folder = Path(scratch or tempfile.gettempdir())
     whole = unit == 'clicks' or (unit == 'pixels' and not selector.can_trim)
     reach = REACH * budget if whole else budget
-    with disk_errors_of(folder), Spool(reach, num_groups, str(folder)) as spool:
+    with explain_disk_errors_in(folder), Spool(reach, num_groups, str(folder)) as spool:
         for image in scored:
             records = _records(image, selector, unit, seed, in_pool_order, spool)
             spool.add(records[records['cost'] <= budget] if whole else records)

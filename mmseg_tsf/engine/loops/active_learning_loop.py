@@ -21,7 +21,7 @@ from ...active_learning.campaign.resuming import check_campaign, open_campaign
 from ...active_learning.pool.pool_pass import evaluation_mode
 from ...active_learning.store.round_log import FINISHED, RoundLog, figures
 from ...active_learning.store.round_store import CAMPAIGN, RoundStore
-from ...utils.disk_errors import disk_errors_of
+from ...utils.errors import explain_disk_errors_in
 from ...utils.errors import UserError
 from ...utils.files import remove_leftovers
 from ...utils.main_process import on_main_process
@@ -122,7 +122,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
     def run(self):
         """Launches training; returns early where people have to answer first."""
         with contextlib.ExitStack() as stack:
-            stack.enter_context(disk_errors_of(Path(self.runner.work_dir)))
+            stack.enter_context(explain_disk_errors_in(Path(self.runner.work_dir)))
             on_main_process(lambda: stack.enter_context(self.store.lock()))
             on_main_process(lambda: remove_leftovers(Path(self.runner.work_dir)))
             self._take_up()

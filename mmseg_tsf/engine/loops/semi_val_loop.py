@@ -6,12 +6,12 @@ import copy
 from collections.abc import Sequence
 
 import torch
-from mmengine.model import is_model_wrapper
 from mmengine.runner import TestLoop, ValLoop
 from mmengine.runner.amp import autocast
 from mmseg.registry import LOOPS
 
 from ...utils.errors import UserError
+from ...utils.runner import unwrap
 
 
 def evaluate_networks(loop, networks: Sequence[str] | None, stage: str) -> dict[str, float]:
@@ -29,7 +29,7 @@ def evaluate_networks(loop, networks: Sequence[str] | None, stage: str) -> dict[
         dict[str, float]: Metrics named ``<network>/<metric>``.
     """
     runner = loop.runner
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrap(runner)
     predict_on = model.predict_on
     names = networks or model.network_names
     shown = predict_on if predict_on in names else names[0]
@@ -71,7 +71,7 @@ def check_networks(runner, networks: Sequence[str] | None, key: str) -> Sequence
     Raises:
         UserError: The model has no such network; names the key and the ones that it has.
     """
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrap(runner)
     known = model.network_names
     if networks is None or (isinstance(networks, list | tuple) and set(networks) <= set(known)):
         return networks

@@ -14,7 +14,7 @@ from tool_loader import load_tool
 from mmseg_tsf.active_learning import RoundStore, verify
 from mmseg_tsf.active_learning.oracles.ground_truth import GroundTruthOracle
 from mmseg_tsf.utils.cli import run_tool
-from mmseg_tsf.utils.forked import run_forked
+from mmseg_tsf.utils.processes import run_forked
 
 pytestmark = needs_cpu
 
