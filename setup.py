@@ -58,7 +58,6 @@ setup(
         # a cv2 of its own, so give it its own environment.
         'cvat': ['cvat-sdk[masks]'],
         'label-studio': ['label-studio-sdk'],
-        'coco': ['pycocotools'],
         'dev': unpinned('dev'),
     },
 )

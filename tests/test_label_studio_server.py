@@ -84,7 +84,7 @@ def test_a_round(url, data_root, tmp_path, monkeypatch):
     assert store.answered() == [0] and verify(store) == []
     for image_id in store.request(0).images:
         truth = np.array(Image.open(data_root / f'ann/{image_id}.png'))
-        asked = store.request(0).array(image_id)
-        assert np.array_equal(store.answer(0).array(image_id)[asked], truth[asked])
+        asked = store.request(0).mask(image_id)
+        assert np.array_equal(store.answer(0).labels(image_id)[asked], truth[asked])
     log = (work_dir / 'active_learning.jsonl').read_text().splitlines()
     assert [json.loads(line)['state'] for line in log][-1] == 'finished'

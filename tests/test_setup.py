@@ -61,8 +61,18 @@ def test_stack_extras_are_pinned(metadata, extra, pins):
         ('tensorboard', {'tensorboard'}),
         ('cvat', {'cvat-sdk'}),
         ('label-studio', {'label-studio-sdk'}),
-        ('coco', {'pycocotools'}),
-        ('dev', {'pytest', 'pytest-xdist', 'ruff', 'hypothesis', 'selenium', 'setuptools'}),
+        (
+            'dev',
+            {
+                'pytest',
+                'pytest-xdist',
+                'ruff',
+                'hypothesis',
+                'pycocotools',
+                'selenium',
+                'setuptools',
+            },
+        ),
     ],
 )
 def test_other_extras_force_no_version(metadata, extra, expected):

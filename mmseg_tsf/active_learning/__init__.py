@@ -9,14 +9,15 @@ from .campaign.resuming import check_campaign, open_campaign
 from .pool.outputs import PoolOutputs
 from .pool.pool import Pool, PoolImage
 from .pool.pool_pass import score_pool
-from .registry import ORACLES, QUERY_STRATEGIES, SELECTORS
+from .registry import EXCHANGE_FORMATS, ORACLES, QUERY_STRATEGIES, SELECTORS
 from .selection.selection import Choice, select
 from .selection.selectors.base import Selector
 from .store.round_store import RoundStore
-from .store.verification import verify
+from .store.verification import check_rounds, verify
 from .strategies.base import QueryStrategy
 
 __all__ = [
+    'EXCHANGE_FORMATS',
     'ORACLES',
     'QUERY_STRATEGIES',
     'SELECTORS',
@@ -33,6 +34,7 @@ __all__ = [
     'StoreError',
     'build_campaign',
     'check_campaign',
+    'check_rounds',
     'on_main_process',
     'open_campaign',
     'score_pool',

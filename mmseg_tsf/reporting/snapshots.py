@@ -41,7 +41,7 @@ def read_snapshot(work_dir: Path, store: RoundStore, number: int) -> SealedFolde
         sealed = SealedFolder(_folder(work_dir, number))
     except StoreError:
         return None
-    belongs = sealed.manifest['request'] == store.request(number).sealed.digest
+    belongs = sealed.manifest['request'] == store.request(number).digest
     return sealed if belongs else None
 
 
@@ -72,8 +72,8 @@ def keep_snapshot(
     store, path = campaign.store, _folder(work_dir, number)
     answered = store.state(number) == 'answered'
     info = dict(
-        request=store.request(number).sealed.digest,
-        answer=store.answer(number).sealed.digest if answered else None,
+        request=store.request(number).digest,
+        answer=store.answer(number).digest if answered else None,
         order=most_asked(store, number, limit),
     )
     there = read_snapshot(work_dir, store, number)
@@ -152,7 +152,7 @@ def count_wrong(
     """
     if store.state(number) != 'answered' or image_id not in store.answer(number).images:
         return dict(known=0, wrong=0)
-    answer = store.answer(number).array(image_id)
+    answer = store.answer(number).labels(image_id)
     rows, columns = np.nonzero(answer != IGNORE_INDEX)
     (height, width), (native_height, native_width) = pseudo.shape, answer.shape
     before = pseudo[rows * height // native_height, columns * width // native_width]

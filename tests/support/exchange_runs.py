@@ -15,8 +15,8 @@ from PIL import Image
 
 from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.active_learning.exchange.label_set import VOID, LabelSet
-from mmseg_tsf.active_learning.exchange.request import Request
-from mmseg_tsf.active_learning.oracles.request_folder import write_request_folder
+from mmseg_tsf.active_learning.exchange.request import AnnotationRequest
+from mmseg_tsf.active_learning.exchange.request_folder import write_request_folder
 from mmseg_tsf.active_learning.store.label_png import encode_labels
 
 SIZE = (32, 40)
@@ -79,27 +79,50 @@ def make_run(work_dir: Path, people: bool = True, asked: dict | None = None) -> 
     asked = asked or asked_masks()
     files = write_images(work_dir / 'pool')
     store = RoundStore(work_dir / 'rounds')
-    store.open(dict(classes=list(CLASSES)), ())
+    annotation_dir = 'annotation' if people else None
+    store.open(dict(classes=list(CLASSES), annotation_dir=annotation_dir), ())
     notes = dict(pixels=1, regions=1, clicks=1)
-    part = store.write_request(0, ((i, asked[i], notes) for i in IDS), {})
+    request = store.write_request(0, ((i, asked[i], notes) for i in IDS), {})
     if people:
         folder = work_dir / 'annotation/round_000'
-        write_request_folder(folder, 0, part, files, CLASSES, believed)
+        write_request_folder(folder, request, files, CLASSES, believed)
     return store
 
 
-def bare_request(size: tuple[int, int], image_id: str = 'x') -> Request:
-    """A request without files, in which everything is asked."""
-    return Request(
-        number=0,
-        digest='',
-        classes=CLASSES,
-        sizes={image_id: size},
-        asked=lambda _: np.ones(size, bool),
-        prelabels=lambda _: None,
-        find=Path,
-        answers=None,
-    )
+class BareRequest(AnnotationRequest):
+    """A request without a sealed folder.
+
+    Args:
+        masks: ``(H, W)`` bool mask by image id.
+        files: Image file by image id.
+    """
+
+    classes, answers, digest, number = CLASSES, None, 'd', 3
+
+    def __init__(self, masks: dict[str, np.ndarray], files: dict | None = None) -> None:
+        self._masks, self._files = masks, files
+
+    @property
+    def info(self) -> dict:
+        """See the base class."""
+        images = {image_id: dict(size=mask.shape) for image_id, mask in self._masks.items()}
+        return dict(images=images)
+
+    def mask(self, image_id: str) -> np.ndarray:
+        """See the base class."""
+        return self._masks[image_id]
+
+    def image_file(self, image_id: str) -> Path:
+        """See the base class."""
+        return self._files[image_id]
+
+    def prelabels(self, image_id: str) -> None:
+        """See the base class."""
+
+
+def bare_request(size: tuple[int, int], image_id: str = 'x') -> BareRequest:
+    """A request for every pixel of one image."""
+    return BareRequest({image_id: np.ones(size, bool)})
 
 
 def layers(labels: np.ndarray, said: np.ndarray):

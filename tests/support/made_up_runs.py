@@ -76,8 +76,8 @@ def write_snapshot(rng, folder: Path, store: RoundStore, number: int, data, trut
             images[name] = dict(name=f'{i:02d}', known=20, wrong=5 + number)
         quality = {'flagged': 40.0, 'before.accuracy': 60.0, 'after.accuracy': 70.0, 'images': 12}
         writer.info = dict(
-            request=store.request(number).sealed.digest,
-            answer=store.answer(number).sealed.digest,
+            request=store.request(number).digest,
+            answer=store.answer(number).digest,
             order=order,
             images=images,
             quality=quality,
@@ -133,6 +133,7 @@ def _campaign(rounds: int, images: int, size: tuple[int, int]) -> dict:
         budget=dict(total=0.8, per_round=None, unit='pixels'),
         rounds=rounds,
         oracle='GroundTruthOracle',
+        annotation_dir=None,
     )
 
 

@@ -21,6 +21,7 @@ CAMPAIGN = dict(
     budget=dict(total=0.5, per_round=None, unit='pixels'),
     rounds=3,
     oracle='GroundTruthOracle',
+    annotation_dir='annotation',
 )
 REFUSED = 3
 

@@ -78,7 +78,7 @@ def test_a_refinement_leaves_what_people_have_labelled(trained):
     image_id = most_asked(store, 0, 1)[0]
     before, after = (belief_of(trained, image_id, range(n)) for n in (0, 1))
     assert not before.known.any() and after.known.any()
-    asked = torch.from_numpy(store.answer(0).array(image_id) != IGNORE_INDEX)
+    asked = torch.from_numpy(store.answer(0).labels(image_id) != IGNORE_INDEX)
     assert after.known[asked].all() and not (after.known & after.flagged).any()
     for belief in (before, after):
         assert belief.flagged.any() and not (belief.corrected & ~belief.flagged).any()
@@ -89,7 +89,7 @@ def test_a_refinement_leaves_what_people_have_labelled(trained):
 def test_wrong_pixels_are_counted_where_people_have_answered(trained, tmp_path):
     store, found = trained.train_loop.store, keep(trained, tmp_path)
     for image_id, notes in found.manifest['images'].items():
-        answer = store.answer(1).array(image_id)
+        answer = store.answer(1).labels(image_id)
         known = answer != IGNORE_INDEX
         pseudo = belief_of(trained, image_id, range(1)).pseudo.numpy()
         assert notes['known'] == known.sum() > 0

@@ -84,7 +84,7 @@ def test_what_is_waited_for(run):
     readme = run / 'annotation/round_002/README.txt'
     readme.parent.mkdir(parents=True)
     readme.write_text('')
-    assert waits_for().endswith(f'GroundTruthOracle: do what {readme} says, then resume')
+    assert waits_for().endswith(f'GroundTruthOracle: follow {readme}, then resume')
     write_answer(store, 2)
     assert waits_for() == 'the end of training: every round is answered'
     log.write(dict(round=3, iter=9, state='finished', seconds={}))

@@ -93,7 +93,7 @@ def masks_export(path, package):
 
 
 EXPORTS = dict(
-    cvat=cvat_export, label_studio=label_studio_export, coco=coco_export, folder=masks_export
+    cvat=cvat_export, label_studio=label_studio_export, coco=coco_export, masks=masks_export
 )
 
 
@@ -119,12 +119,12 @@ def oracle_of(work_dir):
 
 def check_answers(store):
     """FolderOracle takes the answers, and they are what people said of what was asked."""
-    found = list(oracle_of(Path(RUN)).answer(0, store.request(0), None))
+    found = list(oracle_of(Path(RUN)).answer(store.request(0), None))
     assert [image_id for image_id, _, _ in found] == list(store.request(0).images)
     for image_id, labels, notes in found:
         expected = np.where(asked_masks()[image_id], truth(image_id), 255)
         assert np.array_equal(labels, expected)
-        assert notes == dict(dropped=0, unsaid=0)
+        assert notes == dict(dropped=0, unlabelled=0)
 
 
 def take(*arguments):
@@ -147,7 +147,7 @@ def test_every_documented_command_does_what_it_says(store):
         result = TOOLS[name].main(arguments)
         if name == 'import_answers':
             written.append((kind, len(result.written), len(result.kept)))
-            assert not result.missing and not result.unsaid and result.dropped > 0
+            assert not result.missing and not result.unlabelled and result.dropped > 0
     assert written == [('cvat', 3, 0), *((kind, 0, 3) for kind in EXPORTS if kind != 'cvat')]
     check_answers(store)
 
@@ -166,16 +166,16 @@ def test_part_of_the_answers_is_taken_and_the_rest_is_named(store, capsys):
     segmentation_mask(Path('a.zip'), {'city/a': (labels, known), 'other': said('c')})
     take('a.zip', '--format', 'cvat')
     asked = asked_masks()['city/a']
-    dropped, unsaid = int((known & ~asked).sum()), int((asked & ~known).sum())
+    dropped, unlabelled = int((known & ~asked).sum()), int((asked & ~known).sum())
     assert capsys.readouterr().out.splitlines() == [
-        f'{ANSWERS}: 1 answers written, 0 replaced, 0 were there already',
-        f'not asked, and dropped: {dropped} labelled pixels and 1 images or files',
-        f'{unsaid} asked pixels of 1 images have no label (city/a): they will be paid as "can not '
-        'be said", unless they are labelled and imported with --overwrite before the training goes '
-        'on',
+        f'{ANSWERS}: 1 answers written, 0 replaced, 0 unchanged',
+        f'dropped, because not requested: {dropped} labelled pixels and 1 images or files',
+        f'{unlabelled} requested pixels of 1 images have no label (city/a): they will be charged '
+        'as "cannot be said", unless they are labelled and imported with --overwrite before the '
+        'training is resumed',
         '2 of 3 images are not answered (c, city/b.left)',
     ]
-    found = oracle_of(Path(RUN)).answer(0, store.request(0), None)
+    found = oracle_of(Path(RUN)).answer(store.request(0), None)
     assert '2 of 3 answers are missing' in found.message
     segmentation_mask(Path('b.zip'), {image_id: said(image_id) for image_id in IDS})
     with pytest.raises(UserError, match=r'city/a\.png \(1 in all\) holds another answer'):
@@ -190,16 +190,16 @@ def test_shapes_that_are_not_read_are_named(store, capsys):
     SubElement(element, 'skeleton', label='car')
     Path('a.xml').write_bytes(annotations([element], LABELS))
     take('a.xml', '--format', 'cvat')
-    assert 'not read: 1 shapes of the kind skeleton\n' in capsys.readouterr().out
+    assert 'ignored: 1 shapes of the kind skeleton\n' in capsys.readouterr().out
     assert not list(ANSWERS.rglob('*.png'))
 
 
 def test_what_is_handed_out_is_summed_up(store, capsys):
-    hand_out('--format', 'folder', '-o', 'package', '--join', '3', '--min-pixels', '4')
+    hand_out('--format', 'masks', '-o', 'package', '--join', '3', '--min-pixels', '4')
     text = ' '.join(capsys.readouterr().out.split())
     assert 'package: round 0, 3 images, 3 regions and 3 single pixels with 1,' in text
-    assert 'clicks; package/README.txt says how to go on' in text
-    assert '2 asked pixels lie in islands of fewer than 4 pixels and are not shown' in text
+    assert 'clicks; continue with package/README.txt' in text
+    assert '2 requested pixels lie in islands of fewer than 4 pixels and are not shown' in text
 
 
 def test_a_run_that_asks_nobody_needs_places(tmp_path, monkeypatch):
@@ -211,7 +211,7 @@ def test_a_run_that_asks_nobody_needs_places(tmp_path, monkeypatch):
     assert tasks[0]['data']['image'] == 'http://host/c.png'
     label_studio_export(Path('a.json'), Path('ls'))
     assert len(take('a.json', '--format', 'label_studio', '-o', 'answers').written) == 3
-    with pytest.raises(UserError, match='waits for no files .* say with -o where'):
+    with pytest.raises(UserError, match='does not read answers from files .* give a folder'):
         take('a.json', '--format', 'label_studio')
 
 
@@ -222,7 +222,7 @@ def test_a_run_that_asks_nobody_needs_places(tmp_path, monkeypatch):
         ('export_requests', [RUN, '--format', 'coco', '-o', RUN], 'exists already'),
         ('export_requests', [RUN, '--format', 'coco', '-o', 'x', '--round', '4'], 'round 4 does'),
         ('import_answers', [RUN, 'nothing.zip', '--format', 'cvat'], 'nothing.zip is missing'),
-        ('import_answers', [RUN, 'broken.json', '--format', 'coco'], 'is no JSON'),
+        ('import_answers', [RUN, 'broken.json', '--format', 'coco'], 'is not JSON'),
     ],
 )
 def test_mistakes_end_in_one_sentence(store, capsys, name, arguments, message):

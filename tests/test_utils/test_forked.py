@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from mmseg_tsf.utils import forked
+from mmseg_tsf.utils import processes
 from mmseg_tsf.utils.processes import run_forked
 
 
@@ -26,7 +26,7 @@ def test_statuses_are_those_of_the_processes_in_their_order(tmp_path, capfd):
 
 
 def test_who_waits_for_one_that_has_died_is_ended(monkeypatch):
-    monkeypatch.setattr(forked, 'PATIENCE', 0.1)
+    monkeypatch.setattr(processes, 'PATIENCE', 0.1)
     assert run_forked(lambda number: sys.exit(3) if number else time.sleep(60), 2) == [-9, 3]
 
 

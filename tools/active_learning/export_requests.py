@@ -5,9 +5,9 @@
     python tools/active_learning/export_requests.py work_dirs/<run>/annotation/round_000 \\
         --format coco -o round_0 --join 4 --min-pixels 20
 
-The package holds the images, the request as outlined regions and single pixels, what the network
-believes, previews, and a README.txt on how to go on. import_answers.py takes what comes back. The
-run's folder is not changed.
+The package holds the images, the request as outlined regions and single pixels, the predictions of
+the network, previews, and a README.txt with instructions. import_answers.py reads the export of the
+tool. The folder of the run is not changed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from mmseg_tsf.active_learning.exchange import FORMATS
-from mmseg_tsf.active_learning.exchange.formats.label_studio import local_files
+from mmseg_tsf.active_learning import EXCHANGE_FORMATS
 from mmseg_tsf.active_learning.exchange.package import export_request
 from mmseg_tsf.active_learning.exchange.request import read_request
 from mmseg_tsf.utils.cli import run_tool
@@ -32,7 +31,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         'source', type=Path, help='folder of a run, or of a round that was written for people'
     )
-    parser.add_argument('--format', required=True, choices=FORMATS)
+    parser.add_argument('--format', required=True, choices=EXCHANGE_FORMATS.module_dict)
     parser.add_argument('-o', '--out', required=True, type=Path, help='folder that is made')
     parser.add_argument('--round', type=int, help='the one that waits by default')
     humane = parser.add_argument_group('what people are shown')
@@ -63,30 +62,29 @@ def main(argv: list[str] | None = None) -> dict:
     """Entry point; returns the package's manifest."""
     args = parse_args(argv)
     request = read_request(args.source, args.round, args.image_dir, args.suffix)
-    options = {}
-    if args.format == 'label_studio':
-        options['image_url'] = args.image_url or local_files(args.out.name)
+    exchange_format = dict(type=args.format)
+    if args.image_url:
+        exchange_format['image_url'] = args.image_url
     manifest = export_request(
         request,
         args.out,
-        args.format,
-        FORMATS[args.format].write_package,
+        exchange_format,
         join=args.join,
         min_pixels=args.min_pixels,
         prelabels=not args.no_prelabels,
-        progress=partial(track, title='packing', total=len(request.sizes)),
-        **options,
+        track=partial(track, title='packing', total=len(request.images)),
     )
     total = manifest['total']
     print(
         f'{args.out}: round {request.number}, {total["images"]} images, {total["regions"]} regions '
-        f'and {total["points"]} single pixels with {total["pixels"]:,} asked pixels, about '
-        f'{total["clicks"]:,} clicks; {args.out / "README.txt"} says how to go on'
+        f'and {total["points"]} single pixels with {total["pixels"]:,} requested pixels, about '
+        f'{total["clicks"]:,} clicks; continue with {args.out / "README.txt"}'
     )
     if total['left_out']:
         print(
-            f'{total["left_out"]:,} asked pixels lie in islands of fewer than {args.min_pixels} '
-            'pixels and are not shown: they are paid, and stay without a label'
+            f'{total["left_out"]:,} requested pixels lie in islands of fewer than '
+            f'{args.min_pixels} pixels and are not shown: they are charged, but stay without a '
+            'label'
         )
     return manifest
 

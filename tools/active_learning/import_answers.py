@@ -1,13 +1,13 @@
-"""Turns what an annotation tool has exported into the answers that a run waits for.
+"""Turns the export of an annotation tool into the answers that a run waits for.
 
     python tools/active_learning/import_answers.py work_dirs/<run> export.zip --format cvat
     python tools/active_learning/import_answers.py work_dirs/<run> export.json --format label_studio
     python tools/active_learning/import_answers.py work_dirs/<run>/annotation/round_000 \\
         instances_default.json --format coco
 
-Only what was asked becomes an answer; the rest is dropped and counted. What is missing is named,
-and can be imported later. Doing it again changes nothing; another answer than one that is there
-needs --overwrite. Start the training with --resume afterwards.
+Only labels inside of the request become answers; the others are dropped and counted. The command
+lists what is missing, which can be imported later. Repeating an import changes nothing; replacing
+an answer needs --overwrite. Start the training with --resume afterwards.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmseg_tsf.active_learning.exchange import FORMATS
-from mmseg_tsf.active_learning.exchange.answers import Summary, write_answers
-from mmseg_tsf.active_learning.exchange.export_file import Exported
+from mmseg_tsf.active_learning import EXCHANGE_FORMATS
+from mmseg_tsf.active_learning.exchange.answers import ImportSummary, write_answers
 from mmseg_tsf.active_learning.exchange.label_set import LabelSet
 from mmseg_tsf.active_learning.exchange.request import read_request
+from mmseg_tsf.active_learning.exchange.tool_export import ToolExport
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.errors import UserError
 
@@ -33,56 +33,57 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         'source', type=Path, help='folder of a run, or of a round that was written for people'
     )
     parser.add_argument('export', type=Path, help='file or folder that the annotation tool wrote')
-    parser.add_argument('--format', required=True, choices=FORMATS)
+    parser.add_argument('--format', required=True, choices=EXCHANGE_FORMATS.module_dict)
     parser.add_argument('-o', '--out', type=Path, help='the answers/ of the round by default')
     parser.add_argument('--round', type=int, help='the one that waits by default')
     parser.add_argument('--overwrite', action='store_true', help='replace answers that differ')
     return parser.parse_args(argv)
 
 
-def main(argv: list[str] | None = None) -> Summary:
+def main(argv: list[str] | None = None) -> ImportSummary:
     """Entry point."""
     args = parse_args(argv)
     request = read_request(args.source, args.round)
     folder = args.out or request.answers
     if folder is None:
         raise UserError(
-            f'{args.source} waits for no files (its oracle is not FolderOracle): say with -o where '
-            'the answers are to be put'
+            f'{args.source} does not read answers from files (its oracle is not FolderOracle): '
+            'give a folder for the answers with -o'
         )
-    read = FORMATS[args.format].read
-    found = read(Exported(args.export), request, LabelSet(request.classes))
+    exchange_format = EXCHANGE_FORMATS.build(dict(type=args.format))
+    labels = LabelSet(request.classes)
+    found = exchange_format.read(ToolExport(args.export), request, labels)
     summary = write_answers(found, request, folder, args.overwrite)
-    for line in describe(summary, folder, len(request.sizes)):
+    for line in describe(summary, folder, len(request.images)):
         print(line)
     return summary
 
 
-def describe(summary: Summary, folder: Path, num: int) -> list[str]:
-    """Sentences on what was done and what is missing.
+def describe(summary: ImportSummary, folder: Path, num: int) -> list[str]:
+    """Sentences on what was imported and what is missing.
 
     Args:
-        summary: Of the import.
-        folder: Of the answers.
-        num: Of the images that were asked about.
+        summary: Result of the import.
+        folder: Folder of the answers.
+        num: Number of images in the request.
     """
     lines = [
         f'{folder}: {len(summary.written)} answers written, {len(summary.replaced)} replaced, '
-        f'{len(summary.kept)} were there already'
+        f'{len(summary.kept)} unchanged'
     ]
     if summary.dropped or summary.foreign:
         lines.append(
-            f'not asked, and dropped: {summary.dropped:,} labelled pixels and {summary.foreign} '
-            'images or files'
+            f'dropped, because not requested: {summary.dropped:,} labelled pixels and '
+            f'{summary.foreign} images or files'
         )
     for kind, count in sorted(summary.unread.items()):
-        lines.append(f'not read: {count} shapes of the kind {kind}')
-    if summary.unsaid:
-        pixels = sum(summary.unsaid.values())
+        lines.append(f'ignored: {count} shapes of the kind {kind}')
+    if summary.unlabelled:
+        pixels = sum(summary.unlabelled.values())
         lines.append(
-            f'{pixels:,} asked pixels of {len(summary.unsaid)} images have no label '
-            f'({_some(summary.unsaid)}): they will be paid as "can not be said", unless they are '
-            'labelled and imported with --overwrite before the training goes on'
+            f'{pixels:,} requested pixels of {len(summary.unlabelled)} images have no label '
+            f'({_some(summary.unlabelled)}): they will be charged as "cannot be said", unless they '
+            'are labelled and imported with --overwrite before the training is resumed'
         )
     if summary.missing:
         lines.append(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmseg_tsf.active_learning import RoundStore
+from mmseg_tsf.active_learning import RoundStore, check_rounds
 from mmseg_tsf.active_learning.store.label_png import encode_labels
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.errors import UserError
@@ -31,7 +31,7 @@ def replay(store: RoundStore, number: int, out: Path) -> int:
         StoreError: The rounds are damaged.
     """
     store.campaign()  # refuses what is no folder of a run
-    store.check()
+    check_rounds(store)
     answered = store.answered()
     if number not in answered:
         last = f'the last one is round {answered[-1]}' if answered else 'there is none yet'

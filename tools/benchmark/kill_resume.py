@@ -36,7 +36,7 @@ from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401
 from mmseg_tsf.active_learning import RoundStore, verify
-from mmseg_tsf.active_learning.oracles.ground_truth import GroundTruthOracle
+from mmseg_tsf.active_learning.oracles.simulated import GroundTruthOracle
 from mmseg_tsf.active_learning.pool import pool_pass
 from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.demo.data_set import generate

@@ -22,7 +22,7 @@ from ..store.round_store import RoundStore
 from .budget import Budget
 from .campaign import Campaign
 
-UNNAMED = ('type', 'folder', 'batch_size', 'num_workers', 'pipeline')
+UNNAMED = ('type', 'annotation_dir', 'batch_size', 'num_workers', 'pipeline')
 """Options that are named in their own way, or change nothing that is asked."""
 OF_LOADERS = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
 """Options of a training's data that change nothing that is learnt."""

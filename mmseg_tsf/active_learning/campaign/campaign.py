@@ -202,7 +202,7 @@ class Campaign:
         if not request.images:
             self._write_answer(number, [], 'nobody')
             return ''
-        found = self.oracle.answer(number, request, Ahead(ask, request.images))
+        found = self.oracle.answer(request, Ahead(ask, request.images))
         if isinstance(found, Pending):
             return found.message
         counted = answer_items(found, len(self.facts['classes']))

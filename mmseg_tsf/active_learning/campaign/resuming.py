@@ -11,7 +11,6 @@ from torch import nn
 from ...utils.errors import UserError
 from ...utils.main_process import on_main_process
 from ..pool.pool_pass import check_pass
-from ..store.round_store import RoundStore
 from .budget import add_up, paid_rounds
 from .campaign import Campaign
 
@@ -84,7 +83,7 @@ def describe_campaign(campaign: Campaign) -> dict:
         first_query=type(campaign.first_query).__name__,
         selector=type(campaign.selector).__name__,
         oracle=type(campaign.oracle).__name__,
-        folder=_folder(campaign),
+        annotation_dir=_annotation_dir(campaign),
         seed=campaign.seed,
         **campaign.options,
     )
@@ -94,8 +93,6 @@ def _check_budget(campaign: Campaign) -> None:
     """What is asked and not answered yet will be paid, too."""
     store, budget = campaign.store, campaign.budget
     limit = budget.amount(budget.total, campaign.facts['available'])
-    if budget.unit == 'clicks' and _is_of_earlier_version(store):
-        return  # earlier versions wrote down an estimate that may lie above what was spent
     waiting = [n for n in store.numbers() if store.state(n) == 'asked']
     asked = [store.request(number).images for number in waiting]
     rounds = [*paid_rounds(store), *((notes, notes) for notes in asked)]
@@ -108,19 +105,15 @@ def _check_budget(campaign: Campaign) -> None:
         )
 
 
-def _is_of_earlier_version(store: RoundStore) -> bool:
-    return any('spent_after' not in store.request(number).info for number in store.numbers())
-
-
 def _look_back(campaign: Campaign) -> None:
     for number in campaign.store.answered():
         request, answer = campaign.store.request(number), campaign.store.answer(number)
-        campaign.oracle.look_back(number, request, answer)
+        campaign.oracle.look_back(request, answer)
 
 
-def _folder(campaign: Campaign) -> str | None:
-    """Where people find the requests, relative to the run's folder if it is in there."""
-    folder = getattr(campaign.oracle, 'folder', None)
+def _annotation_dir(campaign: Campaign) -> str | None:
+    """Folder in which annotators find the requests, relative to the work dir if it is inside."""
+    folder = campaign.oracle.annotation_dir
     if folder is None:
         return None
     folder, work_dir = Path(folder).resolve(), campaign.store.root.resolve().parent

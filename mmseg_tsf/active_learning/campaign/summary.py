@@ -83,10 +83,11 @@ def waits_for(
     if is_finished(lines):
         return 'nothing, training is finished'
     if rounds and rounds[-1]['state'] == 'asked':
-        number = rounds[-1]['round']
-        folder = work_dir / (campaign.get('folder') or 'annotation')
-        readme = folder / f'round_{number:03d}' / 'README.txt'
-        where = f': do what {readme} says, then resume' if readme.exists() else ''
+        number, folder = rounds[-1]['round'], campaign['annotation_dir']
+        where = ''
+        if folder is not None:
+            readme = work_dir / folder / f'round_{number:03d}' / 'README.txt'
+            where = f': follow {readme}, then resume' if readme.exists() else ''
         return f'the answer of round {number} by {campaign["oracle"]}{where}'
     if len(rounds) >= campaign['rounds']:
         return 'the end of training: every round is answered'

@@ -1,26 +1,25 @@
 """Requests for annotation tools, and their exports as answers."""
 
-from .annotation_plan import Plan, make_plan
-from .answers import Answer, Summary, write_answers
-from .export_file import Exported
-from .formats import coco, cvat, label_studio
-from .formats import masks as folder
+from .annotation_plan import AnnotationPlan, make_plan
+from .answers import ImageLabels, ImportSummary, check_size, write_answers
+from .formats import ExchangeFormat, Package, PackedImage
 from .label_set import LabelSet
 from .package import export_request
-from .request import AskedImage, Request, read_request
-
-FORMATS = dict(folder=folder, cvat=cvat, label_studio=label_studio, coco=coco)
-"""Modules by name; each has ``write_package`` and ``read``."""
+from .request import AnnotationRequest, AskedImage, read_request
+from .tool_export import ToolExport
 
 __all__ = [
-    'FORMATS',
-    'Answer',
+    'AnnotationPlan',
+    'AnnotationRequest',
     'AskedImage',
-    'Exported',
+    'ExchangeFormat',
+    'ImageLabels',
+    'ImportSummary',
     'LabelSet',
-    'Plan',
-    'Request',
-    'Summary',
+    'Package',
+    'PackedImage',
+    'ToolExport',
+    'check_size',
     'export_request',
     'make_plan',
     'read_request',

@@ -1,4 +1,4 @@
-"""What people are shown of a request: regions in the order of reading, and single pixels."""
+"""Regions and single pixels of a request, in the order in which annotators see them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ..selection.clicks import count_clicks
 from .request import AskedImage
 
 BANDS = 8
-"""An image is gone through in so many bands, from left to right and back."""
+"""Number of horizontal bands in which an image is read, alternately to the right and back."""
 
 
 @dataclass
-class Plan:
-    """What people are shown of one image.
+class AnnotationPlan:
+    """Regions and single pixels that annotators see of one image.
 
     Attributes:
-        numbers: ``(H, W)`` int32: which region a pixel belongs to, counted from 1; 0 is none.
-        points: ``(P, 2)`` int: columns and rows of pixels that are asked on their own.
-        left_out: Asked pixels that are not shown.
+        numbers: ``(H, W)`` int32 number of the region of each pixel, counted from 1; 0 for none.
+        points: ``(P, 2)`` int columns and rows of the single pixels.
+        left_out: Number of requested pixels that are not shown.
     """
 
     numbers: np.ndarray
@@ -34,28 +34,28 @@ class Plan:
 
     @cached_property
     def num_regions(self) -> int:
-        """Regions, without the points."""
+        """Number of regions, without the points."""
         return int(self.numbers.max())
 
     @cached_property
     def shown(self) -> np.ndarray:
-        """``(H, W)`` bool: regions and points."""
+        """``(H, W)`` bool mask of regions and points."""
         shown = self.numbers > 0
         shown[self.points[:, 1], self.points[:, 0]] = True
         return shown
 
     @cached_property
     def clicks(self) -> int:
-        """Estimate of the clicks that it takes, see ``masks.count_clicks``."""
+        """Estimated number of clicks, see :func:`~..selection.clicks.count_clicks`."""
         return count_clicks(self.shown)
 
     def regions(self) -> Iterator[np.ndarray]:
-        """``(H, W)`` bool of each region, in order."""
+        """``(H, W)`` bool mask of each region, in order."""
         for number in range(1, self.num_regions + 1):
             yield self.numbers == number
 
     def describe(self) -> dict[str, int]:
-        """Amounts of what is shown, for a manifest."""
+        """Counts for a manifest."""
         return dict(
             regions=self.num_regions,
             points=len(self.points),
@@ -64,14 +64,15 @@ class Plan:
         )
 
 
-def make_plan(asked: np.ndarray, join: int = 0, min_pixels: int = 1) -> Plan:
-    """Cuts a request into regions that people can label one after the other.
+def make_plan(asked: np.ndarray, join: int = 0, min_pixels: int = 1) -> AnnotationPlan:
+    """Cuts a request into regions that annotators label one after the other.
 
     Args:
-        asked: ``(H, W)`` bool.
-        join: Islands with gaps of up to so many rows or columns are shown as one; what lies
-            between them is shown, but not asked.
-        min_pixels: Islands (after joining) with fewer asked pixels are left out, unless all are.
+        asked: ``(H, W)`` bool mask of the request.
+        join: Largest gap, in rows or columns, between islands that are joined to one region; the
+            pixels in the gap are shown, but not requested.
+        min_pixels: Number of requested pixels below which an island (after joining) is left out,
+            unless all islands are that small.
     """
     labels, num = ndimage.label(_joined(asked, join))
     sizes = np.bincount(labels[asked], minlength=num + 1)
@@ -86,34 +87,34 @@ def make_plan(asked: np.ndarray, join: int = 0, min_pixels: int = 1) -> Plan:
         order[chosen[_reading_order(centres, asked.shape[0])]] = np.arange(1, len(chosen) + 1)
     points = np.argwhere(single[labels])
     points = points[_reading_order(points, asked.shape[0])]
-    return Plan(order[labels], points[:, ::-1], left_out)
+    return AnnotationPlan(order[labels], points[:, ::-1], left_out)
 
 
-def pieces(image: AskedImage, plan: Plan) -> Iterator[tuple[int, np.ndarray]]:
-    """Class id and ``(H, W)`` bool of what the network believes, region by region.
+def predicted_pieces(image: AskedImage, plan: AnnotationPlan) -> Iterator[tuple[int, np.ndarray]]:
+    """Class id and ``(H, W)`` bool mask of the predictions, one per class and region.
 
-    Each piece can be given another class, or be redrawn, on its own.
+    Annotators can relabel or redraw each piece on its own.
     """
     if image.prelabels is None:
         return
     for region in plan.regions():
-        believed = region & image.asked & (image.prelabels != IGNORE_INDEX)
-        for value in np.unique(image.prelabels[believed]).tolist():
-            yield value, believed & (image.prelabels == value)
+        predicted = region & image.asked & (image.prelabels != IGNORE_INDEX)
+        for value in np.unique(image.prelabels[predicted]).tolist():
+            yield value, predicted & (image.prelabels == value)
 
 
 def _joined(asked: np.ndarray, join: int) -> np.ndarray:
     if not join:
         return asked
     window = np.ones((join + 1, join + 1), np.uint8)
-    padded = np.pad(asked, join + 1).astype(np.uint8)  # the border of the image closes nothing
+    padded = np.pad(asked, join + 1).astype(np.uint8)  # gaps at the border of the image stay open
     grown = cv2.dilate(padded, window, anchor=(0, 0))
     closed = cv2.erode(grown, window, anchor=(join, join)) > 0
     return asked | closed[join + 1 : -join - 1, join + 1 : -join - 1]
 
 
 def _reading_order(centres: np.ndarray, height: int) -> np.ndarray:
-    """Indices of ``(N, 2)`` rows and columns, band by band, there and back."""
+    """Indices that sort ``(N, 2)`` rows and columns by band, alternately to the right and back."""
     bands = centres[:, 0] * BANDS // height
     along = np.where(bands % 2 == 0, centres[:, 1], -centres[:, 1])
     return np.lexsort((centres[:, 0], along, bands))

@@ -9,20 +9,20 @@ from ...models.utils.pixel_losses import IGNORE_INDEX
 from ...utils.errors import UserError
 
 ASKED = 'asked'
-"""Label of what outlines a request; says nothing of a class."""
+"""Label of the outlines of a request; carries no class."""
 VOID = 'cannot be said'
-"""Label of what nobody can tell."""
+"""Label of pixels whose class nobody can tell."""
 RESERVED = ('background', ASKED, VOID)
-"""Names that mean something else to a tool or to us; CVAT paints what has no label as the first."""
+"""Names with another meaning; CVAT paints unlabelled pixels as ``background``."""
 ASKED_COLOUR, VOID_COLOUR = (255, 255, 0), (255, 255, 255)
 
 
 @dataclass(frozen=True)
 class LabelSet:
-    """What people can choose from.
+    """Labels that annotators can choose from.
 
     Attributes:
-        classes: Names, in the order of their ids.
+        classes: Class names in the order of their ids.
 
     Raises:
         UserError: Two classes have the same name.
@@ -34,34 +34,34 @@ class LabelSet:
         twice = {name for name in self.classes if self.classes.count(name) > 1}
         if twice:
             raise UserError(
-                f'the class name {min(twice)} occurs twice, and annotation tools tell classes by '
-                "their names: rename one in the data set's metainfo"
+                f'the class name {min(twice)} occurs twice, and annotation tools identify '
+                "classes by name: rename one in the data set's metainfo"
             )
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Names in the tool, in the order of class ids."""
+        """Names in the tool in the order of class ids."""
         return tuple(f'{name} (class)' if name in RESERVED else name for name in self.classes)
 
     @cached_property
     def colours(self) -> tuple[tuple[int, int, int], ...]:
-        """Red, green and blue of each class: all different, none black, none of the two others."""
+        """RGB colour of each class: all different, not black and not one of the two reserved."""
         return tuple(colour(index + 1) for index in range(len(self.classes)))
 
     @cached_property
     def palette(self) -> dict[str, tuple[int, int, int]]:
-        """Colours by name, in the tool's order: the classes, then :data:`VOID`."""
+        """RGB colours by name in the order of the tool: the classes, then :data:`VOID`."""
         return {**dict(zip(self.names, self.colours, strict=True)), VOID: VOID_COLOUR}
 
     def value(self, name: str, where: str) -> int | None:
         """Class id of a label, 255 for :data:`VOID`, ``None`` for :data:`ASKED`.
 
         Args:
-            name: In the tool, or of the class.
-            where: It was found, for the message.
+            name: Name in the tool, or of the class.
+            where: Place of the label, for the error message.
 
         Raises:
-            UserError: It is no class.
+            UserError: The label is not a class.
         """
         if name in self.names:
             return self.names.index(name)
@@ -70,13 +70,13 @@ class LabelSet:
         if name in self.classes:
             return self.classes.index(name)
         raise UserError(
-            f'{where} has the label {name!r}, which is no class ({", ".join(self.names)}): rename '
-            'it in the annotation tool and export again'
+            f'{where} has the label {name!r}, which is not a class ({", ".join(self.names)}): '
+            'rename it in the annotation tool and export again'
         )
 
 
 def colour(index: int) -> tuple[int, int, int]:
-    """Red, green and blue of an index below 256, as Pascal VOC counts them; 0 is black."""
+    """RGB colour of an index below 256 in the colour map of Pascal VOC; 0 is black."""
     channels = [0, 0, 0]
     for bit in range(8):
         for channel in range(3):
@@ -85,5 +85,5 @@ def colour(index: int) -> tuple[int, int, int]:
 
 
 def as_hex(rgb: tuple[int, int, int]) -> str:
-    """``'#rrggbb'``."""
+    """Colour as ``'#rrggbb'``."""
     return '#{:02x}{:02x}{:02x}'.format(*rgb)

@@ -1,10 +1,10 @@
-"""A request as a folder that can be taken to where people label."""
+"""Package: a request as a folder that can be taken to an annotation tool."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,89 +14,72 @@ from PIL import Image
 
 from ...utils.errors import UserError
 from ...utils.files import FolderWriter, seal
-from .annotation_plan import Plan, make_plan
+from ..registry import EXCHANGE_FORMATS
+from .annotation_plan import AnnotationPlan, make_plan
+from .formats.base import Package, PackedImage
 from .label_set import LabelSet
 from .preview import draw_preview
-from .request import AskedImage, Request
+from .request import AnnotationRequest, AskedImage
 
-SHOWN_BY_BROWSERS = ('.png', '.jpg', '.jpeg', '.webp')
+BROWSER_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp')
 ORIENTATION = 0x0112
-"""EXIF tag; other values than 1 turn a picture when it is shown, but not the request."""
+"""EXIF tag; values other than 1 rotate an image on display, but not the request."""
 
 README = """\
-Round {number}: labels are wanted for {pixels} pixels in {images} images: {regions} regions and
-{points} single pixels, about {clicks} clicks.{left_out}
+Round {number}: {pixels} pixels in {images} images need labels: {regions} regions and {points}
+single pixels, about {clicks} clicks.{left_out}
 
 previews/ shows what to label: the rest of each image is grey, the regions are numbered in the order
-in which they are listed, and circles surround single pixels. Beside it stands what the network
-believes, if that was asked. What is labelled outside of the request is not used.
+in which they are listed, and circles surround single pixels. Beside it stand the predictions of
+the network, if there are any. Labels outside of the request are not used.
 
 {steps}
-Then bring the export back to where the training runs:
+Then bring the export back to the machine of the training run:
 
   python tools/active_learning/import_answers.py RUN EXPORT --format {format}
 
-where RUN is the folder of the run and EXPORT is what the annotation tool has written, and start
-the training again with --resume.
+where RUN is the folder of the run and EXPORT the file or folder that the annotation tool has
+written, and start the training again with --resume.
 """
 
 
-@dataclass
-class Packed:
-    """One image on its way into a package.
-
-    Attributes:
-        image: What is asked.
-        plan: How it is shown.
-        file_name: Of the image in the package, below its folder of images.
-        content: Of that file.
-    """
-
-    image: AskedImage
-    plan: Plan
-    file_name: str
-    content: bytes
-
-
 def export_request(
-    request: Request,
+    request: AnnotationRequest,
     out: Path,
-    name: str,
-    write_package: Callable[..., str],
+    exchange_format: dict,
     join: int = 0,
     min_pixels: int = 1,
     prelabels: bool = True,
-    progress: Callable[[Iterator[Packed]], Iterable[Packed]] = iter,
-    **options,
+    track: Callable[[Iterator[PackedImage]], Iterable[PackedImage]] = iter,
 ) -> dict:
     """Writes a package, all or nothing.
 
     Args:
-        request: What is asked.
-        out: Folder; must not exist.
-        name: Of the format.
-        write_package: Of the format's module.
-        join: See :func:`~.regions.make_plan`.
-        min_pixels: Likewise.
-        prelabels: Whether people see what the network believes.
-        progress: Passes the images on, and may show how far it is.
-        **options: Of ``write_package``.
+        request: Request to export.
+        out: Folder of the package; must not exist.
+        exchange_format: Config of an exchange format, such as ``dict(type='cvat')``.
+        join: See :func:`~.annotation_plan.make_plan`.
+        min_pixels: See :func:`~.annotation_plan.make_plan`.
+        prelabels: Whether annotators see the predictions of the network.
+        track: Function that passes the images on and may display the progress.
 
     Returns:
-        dict: The manifest.
+        dict: Manifest of the package.
 
     Raises:
-        StoreError: The folder exists, or can not be written.
-        UserError: Something of the request is missing; names it.
+        StoreError: The folder exists, or cannot be written.
+        UserError: A file of the request is missing.
     """
     labels, notes = LabelSet(request.classes), {}
+    plan = partial(make_plan, join=join, min_pixels=min_pixels)
     with seal(out) as writer:
-        passed = progress(_packed(request, writer, labels, join, min_pixels, prelabels, notes))
-        steps = write_package(writer, passed, labels, request.number, **options)
+        images = track(_pack_all(request, writer, labels, plan, prelabels, notes))
+        package = Package(writer, out.name, request.number, labels, images)
+        steps = EXCHANGE_FORMATS.build(exchange_format).write_package(package)
         writer.info = dict(
             round=request.number,
             request=request.digest,
-            format=name,
+            format=exchange_format['type'],
             classes=dict(enumerate(labels.names)),
             images=notes,
             total=_total(notes),
@@ -105,58 +88,50 @@ def export_request(
     return writer.info
 
 
-def write_images(writer: FolderWriter, images: Iterator[Packed]) -> Iterator[Packed]:
-    """Puts the images into ``images/`` as they pass."""
-    for packed in images:
-        writer.add(f'images/{packed.file_name}', packed.content)
-        yield packed
-
-
-def _packed(
-    request: Request,
+def _pack_all(
+    request: AnnotationRequest,
     writer: FolderWriter,
     labels: LabelSet,
-    join: int,
-    min_pixels: int,
+    make: Callable[[np.ndarray], AnnotationPlan],
     prelabels: bool,
     notes: dict[str, dict],
-) -> Iterator[Packed]:
-    """The images one by one; writes their previews, and notes their amounts by image id."""
-    for image in request.images():
+) -> Iterator[PackedImage]:
+    """Images one by one; writes their previews and collects their notes by image id."""
+    for image in request.asked_images():
         image.prelabels = image.prelabels if prelabels else None
         pixels = _pixels(image)
-        packed = _pack(image, pixels, make_plan(image.asked, join, min_pixels))
+        packed = _pack(image, pixels, make(image.asked))
         picture = draw_preview(pixels, image, packed.plan, labels)
         writer.add(f'previews/{image.image_id}.png', picture)
         notes[image.image_id] = _notes(packed)
         yield packed
 
 
-def _pack(image: AskedImage, pixels: np.ndarray, plan: Plan) -> Packed:
+def _pack(image: AskedImage, pixels: np.ndarray, plan: AnnotationPlan) -> PackedImage:
     suffix = image.file.suffix
     content = image.file.read_bytes()
-    if suffix.lower() not in SHOWN_BY_BROWSERS or _is_turned(content):
+    if suffix.lower() not in BROWSER_SUFFIXES or _is_rotated(content):
         suffix, content = '.png', cv2.imencode('.png', pixels)[1].tobytes()
-    return Packed(image, plan, f'{image.image_id}{suffix}', content)
+    return PackedImage(image, plan, f'{image.image_id}{suffix}', content)
 
 
-def _is_turned(content: bytes) -> bool:
+def _is_rotated(content: bytes) -> bool:
     with Image.open(io.BytesIO(content)) as image:
         return image.getexif().get(ORIENTATION, 1) != 1
 
 
 def _pixels(image: AskedImage) -> np.ndarray:
-    """``(H, W, 3)`` uint8 BGR as the file stores it, which is how requests count."""
+    """``(H, W, 3)`` uint8 BGR as stored in the file, to which requests refer."""
     pixels = mmcv.imread(str(image.file), flag='color_ignore_orientation')
     if pixels is None or pixels.shape[:2] != image.asked.shape:
         raise UserError(
-            f'{image.file} is not the image that was asked about: it must have '
+            f'{image.file} is not the image of the request: it must have '
             f'{image.asked.shape[1]}x{image.asked.shape[0]} pixels'
         )
     return pixels
 
 
-def _notes(packed: Packed) -> dict:
+def _notes(packed: PackedImage) -> dict:
     asked = packed.image.asked
     return dict(
         file=packed.file_name,
@@ -176,8 +151,8 @@ def _readme(info: dict, steps: str) -> str:
     total, left_out = info['total'], ''
     if total['left_out']:
         left_out = (
-            f'\n{total["left_out"]} more pixels were asked in islands too small to be shown: they '
-            'stay without a label.'
+            f'\n{total["left_out"]} more requested pixels lie in islands too small to be shown: '
+            'they stay without a label.'
         )
     total = dict(total, left_out=left_out)
     return README.format(number=info['round'], format=info['format'], steps=steps, **total)

@@ -1,4 +1,4 @@
-"""A picture that shows what is to be labelled."""
+"""Preview image of a request and its predictions."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from ...models.utils.pixel_losses import IGNORE_INDEX
-from ..oracles.request_folder import outline
-from .annotation_plan import Plan
+from .annotation_plan import AnnotationPlan
 from .label_set import ASKED_COLOUR, LabelSet
 from .request import AskedImage
+from .request_folder import outline
 
 WIDTH, LONGEST = 760, 1520
-"""Pixels of a panel: it is magnified to be as wide, or shrunk so that no side is longer."""
+"""Width to which a panel is enlarged, and longest side to which it is reduced, in pixels."""
 VEIL = 0.4, 110
-"""What is not asked is grey: its brightness times the first, plus the second."""
+"""Factor and offset of the grey value of pixels that are not requested."""
 FONT, LINE, GAP = 15, 22, 10
 PAPER, INK = (255, 255, 255), (20, 20, 20)
 
 
-def draw_preview(pixels: np.ndarray, image: AskedImage, plan: Plan, labels: LabelSet) -> bytes:
-    """A PNG: the request on the image, and beside it what the network believes, with its legend.
+def draw_preview(
+    pixels: np.ndarray, image: AskedImage, plan: AnnotationPlan, labels: LabelSet
+) -> bytes:
+    """PNG with the request on the image, and beside it the predictions with their legend.
 
     Args:
         pixels: ``(H, W, 3)`` uint8 BGR.
-        image: What is asked.
-        plan: How it is shown.
+        image: Image with its request and predictions.
+        plan: Regions and points to show.
         labels: Names and colours.
     """
     height, width = image.asked.shape
@@ -39,22 +41,27 @@ def draw_preview(pixels: np.ndarray, image: AskedImage, plan: Plan, labels: Labe
     veiled = np.broadcast_to(grey, rgb.shape)
     panels, legend = [_request_panel(rgb, veiled, plan, scale)], []
     if image.prelabels is not None:
-        believed = np.where(plan.shown & image.asked, image.prelabels, IGNORE_INDEX)
-        panels.append(_belief_panel(rgb, veiled, believed, plan, labels, scale))
-        used = set(np.unique(believed).tolist()) - {IGNORE_INDEX}
+        predicted = np.where(plan.shown & image.asked, image.prelabels, IGNORE_INDEX)
+        panels.append(_prediction_panel(rgb, veiled, predicted, plan, labels, scale))
+        used = set(np.unique(predicted).tolist()) - {IGNORE_INDEX}
         legend = [(labels.names[i], labels.colours[i]) for i in sorted(used)]
     return _compose(panels, _caption(image, plan), legend)
 
 
 def _resized(array: np.ndarray, scale: float) -> np.ndarray:
-    """``(H, W, 3)`` colours smoothly, single pixels sharply; ``(H, W)`` labels by the nearest."""
+    """Resizes ``(H, W, 3)`` colours smoothly and ``(H, W)`` labels by nearest neighbour.
+
+    Colours enlarged three times or more stay sharp, so that single pixels can be seen.
+    """
     height, width = (max(1, round(side * scale)) for side in array.shape[:2])
     smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     method = smooth if array.ndim == 3 and scale < 3 else cv2.INTER_NEAREST
     return cv2.resize(np.ascontiguousarray(array), (width, height), interpolation=method)
 
 
-def _request_panel(rgb: np.ndarray, veiled: np.ndarray, plan: Plan, scale: float) -> Image.Image:
+def _request_panel(
+    rgb: np.ndarray, veiled: np.ndarray, plan: AnnotationPlan, scale: float
+) -> Image.Image:
     shown = _resized((plan.numbers > 0).astype(np.uint8), scale) > 0
     centres, radius = ((plan.points + 0.5) * scale).tolist(), _radius(scale)
     lit = Image.fromarray(shown)
@@ -71,25 +78,25 @@ def _request_panel(rgb: np.ndarray, veiled: np.ndarray, plan: Plan, scale: float
     return picture
 
 
-def _belief_panel(
+def _prediction_panel(
     rgb: np.ndarray,
     veiled: np.ndarray,
-    believed: np.ndarray,
-    plan: Plan,
+    predicted: np.ndarray,
+    plan: AnnotationPlan,
     labels: LabelSet,
     scale: float,
 ) -> Image.Image:
     colours = np.zeros((IGNORE_INDEX + 1, 3))
     colours[: len(labels.colours)] = labels.colours
-    large, picture = _resized(believed, scale), veiled.copy()
+    large, picture = _resized(predicted, scale), veiled.copy()
     there = large != IGNORE_INDEX
     picture[there] = 0.25 * rgb[there] + 0.75 * colours[large[there]]
     picture = Image.fromarray(picture)
     pen, radius = ImageDraw.Draw(picture), _radius(scale)
     for column, row in plan.points.tolist():
-        if believed[row, column] != IGNORE_INDEX:
+        if predicted[row, column] != IGNORE_INDEX:
             box = _around((column + 0.5) * scale, (row + 0.5) * scale, radius)
-            pen.ellipse(box, fill=labels.colours[believed[row, column]], outline=(0, 0, 0))
+            pen.ellipse(box, fill=labels.colours[predicted[row, column]], outline=(0, 0, 0))
     return picture
 
 
@@ -104,7 +111,7 @@ def _around(x: float, y: float, radius: float) -> tuple[float, float, float, flo
 def _write_number(
     pen: ImageDraw.ImageDraw, text: str, rows: list[float], columns: list[float]
 ) -> None:
-    """Writes above a region; where there is no room, into it if it is large, else under it."""
+    """Writes a number above a region or, without room there, into a large one or under it."""
     font = ImageFont.load_default(FONT)
     left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
     width, height = right - left + 6, bottom - top + 6
@@ -117,17 +124,17 @@ def _write_number(
     pen.text((x + 3 - left, y + 3 - top), text, font=font, fill=ASKED_COLOUR)
 
 
-def _caption(image: AskedImage, plan: Plan) -> str:
+def _caption(image: AskedImage, plan: AnnotationPlan) -> str:
     pixels = int((plan.shown & image.asked).sum())
     left_out = f' ({plan.left_out:,} left out)' if plan.left_out else ''
     return (
         f'{image.image_id}: {plan.num_regions} regions, {len(plan.points)} single pixels; '
-        f'{pixels:,} pixels asked{left_out}; about {plan.clicks} clicks'
+        f'{pixels:,} pixels requested{left_out}; about {plan.clicks} clicks'
     )
 
 
 def _compose(panels: list[Image.Image], caption: str, legend: list[tuple]) -> bytes:
-    """Caption, legend and panels on paper: side by side where there is room for it."""
+    """PNG of caption, legend and panels, which stand side by side if there is room."""
     font = ImageFont.load_default(FONT)
     beside = sum(panel.width for panel in panels) + GAP <= 2 * WIDTH + GAP
     step = (panels[0].width + GAP, 0) if beside else (0, panels[0].height + GAP)
@@ -149,7 +156,7 @@ def _compose(panels: list[Image.Image], caption: str, legend: list[tuple]) -> by
 
 
 def _place_legend(legend: list[tuple], font, width: int) -> tuple[list, int]:
-    """Where each entry stands, and how much room caption and legend take."""
+    """Position of each entry, and the height of caption and legend."""
     x, y, entries = GAP, GAP + LINE, []
     for name, colour in legend:
         needed = FONT + 6 + int(font.getlength(name)) + 2 * GAP

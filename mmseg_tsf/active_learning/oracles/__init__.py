@@ -1,10 +1,9 @@
-"""Who answers requests: ground truth, ground truth with mistakes, or people."""
+"""Annotators: simulated from ground truth, or people who answer by files or Label Studio."""
 
 from .base import Oracle, Pending
 from .folder import FolderOracle
-from .ground_truth import GroundTruthOracle
-from .label_studio import LabelStudioOracle
-from .noisy import NoisyOracle
+from .label_studio_oracle import LabelStudioOracle
+from .simulated import GroundTruthOracle, NoisyOracle
 
 __all__ = [
     'FolderOracle',

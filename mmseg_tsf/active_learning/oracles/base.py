@@ -1,4 +1,4 @@
-"""What an oracle is."""
+"""Interface of an oracle."""
 
 from __future__ import annotations
 
@@ -12,39 +12,41 @@ from mmseg.registry import DATASETS
 
 from ...utils.errors import UserError
 from ..pool.pool import Pool
-from ..store.round_part import Part
+from ..store.records import SealedAnswer, SealedRequest
 
 
 @dataclass
 class Pending:
-    """There is no answer yet.
+    """Result of an oracle that has no answer yet.
 
     Attributes:
-        message: One sentence on what has to be done for there to be one.
+        message: Sentence that says what has to be done to get an answer.
     """
 
     message: str
 
 
 class Oracle(ABC):
-    """Answers requests; the main process asks it, once :meth:`bind` has been called.
+    """Answers requests; runs on the main process, after :meth:`bind`.
 
     Attributes:
-        who: Is noted with every answer.
+        who: Name of the annotator, which every answer records.
+        annotation_dir: Folder in which annotators find the requests; ``None`` if there is none.
     """
 
     who: str
+    annotation_dir: Path | None = None
 
     def bind(self, dataset: dict, work_dir: Path, num_classes: int) -> None:
-        """Gets to know the run.
+        """Receives the pool and the settings of the run.
 
         Args:
-            dataset: Config of the pool's images, a ``BaseSegDataset``.
+            dataset: Config of the data set of the pool's images, a ``BaseSegDataset``.
             work_dir: Folder of the run.
-            num_classes: K.
+            num_classes: Number of classes K.
 
         Raises:
-            UserError: The oracle can not answer for these images.
+            UserError: The oracle cannot answer for these images.
         """
         self.images = Pool(DATASETS.build(dict(dataset, pipeline=[])))
         self._indices = {self.images.image_id(i): i for i in range(len(self.images))}
@@ -58,37 +60,36 @@ class Oracle(ABC):
         """
         if image_id not in self._indices:
             raise UserError(
-                f'{image_id} was asked, but the data set of the oracle has no such image: give it '
-                'the images of the pool'
+                f'{image_id} was requested, but the data set of the oracle has no such image: '
+                'give the oracle a data set with all images of the pool'
             )
         return self._indices[image_id]
 
-    def look_back(self, number: int, request: Part, answer: Part) -> None:
-        """Sees a round again that was answered; called when a run begins or goes on.
+    def look_back(self, request: SealedRequest, answer: SealedAnswer) -> None:
+        """Inspects an answered round; called for each of them when a run starts or resumes.
 
         Args:
-            number: Of the round.
-            request: What was asked.
-            answer: What was taken as its answer.
+            request: Requested pixels.
+            answer: Accepted answer.
         """
         return None
 
     @abstractmethod
     def answer(
-        self, number: int, request: Part, predict: Callable[[str], np.ndarray]
+        self, request: SealedRequest, predict: Callable[[str], np.ndarray]
     ) -> Iterable[tuple[str, np.ndarray, dict]] | Pending:
-        """Answers the request of a round; may be asked again for one it has answered.
+        """Answers a request; must give the same answer when it is called again after a crash.
 
         Args:
-            number: Of the round.
-            request: Which pixels of which images.
-            predict: ``(H, W)`` uint8 class ids of an image by its id, by the network as it is now.
+            request: Requested pixels, with the number of the round.
+            predict: Function that returns the ``(H, W)`` uint8 class ids that the current network
+                predicts for an image id.
 
         Returns:
-            Image id, ``(H, W)`` uint8 class ids at the image's own resolution (255 outside of
-            the request and where nothing can be said) and notes for each image that is answered;
-            images that are left out are not charged. Or what has to be done first.
+            Image id, ``(H, W)`` uint8 class ids at the resolution of the image (255 outside of the
+            request and where the class is unknown) and notes for each answered image; images that
+            are left out are not charged. Or :class:`Pending`.
 
         Raises:
-            UserError: One sentence that names the file and the mend.
+            UserError: An answer is invalid; the message names the file and the remedy.
         """

@@ -1,4 +1,4 @@
-"""The few calls of Label Studio's HTTP interface that a round needs."""
+"""Client for the calls of Label Studio's HTTP API that a round needs."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import urllib.request
 from ...utils.errors import UserError
 
 TIMEOUT = 60.0
-"""Seconds that a call may take."""
+"""Timeout of a call in seconds."""
 PAGE = 100
-"""Tasks that are uploaded or listed at once."""
+"""Number of tasks uploaded, or projects listed, per call."""
 
 
 class LabelStudioClient:
-    """Talks to one server; the token stays in memory.
+    """Connection to one server; the token is kept in memory only.
 
     Args:
-        url: Of the server, such as ``http://localhost:8080``.
-        token: Of an account there: the legacy kind, or a personal access token, which is traded
+        url: Address of the server, such as ``http://localhost:8080``.
+        token: Token of an account: a legacy token, or a personal access token, which is exchanged
             for short-lived ones.
 
     Raises:
-        UserError: From every call: the server can not be reached, or refuses; one sentence.
+        UserError: From every call, if the server cannot be reached or rejects it.
     """
 
     def __init__(self, url: str, token: str) -> None:
@@ -32,25 +32,25 @@ class LabelStudioClient:
         self._token, self._access = token, None
 
     def find_project(self, title: str) -> int | None:
-        """Number of the project of that title, if there is one."""
+        """Number of the project with this title, or ``None``."""
         query = urllib.parse.urlencode(dict(title=title, page_size=PAGE))
         found = self._call('GET', f'/api/projects/?{query}')
         listed = found['results'] if isinstance(found, dict) else found
         return next((project['id'] for project in listed if project['title'] == title), None)
 
     def create_project(self, title: str, labelling_config: str, instruction: str) -> int:
-        """Makes a project and returns its number."""
+        """Creates a project and returns its number."""
         options = dict(title=title, label_config=labelling_config, expert_instruction=instruction)
         options.update(show_instruction=True, show_collab_predictions=True)
         return self._call('POST', '/api/projects/', options)['id']
 
     def add_tasks(self, project: int, tasks: list[dict]) -> None:
-        """Uploads tasks, with their predictions."""
+        """Uploads tasks with their predictions."""
         for start in range(0, len(tasks), PAGE):
             self._call('POST', f'/api/projects/{project}/import', tasks[start : start + PAGE])
 
     def tasks(self, project: int) -> list[dict]:
-        """All tasks with the annotations that were submitted, as the JSON export has them."""
+        """All tasks with their submitted annotations, in the form of the JSON export."""
         query = 'exportType=JSON&download_all_tasks=true'
         return self._call('GET', f'/api/projects/{project}/export?{query}')
 
@@ -58,10 +58,10 @@ class LabelStudioClient:
         try:
             return self._send(method, path, content)
         except urllib.error.HTTPError as error:
-            if error.code == 401 and self._access:  # it lives for minutes only
+            if error.code == 401 and self._access:  # it expires after minutes
                 self._access = None
                 return self._call(method, path, content)
-            raise UserError(self._refused(error, path)) from None
+            raise UserError(self._rejection(error, path)) from None
         except (urllib.error.URLError, TimeoutError) as error:
             reason = getattr(error, 'reason', error)
             raise UserError(
@@ -87,11 +87,11 @@ class LabelStudioClient:
             self._access = found['access']
         return f'Bearer {self._access}'
 
-    def _refused(self, error: urllib.error.HTTPError, path: str) -> str:
+    def _rejection(self, error: urllib.error.HTTPError, path: str) -> str:
         if error.code in (401, 403):
             return (
-                f'Label Studio at {self.url} refuses the token (HTTP {error.code}): make one under '
-                '"Account & Settings" there'
+                f'Label Studio at {self.url} rejects the token (HTTP {error.code}): create '
+                'one under "Account & Settings" there'
             )
-        said = error.read(300).decode(errors='replace')
-        return f'Label Studio at {self.url} refuses {path} (HTTP {error.code}): {said}'
+        reason = error.read(300).decode(errors='replace')
+        return f'Label Studio at {self.url} rejects {path} (HTTP {error.code}): {reason}'

@@ -1,1 +1,1 @@
-"""What a campaign keeps on disk, and how it is verified."""
+"""Rounds, campaign and log on disk, and their verification."""

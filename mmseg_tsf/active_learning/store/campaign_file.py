@@ -1,4 +1,4 @@
-"""What a campaign is about, on disk: what no resumed run may change, and what it has changed."""
+"""Description of a campaign on disk, with the settings that a resumed run must not change."""
 
 from __future__ import annotations
 
@@ -10,63 +10,58 @@ from pathlib import Path
 from ...utils.files import StoreError, write_file
 
 TRAINING = 'training'
-"""Part of a campaign whose keys are compared one by one."""
-LATER = (TRAINING, 'initial_paths')
+"""Key of a nested dict whose own keys are compared one by one."""
 
 
 class CampaignFile:
-    """``campaign.json`` with a digest of its own content.
+    """``campaign.json``, which holds a digest of its own content.
 
     Args:
-        path: The file.
+        path: Path of the file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def open(self, campaign: dict, fixed: Iterable[str]) -> list[str]:
-        """Writes the file, or compares it with what it was; see ``RoundStore.open``.
+        """Writes the file, or compares it with the stored one; see ``RoundStore.open``.
 
         Args:
-            campaign: Anything that JSON takes.
-            fixed: Keys that may not change.
+            campaign: JSON-serialisable description.
+            fixed: Keys that must not change.
 
         Returns:
-            list[str]: Sentences on what else has changed.
+            list[str]: All other changes, one sentence each.
 
         Raises:
-            StoreError: A fixed key has changed (names it, and both values).
+            StoreError: A fixed key has changed; the message holds both values.
         """
         if not self.path.exists():
             self.write(campaign)
             return []
-        old, campaign = self.read(), json.loads(json.dumps(campaign))
-        for name in LATER:  # files of earlier versions do not say
-            if name not in old:
-                campaign.pop(name, None)
-        old, campaign = _flat(old), _flat(campaign)
+        old, campaign = _flat(self.read()), _flat(json.loads(json.dumps(campaign)))
         changed = [key for key in {**old, **campaign} if old.get(key) != campaign.get(key)]
         for key in changed:
             if key in set(fixed):
                 raise StoreError(
                     f'{key} was {_short(old.get(key))} when {self.path.parent} was begun and is '
-                    f'{_short(campaign.get(key))} now: labels were bought for the old one; put '
-                    'it back, or start anew with another --work-dir'
+                    f'{_short(campaign.get(key))} now, but labels were bought for the old value: '
+                    'restore it, or start a new run with another --work-dir'
                 )
         return [
             f'{key} was {_short(old.get(key))}, is {_short(campaign.get(key))}' for key in changed
         ]
 
     def write(self, campaign: dict) -> None:
-        """Puts a campaign in the place of the one there is, in one step."""
+        """Replaces the file in one step."""
         sealed = dict(campaign, sha256=_digest(campaign))
         write_file(self.path, json.dumps(sealed, indent=1).encode())
 
     def read(self) -> dict:
-        """What was written.
+        """Stored description.
 
         Raises:
-            StoreError: The file is missing or was altered.
+            StoreError: The file is missing or altered.
         """
         if not self.path.is_file():
             raise StoreError(
@@ -93,6 +88,6 @@ def _digest(campaign: dict) -> str:
     return hashlib.sha256(json.dumps(campaign, sort_keys=True).encode()).hexdigest()
 
 
-def _short(value) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) < 80 else text[:77] + '...'

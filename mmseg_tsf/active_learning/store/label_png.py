@@ -1,4 +1,4 @@
-"""Masks as PNG bytes, and what a mask costs a person."""
+"""Masks and label maps as PNG bytes."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ import io
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from ...models.utils.pixel_losses import IGNORE_INDEX
 from ...utils.files import StoreError
 
 
 def encode_mask(mask: np.ndarray) -> bytes:
-    """PNG of one bit a pixel from ``(H, W)`` bool."""
+    """PNG with one bit per pixel of an ``(H, W)`` bool mask."""
     return _png(Image.fromarray(mask.astype(np.uint8) * 255).convert('1'))
 
 
 def encode_labels(labels: np.ndarray) -> bytes:
-    """PNG of one byte a pixel from ``(H, W)`` uint8 class ids, 255 = no label."""
+    """PNG with one byte per pixel of ``(H, W)`` uint8 class ids, 255 = no label."""
     return _png(Image.fromarray(labels.astype(np.uint8)))
 
 
 def decode(content: bytes, name: str) -> np.ndarray:
-    """``(H, W)`` array of a PNG: bool for one bit a pixel, else uint8 (palette indices too).
+    """``(H, W)`` array of a PNG: bool for one bit per pixel, else uint8 (also palette indices).
 
     Args:
-        content: The file.
-        name: Of the file, for the message.
+        content: Content of the file.
+        name: Name of the file for error messages.
 
     Raises:
-        StoreError: It is no complete PNG of one channel.
+        StoreError: The content is not a complete PNG with one channel.
     """
     try:
         with Image.open(io.BytesIO(content), formats=['PNG']) as image:
@@ -38,13 +39,18 @@ def decode(content: bytes, name: str) -> np.ndarray:
             f'{name} is too large to be read ({error}): cut its image into tiles'
         ) from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        raise StoreError(f'{name} is no complete PNG: write it again') from None
+        raise StoreError(f'{name} is not a complete PNG: write it again') from None
     if array.ndim != 2 or array.dtype not in (np.uint8, np.bool_):
         raise StoreError(
-            f'{name} has shape {array.shape} and type {array.dtype}: it must be one channel of '
-            'class ids, 8 bits each'
+            f'{name} has shape {array.shape} and type {array.dtype}: it must have one channel of '
+            'class ids with 8 bits'
         )
     return array
+
+
+def foreign_ids(labels: np.ndarray, num_classes: int) -> list[int]:
+    """Sorted ids among uint8 labels that are neither a class nor 255."""
+    return sorted(set(np.unique(labels).tolist()) - {*range(num_classes), IGNORE_INDEX})
 
 
 def _png(image: Image.Image) -> bytes:

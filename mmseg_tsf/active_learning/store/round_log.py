@@ -1,4 +1,4 @@
-"""What came of each round, one JSON object a line."""
+"""Log of the rounds of a run, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from pathlib import Path
 from ...utils.files import StoreError, write_file
 
 FINISHED, EXTENDED = 'finished', 'extended'
-"""States of the line that a run ends with, now or before it was told to go on."""
+"""States of the last line of a finished run, and of that line once the run was extended."""
 
 
 class RoundLog:
-    """A file of lines that are replaced when a round is held again after a crash.
+    """``active_learning.jsonl``, whose line is replaced when a round is repeated after a crash.
 
     Args:
-        path: The file.
+        path: Path of the file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> list[dict]:
-        """All lines, by round.
+        """All lines in the order of the training.
 
         Raises:
-            StoreError: One is damaged; names it.
+            StoreError: A line is damaged.
         """
         if not self.path.exists():
             return []
@@ -42,7 +42,7 @@ class RoundLog:
         return lines
 
     def reopen(self) -> None:
-        """A finished run goes on: its end is no longer one."""
+        """Marks the end of an earlier run as extended."""
         lines = self.read()
         if any(line.get('state') == FINISHED for line in lines):
             for line in lines:
@@ -50,28 +50,27 @@ class RoundLog:
             self._replace(lines)
 
     def write(self, line: dict) -> None:
-        """Adds a line, in the place of an earlier one of its round and iteration.
+        """Adds a line, or replaces the one of the same round and iteration.
 
-        Seconds that went into a round before a stop are kept: those of the training, and of
-        whatever was not done again.
+        Seconds that the replaced line spent on training, and on every step that was not repeated,
+        are kept.
 
         Args:
-            line: With ``round``, ``iter`` and ``seconds`` (by what they went into).
+            line: Content with ``round``, ``iter`` and ``seconds`` (a dict by step).
         """
         lines = {(own['round'], own['iter']): own for own in self.read()}
         key = line['round'], line['iter']
         before = lines.get(key, {}).get('seconds', {})
         trained = {name: value for name, value in before.items() if name == 'train'}
         lines[key] = dict(line, seconds={**before, **line['seconds'], **trained})
-        lines = sorted(lines.values(), key=lambda own: (own['iter'], own['round']))
-        self._replace(lines)
+        self._replace(sorted(lines.values(), key=lambda own: (own['iter'], own['round'])))
 
     def _replace(self, lines: list[dict]) -> None:
         write_file(self.path, ''.join(json.dumps(own) + '\n' for own in lines).encode())
 
 
 def figures(metrics: dict) -> dict[str, float]:
-    """The single numbers among metrics, which may hold lists, matrices or words, too."""
+    """Scalar numbers among metrics; lists, matrices and text are left out."""
     numbers = {
         name: value
         for name, value in metrics.items()

@@ -1,4 +1,4 @@
-"""Looks at every file of a store and names what is missing, foreign or altered."""
+"""Checks of a store: missing, foreign, altered or exchanged files."""
 
 from __future__ import annotations
 
@@ -6,54 +6,105 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...utils.files import StoreError, is_leftover
+from .records import RoundRecord
 from .round_log import RoundLog
 from .round_store import CAMPAIGN, RoundStore
 
 
+def check_rounds(store: RoundStore) -> None:
+    """Checks every request and answer before a run reads them.
+
+    Raises:
+        StoreError: A file is missing, altered or exchanged.
+    """
+    numbers = store.numbers()
+    for number in numbers:
+        answer = [store.answer(number)] if store.state(number) == 'answered' else []
+        for record in (store.request(number), *answer):
+            for problem in record.sealed.damage():
+                raise StoreError(f'{problem}: restore it from a copy, then resume')
+    for number in range(len(numbers)):
+        problem = request_problem(store, number) or answer_problem(store, number)
+        if problem:
+            raise StoreError(f'{problem}: restore it from a copy, then resume')
+
+
 def verify(store: RoundStore) -> list[str]:
-    """Everything that is wrong with a store, one sentence each; empty if nothing is.
+    """Every problem of a store, one sentence each; an empty list for an intact one.
 
     Args:
-        store: On a folder that no run is writing to. What a killed run left half written beside
-            the rounds is no problem: the next one clears it away.
+        store: Store that no run is writing to. Files that a killed run left half written beside
+            the rounds are no problem: the next run removes them.
     """
-    store = RoundStore(store.root)  # the manifests as they are now
+    store = RoundStore(store.root)  # reads the manifests anew
     problems = _caught(store.campaign)
     numbers = store.numbers()
     problems += [
-        f'{store.root}/round_{n:03d} is missing'
-        for n in range(max(numbers, default=-1))
-        if n not in numbers
+        f'{store.folder(n)} is missing' for n in range(max(numbers, default=-1)) if n not in numbers
     ]
     for number in numbers:
         problems += _verify_round(store, number)
     for folder in sorted(store.root.glob('labels/*')):
         problems += _verify_labels(store, folder)
     problems += _caught(lambda: _verify_log(store, set(store.answered())))
-    known = {CAMPAIGN, '.lock', 'labels', *(f'round_{n:03d}' for n in numbers)}
+    known = {CAMPAIGN, '.lock', 'labels', *(store.folder(n).name for n in numbers)}
     problems += _foreign(store.root, known)
-    return list(dict.fromkeys(problems))  # what can not be read is met more than once
+    return list(dict.fromkeys(problems))  # an unreadable file is met more than once
+
+
+def request_problem(store: RoundStore, number: int) -> str:
+    """Why a request does not follow from the answer before it; empty if it does.
+
+    Raises:
+        StoreError: One of them cannot be read.
+    """
+    if store.state(number) == 'empty':
+        return f'{store.folder(number)}/request is missing'
+    if not number:
+        return ''
+    if store.state(number - 1) != 'answered':
+        return f'{store.folder(number - 1)}/answer is missing'
+    return _link_problem(store.request(number), store.answer(number - 1), number)
+
+
+def answer_problem(store: RoundStore, number: int) -> str:
+    """Why an answer does not fit its request; empty if it does or if there is no answer.
+
+    Raises:
+        StoreError: One of them cannot be read.
+    """
+    if store.state(number) != 'answered':
+        return ''
+    answer, request = store.answer(number), store.request(number)
+    fits = answer.sizes.items() <= request.sizes.items()
+    return _link_problem(answer, request, number if fits else -1)
+
+
+def _link_problem(record: RoundRecord, previous: RoundRecord, number: int) -> str:
+    if record.number == number and record.follows(previous):
+        return ''
+    return f'{record.sealed.path} does not belong to {previous.sealed.path}: one was exchanged'
 
 
 def _verify_log(store: RoundStore, answered: set[int]) -> list[str]:
-    """What the run wrote down of its rounds: nothing else points at the newest one."""
+    """Answers that the log of the run mentions: nothing else refers to the newest one."""
     log = RoundLog(store.root.parent / 'active_learning.jsonl')
-    said = {line['round'] for line in log.read() if line['state'] == 'answered'}
+    logged = {line['round'] for line in log.read() if line['state'] == 'answered'}
     return [
-        f'{store.root}/round_{n:03d}/answer is missing: {log.path} says that it was there'
-        for n in sorted(said - answered)
+        f'{store.folder(n)}/answer is missing: {log.path} records it'
+        for n in sorted(logged - answered)
     ]
 
 
 def _verify_round(store: RoundStore, number: int) -> list[str]:
-    folder = store.root / f'round_{number:03d}'
+    folder = store.folder(number)
     if not (folder / 'request').is_dir():
         return [f'{folder}/request is missing']
     problems = _caught(lambda: store.request(number).sealed.problems())
     if store.state(number) == 'answered':
         problems += _caught(lambda: store.answer(number).sealed.problems())
-    for look in (store.request_problem, store.answer_problem):
-        problems += _caught(lambda look=look: [problem] if (problem := look(number)) else [])
+    for find in (request_problem, answer_problem):
+        problems += _caught(lambda find=find: list(filter(None, [find(store, number)])))
     return problems + _foreign(folder, {'request', 'answer'})
 
 
@@ -71,9 +122,10 @@ def _foreign(folder: Path, known: set[str]) -> list[str]:
     return [f'{p} is foreign' for p in found if p.name not in known and not is_leftover(p)]
 
 
-def _caught(look: Callable[[], object]) -> list[str]:
+def _caught(find: Callable[[], object]) -> list[str]:
+    """Problems that a function returns or raises."""
     try:
-        found = look()
+        found = find()
     except StoreError as error:
         return [str(error)]
     return found if isinstance(found, list) else []

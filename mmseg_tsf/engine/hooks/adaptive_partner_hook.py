@@ -1,4 +1,4 @@
-"""Partners for adaptive CutMix, chosen one step ahead and decoded by loader workers."""
+"""Hook that draws the partners of adaptive CutMix one step ahead in loader workers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...utils.runner import unwrap
 
 
 class _Partners(Dataset):
-    """The unlabelled pool, indexed by requests ``(class, index, key)``."""
+    """Unlabelled images, indexed by requests ``(class, index, key)``."""
 
     def __init__(self, dataset) -> None:
         self.dataset = dataset
@@ -31,7 +31,7 @@ class _Partners(Dataset):
 
 
 class _Requests:
-    """Sampler that hands out requests in the order in which they were made."""
+    """Sampler that yields requests in the order in which they were added."""
 
     def __init__(self) -> None:
         self.queue: deque = deque()
@@ -45,13 +45,13 @@ class _Requests:
 class AdaptivePartnerHook(Hook):
     """Adds the branch ``partner`` to every batch.
 
-    At the start of step t the partners of step t + 1 are drawn from the banks as step t - 1 left
-    them, so loader workers decode them while step t computes: the bank is one step stale, at
-    every speed and number of workers. The draws of all ranks are made on every rank from the
-    same banks; those pending are written into the checkpoint.
+    At the start of step t, the partners of step t + 1 are drawn from the banks as step t - 1 left
+    them, so that loader workers decode them while step t computes: the banks are one step stale,
+    independent of the number of workers. Every rank draws for all ranks from the same banks;
+    pending draws are stored in the checkpoint.
 
     Args:
-        num_workers: Loader workers for partners; 0 decodes in the training process.
+        num_workers: Number of loader workers for partners; 0 decodes in the training process.
     """
 
     priority = 'HIGH'
@@ -63,13 +63,13 @@ class AdaptivePartnerHook(Hook):
         self._loaded: dict | None = None
 
     def before_run(self, runner: Runner) -> None:
-        """Makes room in the class bank before a checkpoint is loaded into it."""
+        """Resizes the class bank before a checkpoint is loaded into it."""
         if isinstance(getattr(runner, '_train_loop', None), dict | None):
             return  # no training
         model = unwrap(runner)
         if not hasattr(model, 'class_bank'):
             raise UserError(
-                f'{type(model).__name__} asks for no partners: take AdaptivePartnerHook out of '
+                f'{type(model).__name__} uses no partners: remove AdaptivePartnerHook from '
                 'custom_hooks'
             )
         dataset = runner.train_loop.dataloader.dataset
@@ -81,25 +81,25 @@ class AdaptivePartnerHook(Hook):
         model.class_bank.resize(len(dataset.unlabelled))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Takes up the requests that were pending when the checkpoint was written."""
+        """Reads the requests that were pending when the checkpoint was written."""
         self._loaded = checkpoint.get('partner_requests') if runner._resume else None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Writes the pending requests."""
+        """Stores the pending requests."""
         # the iteration at which a resumed run starts; runner.iter is still one behind here
         start = checkpoint['meta']['iter']
         checkpoint['partner_requests'] = dict(iter=start, pending=self._pending)
 
     def before_train(self, runner: Runner) -> None:
-        """Starts the workers on the first step's partners."""
+        """Starts the workers with the partners of the first step."""
         loader = runner.train_loop.dataloader
         self._batch_size = loader.batch_size
         self._snapshot(runner)
-        self._pending = self._take_up(runner) or self._draw(runner, runner.iter)
+        self._pending = self._resumed(runner) or self._draw(runner, runner.iter)
         self._start_workers(loader)
 
     def after_labels_change(self, runner: Runner) -> None:
-        """Decodes the partners of the next step again, with the labels that have come."""
+        """Decodes the partners of the next step again, with the new labels."""
         self._snapshot(runner)
         self._start_workers(runner.train_loop.dataloader)
 
@@ -111,7 +111,7 @@ class AdaptivePartnerHook(Hook):
             sampler=self._requests,
             batch_size=self._batch_size // max(workers, 1),
             num_workers=workers,
-            # exactly one step's worth of samples is under way at any time
+            # the samples of exactly one step are in flight at any time
             prefetch_factor=1 if workers else None,
             collate_fn=pseudo_collate,
             worker_init_fn=_init_worker,
@@ -121,21 +121,21 @@ class AdaptivePartnerHook(Hook):
         self._iterator = iter(self._loader)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
-        """Requests the next step's partners and adds this step's to the batch."""
+        """Requests the partners of the next step and adds those of this step to the batch."""
         self._wait()
         self._pending = self._draw(runner, runner.iter + 1)
         self._push(self._pending)
         for _ in range(max(self._loader.num_workers, 1)):
-            for part, branches in next(self._iterator).items():
+            for key, branches in next(self._iterator).items():
                 for name, items in branches.items():
-                    data_batch[part].setdefault(name, []).extend(items)
+                    data_batch[key].setdefault(name, []).extend(items)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
-        """Takes a copy of the banks for the draws of the step after next."""
+        """Copies the banks for the draws of the step after the next."""
         self._snapshot(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Lets the workers go."""
+        """Stops the workers."""
         self._iterator = self._loader = None
 
     def _snapshot(self, runner: Runner) -> None:
@@ -154,7 +154,7 @@ class AdaptivePartnerHook(Hook):
         if self._event is not None:
             self._event.synchronize()
 
-    def _take_up(self, runner: Runner) -> list | None:
+    def _resumed(self, runner: Runner) -> list | None:
         loaded = self._loaded or {}
         pending = loaded.get('pending')
         _, world_size = get_dist_info()

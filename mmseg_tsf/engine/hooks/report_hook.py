@@ -1,4 +1,4 @@
-"""A page on the run, written anew after every round."""
+"""Hook that updates the report page of a run after every round."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from ...utils.runner import unwrap
 
 @HOOKS.register_module()
 class ReportHook(Hook):
-    """Keeps ``<work_dir>/report/index.html`` up to date: after every round, and at the end.
+    """Updates ``<work_dir>/report/index.html`` after every round and at the end of the run.
 
-    Of the images that a round asks most of, ``<work_dir>/report_data`` keeps small pictures of
-    what the network believed. Weights, random states and files of the run are left alone, so a
-    run ends as it would have without this hook; a report that fails is said and not raised.
+    ``<work_dir>/report_data`` keeps thumbnails of the predictions for the images with the largest
+    requests of each round. The hook changes no weights, random states or other files, so a run
+    ends as it would without it; an error in the report is logged and not raised.
 
     Args:
-        gallery: Most images of a round that are shown, at least 0.
-        truth: Config of images of the pool with their masks, which measure the labels of those
-            that are shown, for evaluation only; ``None`` for no evaluation.
+        gallery: Maximum number of images shown per round, at least 0.
+        truth: Config of a data set with the pool's images and masks, by which the pseudo-labels of
+            the shown images are measured (for evaluation only); ``None`` for no measurement.
 
     Raises:
-        UserError: A wrong ``gallery``.
+        UserError: ``gallery`` is not a whole number of at least 0.
     """
 
-    priority = 'LOWEST'  # others complete their records first
+    priority = 'LOWEST'  # runs after the hooks that write the records
 
     def __init__(self, gallery: int = 12, truth: dict | None = None) -> None:
         if not isinstance(gallery, int) or gallery < 0:
@@ -45,22 +45,22 @@ class ReportHook(Hook):
         self.gallery, self.truth = gallery, truth
 
     def after_labels_change(self, runner: Runner) -> None:
-        """Shows the round that was answered."""
+        """Updates the page after an answered round."""
         self._refresh(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Shows how the run ended, or that it waits for people."""
+        """Updates the page at the end of the run, or when it stops to wait for annotators."""
         self._refresh(runner)
 
     def _refresh(self, runner: Runner) -> None:
         if not is_main_process():
             return
         work_dir = Path(runner.work_dir)
-        _or_warn('the pictures for the report', lambda: self._keep(runner, work_dir))
+        _or_warn('the thumbnails for the report', lambda: self._keep(runner, work_dir))
         _or_warn('the report', lambda: write_report(work_dir, gallery=self.gallery))
 
     def _keep(self, runner: Runner, work_dir: Path) -> None:
-        """Keeps what the network believes, where a round is held at this very iteration."""
+        """Keeps the predictions if a round is held at this iteration."""
         loop = runner.train_loop
         boundaries = getattr(loop, 'boundaries', [])
         if not self.gallery or runner.iter not in boundaries:
@@ -75,7 +75,7 @@ class ReportHook(Hook):
 
 
 def model_of_query(runner: Runner):
-    """The model with the weights that asked: its own, or the checkpoint's where it began anew."""
+    """Model with the weights of the query; those of the checkpoint if the stage restarted."""
     model = unwrap(runner)
     if runner.train_loop.start == 'continue':
         return model
@@ -89,6 +89,6 @@ def model_of_query(runner: Runner):
 def _or_warn(what: str, work: Callable[[], object]) -> None:
     try:
         work()
-    except Exception as error:  # whatever it is, the training is worth more
-        text = f'{what} could not be written, and training goes on: {error}'
+    except Exception as error:  # no error in a report may stop the training
+        text = f'{what} could not be written, but training continues: {error}'
         print_log(text, 'current', logging.WARNING)

@@ -1,4 +1,4 @@
-"""Loops."""
+"""Training with rounds of active learning, and evaluation of several networks."""
 
 from .active_learning_loop import ActiveLearningLoop
 from .semi_val_loop import SemiTestLoop, SemiValLoop

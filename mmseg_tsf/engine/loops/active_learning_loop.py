@@ -1,4 +1,4 @@
-"""Training with rounds of active learning in between."""
+"""Training interrupted by rounds of active learning."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ...active_learning.campaign.resuming import check_campaign, open_campaign
 from ...active_learning.pool.pool_pass import evaluation_mode
 from ...active_learning.store.round_log import FINISHED, RoundLog, figures
 from ...active_learning.store.round_store import CAMPAIGN, RoundStore
-from ...utils.errors import explain_disk_errors_in
-from ...utils.errors import UserError
+from ...active_learning.store.verification import check_rounds
+from ...utils.errors import UserError, explain_disk_errors_in
 from ...utils.files import remove_leftovers
 from ...utils.main_process import on_main_process
 from ...utils.runner import unwrap
@@ -32,33 +32,34 @@ from .stages import InitialState, check_configs, check_run, stage_boundaries, wa
 
 @LOOPS.register_module()
 class ActiveLearningLoop(IterBasedTrainLoop):
-    """``IterBasedTrainLoop`` that asks for labels between stages of the training.
+    """``IterBasedTrainLoop`` that requests labels between the stages of the training.
 
-    Stage 0 trains on the labelled images of :class:`~mmseg_tsf.datasets.SemiDataset`; after it,
-    and after each stage but the last, a round is held: checkpoint, validation, query, answer.
-    Rounds are written to ``<work_dir>/rounds`` (see ``RoundStore``) and what came of them to
-    ``<work_dir>/active_learning.jsonl``. A killed run, resumed, asks for nothing twice and ends
-    as it would have.
+    Stage 0 trains on the labelled images of :class:`~mmseg_tsf.datasets.SemiDataset`. Each stage
+    but the last is followed by a round: checkpoint, validation, query, answer. Requests and
+    answers are written to ``<work_dir>/rounds`` (see ``RoundStore``), metrics and costs to
+    ``<work_dir>/active_learning.jsonl``. A run that was killed and resumed requests nothing twice
+    and ends like an uninterrupted one.
 
     Args:
-        runner: The runner.
-        dataloader: Of ``SemiDataset``, whose unlabelled images are the pool.
-        max_iters: Iterations in all.
-        rounds: How many queries.
+        runner: Runner.
+        dataloader: Loader of a ``SemiDataset``, whose unlabelled images are the pool.
+        max_iters: Total number of iterations.
+        rounds: Number of rounds.
         query: Config of a query strategy.
         budget: Options of ``Budget``.
         oracle: Config of an oracle.
         selector: Config of a selector; single pixels by default.
         first_query: Config of the strategy of round 0 (``SeedQuery``); ``query`` by default.
-        stages: Iterations of the ``rounds + 1`` stages; equal shares of ``max_iters`` by default.
-        start: ``'continue'`` with the weights at hand, or ``'fresh'`` from the initial ones in
-            every stage, with learning rates and ramps begun anew (stages must be equally long,
-            and ``param_scheduler`` as long as one of them).
+        stages: Numbers of iterations of the ``rounds + 1`` stages; equal shares of ``max_iters`` by
+            default.
+        start: ``'continue'`` to keep the weights between stages, or ``'fresh'`` to restart every
+            stage from the initial weights, learning rates and ramps (all stages must have the same
+            length, and ``param_scheduler`` must span one of them).
         pool: Options of the pass over the pool, see ``score_pool``, and its ``pipeline``.
-        **kwargs: See mmengine's ``IterBasedTrainLoop``.
+        **kwargs: Options of mmengine's ``IterBasedTrainLoop``.
 
     Raises:
-        UserError: An option does not fit; names it.
+        UserError: An option is invalid.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
 
     @property
     def stage(self) -> tuple[int, int]:
-        """First and last iteration of the stage that schedules run over; all where it goes on."""
+        """First and last iteration of the span of all schedules: the stage, or the whole run."""
         if self.start == 'continue':
             return 0, self._max_iters
         borders = [0, *self.boundaries, self._max_iters]
@@ -120,12 +121,12 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         return borders[number], borders[number + 1]
 
     def run(self):
-        """Launches training; returns early where people have to answer first."""
+        """Launches training; returns early if annotators have to answer first."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(explain_disk_errors_in(Path(self.runner.work_dir)))
             on_main_process(lambda: stack.enter_context(self.store.lock()))
             on_main_process(lambda: remove_leftovers(Path(self.runner.work_dir)))
-            self._take_up()
+            self._open_campaign()
             self.runner.call_hook('before_train')
             self.runner.call_hook('before_train_epoch')
             self._restart_loader()
@@ -138,23 +139,24 @@ class ActiveLearningLoop(IterBasedTrainLoop):
                 if self._is_time_to_validate():
                     self._validate()
             if self._iter == self._max_iters and self._is_time_to_validate():
-                self._validate()  # a run that was killed after its last checkpoint has yet to
+                self._validate()  # still missing if the run was killed after its last checkpoint
             if self._iter == self._max_iters or self.stop_training:
                 self._record(len(self.store.answered()), FINISHED, {}, self.campaign.spent())
             self.runner.call_hook('after_train_epoch')
             self.runner.call_hook('after_train')
         return self.runner.model
 
-    def _take_up(self) -> None:
-        """Begins the campaign or goes on with it, with the labels of the iteration at hand."""
+    def _open_campaign(self) -> None:
+        """Starts or resumes the campaign, with the labels of the current iteration."""
         held = bisect.bisect_left(self.boundaries, self._iter)
         begun = self.store.numbers() or (self.store.root / CAMPAIGN).exists()
         if held and not begun:
             raise UserError(
-                f'the checkpoint is at iteration {self._iter}, behind {held} round(s), but '
-                f'{self.store.root} is missing: restore it, or start anew with another --work-dir'
+                f'the checkpoint of iteration {self._iter} follows {held} rounds, but '
+                f'{self.store.root} is missing: restore it, or start a new run with another '
+                '--work-dir'
             )
-        on_main_process(self.store.check)
+        on_main_process(lambda: check_rounds(self.store))
         open_campaign(self.campaign, resumed=self.runner._resume)
         if self._iter < self._max_iters:
             on_main_process(self.log.reopen)
@@ -164,9 +166,9 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         answered = [number for number in self.store.answered() if number < held]
         if len(answered) < held:
             raise UserError(
-                f'the checkpoint at iteration {self._iter} is behind {held} rounds, but '
+                f'the checkpoint of iteration {self._iter} follows {held} rounds, but '
                 f'{self.store.root} has {len(answered)} answers: restore its rounds from a copy, '
-                'or put train_cfg.rounds, stages and max_iters back'
+                'or restore the former train_cfg.rounds, stages and max_iters'
             )
         if answered:
             self._use_labels(answered[-1])
@@ -176,8 +178,8 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         self.dataloader.dataset.set_manual_labels(str(folder))
 
     def _restart_loader(self) -> None:
-        """Starts the workers on the next iteration's samples, with the labels of now."""
-        self.dataloader._iterator = None  # persistent workers hold the labels of before
+        """Restarts the workers at the samples of the next iteration, with the current labels."""
+        self.dataloader._iterator = None  # persistent workers hold the former labels
         self.dataloader.sampler.skip(self._iter * self.dataloader.batch_size)
         self.dataloader_iterator = iter(self.dataloader)
 
@@ -189,18 +191,18 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         )
 
     def _validate(self) -> dict:
-        """Metrics of the networks as they are now; looks at the images once per iteration."""
+        """Metrics of the current networks; evaluates them once per iteration at most."""
         if self._validated[0] != self._iter and self.runner.val_loop is not None:
             self._validated = self._iter, self.runner.val_loop.run() or {}
         return self._validated[1] if self._validated[0] == self._iter else {}
 
     def _hold_round_if_due(self) -> bool:
-        """False where training can not go on."""
+        """Holds the round of this iteration, if any; False if training cannot continue."""
         due = self._iter in self.boundaries
         return not due or self._hold_round(self.boundaries.index(self._iter))
 
     def _hold_round(self, number: int) -> bool:
-        """Holds a round; False where training can not go on after it."""
+        """Holds a round; False if training cannot continue after it."""
         seconds = dict(train=time.perf_counter() - self._stage_began)
         boundary_checkpoint(self.runner, self)
         began = time.perf_counter()
@@ -212,7 +214,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         self._record(number, outcome.state, seconds, before, outcome.plar)
         self._stage_began = time.perf_counter()
         if outcome.state == 'pending':
-            # a warning, so that it is seen with any log_level
+            # a warning, so that every log_level shows it
             text = f'Active learning, round {number}: {outcome.message}'
             print_log(text, 'current', logging.WARNING)
             return False
@@ -232,7 +234,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         return True
 
     def _predict(self, image_id: str) -> np.ndarray:
-        """``(H, W)`` class ids of a pool image at its own resolution, for annotators."""
+        """``(H, W)`` uint8 class ids predicted for a pool image at its own resolution."""
         model, pool = unwrap(self.runner), self.campaign.pool
         self._indices = self._indices or {pool.image_id(i): i for i in range(len(pool))}
         data = pool.load(self._indices[image_id])
@@ -243,7 +245,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
     def _record(
         self, number: int, state: str, seconds: dict, spent: dict, plar: dict | None = None
     ) -> None:
-        """One line of the log: what had been spent when the metrics were taken, what followed."""
+        """Writes a line of the log: metrics, the spend when they were taken, and the outcome."""
         unit, facts = self.campaign.budget.unit, self.campaign.facts
         line = dict(round=number, state=state, iter=self._iter, spent=spent, unit=unit)
         if unit in facts['available']:

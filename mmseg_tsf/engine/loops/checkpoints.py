@@ -1,4 +1,4 @@
-"""The checkpoints at rounds, from which a killed run goes on."""
+"""Checkpoints at rounds, from which a killed run is resumed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,25 @@ from ...utils.main_process import on_main_process
 from ...utils.runner import unwrap
 
 LAST = 'last_checkpoint'
-"""File in which mmengine notes what to resume from."""
+"""File in which mmengine notes the checkpoint to resume from."""
 
 
 def boundary_checkpoint(runner: Runner, loop) -> None:
     """Writes the checkpoint from which a killed round is resumed, all or nothing.
 
-    One of this iteration is replaced even if it is there: a killed run may have left a part of it.
+    An existing checkpoint of this iteration is replaced, because a killed run may have left it
+    incomplete.
+
+    Args:
+        runner: Runner.
+        loop: Training loop at the end of an iteration.
 
     Raises:
-        StoreError: It can not be written; names the file and the mend.
+        StoreError: The file cannot be written.
     """
     share_buffers(unwrap(runner))
     path = _at(runner, loop._iter)
-    # save_checkpoint counts from inside of an iteration, where the counter is one behind
+    # save_checkpoint expects the counter inside of an iteration, where it is one behind
     loop._iter -= 1
     try:
         on_main_process(lambda: _write(runner, path))
@@ -39,20 +44,22 @@ def boundary_checkpoint(runner: Runner, loop) -> None:
 
 
 def share_buffers(model: nn.Module) -> None:
-    """Gives every rank rank 0's buffers, the ones that a checkpoint holds.
+    """Broadcasts the buffers of rank 0, which are the ones that a checkpoint holds.
 
-    Else ranks would score and validate with batch-norm statistics of their own, and a resumed
-    run, which has rank 0's everywhere, would ask for something else than one that was not killed.
+    Otherwise each rank would score and validate with its own batch-norm statistics, and a resumed
+    run, in which all ranks have those of rank 0, would make other requests than an uninterrupted
+    one.
     """
     for buffer in model.buffers():
         broadcast(buffer)
 
 
 def mend_last_checkpoint(runner: Runner) -> None:
-    """Resumes from the newest whole checkpoint where the one noted as the last is broken or gone.
+    """Falls back to the newest complete checkpoint if the last one is incomplete or missing.
 
-    mmengine deletes old checkpoints before it writes a new one, and empties the note before it
-    writes the new name: killed there, or on a full disk, a run would find nothing to go on with.
+    mmengine deletes old checkpoints before it writes a new one, and empties ``last_checkpoint``
+    before it writes the new name: a run that was killed in between, or met a full disk, could not
+    be resumed.
     """
     note = Path(runner.work_dir, LAST)
     if not runner._resume or runner._load_from is not None or not note.is_file():
@@ -66,8 +73,8 @@ def mend_last_checkpoint(runner: Runner) -> None:
         note.unlink()
     else:
         write_file(note, str(newest).encode())
-    what = 'no whole checkpoint' if last and Path(last).exists() else 'gone'
-    text = f'{last or "The last checkpoint"} is {what}: the run goes on from'
+    state = 'incomplete' if last and Path(last).exists() else 'missing'
+    text = f'{last or "The last checkpoint"} is {state}: the run resumes from'
     print_log(f'{text} {newest or "its start"}', 'current', logging.WARNING)
 
 

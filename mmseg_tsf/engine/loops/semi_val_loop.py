@@ -15,15 +15,15 @@ from ...utils.runner import unwrap
 
 
 def evaluate_networks(loop, networks: Sequence[str] | None, stage: str) -> dict[str, float]:
-    """Evaluates each network on the loop's data, reading every image once.
+    """Evaluates several networks on the data of a loop, reading every image once.
 
-    Painted images and predictions in files are those of the network that predicts by default, or
-    of the first one evaluated where it is not among them.
+    Visualisations and prediction files show the network that predicts by default, or the first
+    evaluated one if that is not among them.
 
     Args:
-        loop: A validation or test loop.
-        networks: Names; all of the model's by default.
-        stage: ``'val'`` or ``'test'``, the part of the hooks' and steps' names.
+        loop: Validation or test loop.
+        networks: Names of the networks; all networks of the model by default.
+        stage: ``'val'`` or ``'test'``, as in the names of hooks and steps.
 
     Returns:
         dict[str, float]: Metrics named ``<network>/<metric>``.
@@ -66,10 +66,18 @@ def evaluate_networks(loop, networks: Sequence[str] | None, stage: str) -> dict[
 
 
 def check_networks(runner, networks: Sequence[str] | None, key: str) -> Sequence[str] | None:
-    """Names of networks, or ``None``.
+    """Checks the names of networks in a config.
+
+    Args:
+        runner: Runner.
+        networks: Names, or ``None`` for all.
+        key: Key in the config, for the error message.
+
+    Returns:
+        The names unchanged.
 
     Raises:
-        UserError: The model has no such network; names the key and the ones that it has.
+        UserError: The model has no such network.
     """
     model = unwrap(runner)
     known = model.network_names
@@ -83,12 +91,12 @@ def check_networks(runner, networks: Sequence[str] | None, key: str) -> Sequence
 
 @LOOPS.register_module()
 class SemiValLoop(ValLoop):
-    """``ValLoop`` that reports several networks: ``teacher/mIoU``, ``student/mIoU``, ...
+    """``ValLoop`` that evaluates several networks: ``teacher/mIoU``, ``student/mIoU``, ...
 
     Args:
-        *args: See mmengine's ``ValLoop``.
+        *args: Arguments of mmengine's ``ValLoop``.
         networks: Names of the networks; all by default.
-        **kwargs: See mmengine's ``ValLoop``.
+        **kwargs: Options of mmengine's ``ValLoop``.
 
     Raises:
         UserError: The model has no such network.
@@ -105,7 +113,7 @@ class SemiValLoop(ValLoop):
 
 @LOOPS.register_module()
 class SemiTestLoop(TestLoop):
-    """``TestLoop`` that reports several networks; see :class:`SemiValLoop`."""
+    """``TestLoop`` that evaluates several networks; see :class:`SemiValLoop`."""
 
     def __init__(self, *args, networks: Sequence[str] | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Where stages begin, and what is needed to begin one anew."""
+"""Boundaries of stages, checks of a run with rounds, and the state for fresh stages."""
 
 from __future__ import annotations
 
@@ -24,11 +24,17 @@ def stage_boundaries(
 ) -> list[int]:
     """Iterations after which a round is held.
 
+    Args:
+        max_iters: Total number of iterations.
+        rounds: Number of rounds.
+        stages: Numbers of iterations of the ``rounds + 1`` stages, or ``None`` for equal shares.
+        start: ``'continue'`` or ``'fresh'``.
+
     Raises:
-        UserError: Names the option that does not fit.
+        UserError: An option is invalid.
     """
     if start not in ('continue', 'fresh'):
-        raise UserError(f"train_cfg.start is 'continue' or 'fresh', not {start!r}")
+        raise UserError(f"train_cfg.start must be 'continue' or 'fresh', not {start!r}")
     if isinstance(rounds, bool) or not isinstance(rounds, int) or not 1 <= rounds <= MOST_ROUNDS:
         raise UserError(
             f'train_cfg.rounds={rounds!r} must be a whole number from 1 to {MOST_ROUNDS}'
@@ -36,8 +42,8 @@ def stage_boundaries(
     if stages is None:
         if max_iters <= rounds:
             raise UserError(
-                f'max_iters={max_iters} is too short for {rounds + 1} stages, one more than '
-                'train_cfg.rounds'
+                f'max_iters={max_iters} is too short for {rounds + 1} stages '
+                '(train_cfg.rounds plus one)'
             )
         borders = [max_iters * r // (rounds + 1) for r in range(rounds + 2)]
         stages = [end - begin for begin, end in pairwise(borders)]
@@ -53,27 +59,33 @@ def stage_boundaries(
     if min(stages[1:]) < 1 or stages[0] < 0:
         raise UserError(f'{given}: only the first stage may be empty')
     if start == 'fresh' and len(set(stages)) > 1:
-        raise UserError(f"{given}: stages must be equally long where start='fresh'")
+        raise UserError(f"{given}: all stages must have the same length with start='fresh'")
     return list(accumulate(stages))[:-1]
 
 
-def check_configs(**parts: dict | None) -> None:
-    """Refuses what is no config.
+def check_configs(**components: dict | None) -> None:
+    """Checks that components are given as configs.
+
+    Args:
+        **components: Config of each component by its key in ``train_cfg``.
 
     Raises:
-        UserError: One of the parts is no dict; names it.
+        UserError: A component is not a dict.
     """
-    for name, part in parts.items():
-        if part is not None and not isinstance(part, dict):
+    for name, component in components.items():
+        if component is not None and not isinstance(component, dict):
             example = 'dict(total=0.1)' if name == 'budget' else 'dict(...)'
-            raise UserError(f'train_cfg.{name}={part!r} must be a config: {name}={example}')
+            raise UserError(f'train_cfg.{name}={component!r} must be a config: {name}={example}')
 
 
 def check_run(loop) -> None:
-    """Refuses data and methods with which rounds would bring nothing.
+    """Checks that the data and the method can use the labels of the rounds.
+
+    Args:
+        loop: ``ActiveLearningLoop``.
 
     Raises:
-        UserError: Names what is missing and the mend.
+        UserError: Something is missing; the message names the remedy.
     """
     dataset, sampler = loop.dataloader.dataset, loop.dataloader.sampler
     if getattr(dataset, 'unlabelled', None) is None:
@@ -81,7 +93,7 @@ def check_run(loop) -> None:
     if not hasattr(sampler, 'skip'):
         raise UserError(
             "ActiveLearningLoop needs train_dataloader.sampler=dict(type='SemiInfiniteSampler'), "
-            'so that a resumed run goes on where it stopped'
+            'so that a resumed run continues with the next sample'
         )
     counts = (loop.runner.cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
     odd = [boundary for boundary in loop.boundaries if boundary % counts]
@@ -100,28 +112,28 @@ def check_run(loop) -> None:
 
 
 def warn_of_long_schedules(cfg: Config, stage: int) -> None:
-    """Says which rates are cut off where every stage begins anew.
+    """Warns of schedules that are longer than a stage which restarts them.
 
     Args:
-        cfg: Of the run.
-        stage: Iterations of a stage.
+        cfg: Config of the run.
+        stage: Number of iterations of a stage.
     """
     schedules = cfg.get('param_scheduler') or ()
     for i, schedule in enumerate([schedules] if isinstance(schedules, dict) else schedules):
         if schedule.get('end', 0) > stage:
             print_log(
-                f'param_scheduler.{i}.end={schedule.end} is longer than the {stage} iterations of '
-                "a stage, and with start='fresh' every stage begins it anew",
+                f'param_scheduler.{i}.end={schedule.end} exceeds the {stage} iterations of a '
+                "stage, but with start='fresh' every stage restarts it",
                 'current',
                 logging.WARNING,
             )
 
 
 class InitialState:
-    """Weights, optimiser and schedules as they were before the first iteration.
+    """Weights, optimiser and schedules before the first iteration.
 
     Args:
-        path: File that keeps them.
+        path: File that stores them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -134,7 +146,9 @@ class InitialState:
             UserError: The run is resumed and the file is missing.
         """
         if runner.iter and not self.path.exists():
-            raise UserError(f'{self.path} is missing, and start=fresh begins stages from it')
+            raise UserError(
+                f'{self.path} is missing, from which stages restart with start=fresh: restore it'
+            )
         if runner.iter:
             return
         state = dict(
@@ -142,12 +156,12 @@ class InitialState:
             optimizer=runner.optim_wrapper.state_dict(),
             schedulers=[scheduler.state_dict() for scheduler in runner.param_schedulers],
         )
-        content = io.BytesIO()  # torch names no cause where it can not write to a disk itself
+        content = io.BytesIO()  # torch.save to a file hides the cause of a full disk
         torch.save(state, content)
         write_file(self.path, content.getvalue())
 
     def restore(self, runner: Runner) -> None:
-        """Puts everything back to the start."""
+        """Restores the initial state."""
         state = torch.load(self.path, map_location='cpu', weights_only=True)
         unwrap(runner).load_state_dict(state['model'])
         runner.optim_wrapper.load_state_dict(state['optimizer'])

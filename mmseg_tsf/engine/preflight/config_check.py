@@ -59,10 +59,7 @@ LOADER_OPTIONS = {
     *inspect.signature(DataLoader).parameters,
 }
 CHECKED_PACKAGES = ('mmseg_tsf', 'mmseg', 'mmcv.transforms', 'mmengine', 'torch.optim')
-"""Packages whose constructors get the options of a config as they are.
-
-The layers of torch and mmcv are built by functions that take out options of their own.
-"""
+"""Packages whose constructors get the options of a config as they are."""
 OPEN_TYPES = ('Albu',)
 """Components with parts of another library in their options."""
 
@@ -131,7 +128,8 @@ def _check_component(part: object, path: str, registry: str | None = None) -> No
         if component is None or kind in OPEN_TYPES or not _is_checked(component):
             return
         options = _options_of(component)
-        if options is not None:
+        layer = registry is None and path.endswith('_cfg')  # its builder has options of its own
+        if options is not None and not layer:
             known = options | BUILDER_OPTIONS.get(registry, set())
             _check_keys(part, path, component.__name__, known)
     for key, own in part.items():

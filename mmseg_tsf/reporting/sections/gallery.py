@@ -162,8 +162,8 @@ def _key(store: RoundStore, number: int, data: PoolData, snapshot, chosen: list[
     answered = store.state(number) == 'answered'
     parts = [
         FORMAT,
-        store.request(number).sealed.digest,
-        store.answer(number).sealed.digest if answered else None,
+        store.request(number).digest,
+        store.answer(number).digest if answered else None,
         snapshot.digest if snapshot else None,
         data.palette.tolist(),
         chosen,
@@ -204,11 +204,11 @@ def _pictures(
             yield from _in_both_palettes(layer, decode(kept[f'{layer}.png'], layer), data)
     if 'errors.png' in kept:
         yield 'errors.png', paint(decode(kept['errors.png'], 'errors'), ERROR_COLOURS)
-    asked = small_mask(request.array(image_id), size)
+    asked = small_mask(request.mask(image_id), size)
     labels = np.where(asked, 0, IGNORE_INDEX).astype(np.uint8)
     yield 'request.png', paint(labels, REQUEST_COLOUR)
     if store.state(number) == 'answered' and image_id in store.answer(number).images:
-        answer = store.answer(number).array(image_id)
+        answer = store.answer(number).labels(image_id)
         labels = small_sparse(answer, size, len(data.classes))
         yield from _in_both_palettes('answer', labels, data)
 

@@ -4,7 +4,7 @@ import numpy as np
 from exchange_runs import few, masks
 from hypothesis import given
 
-from mmseg_tsf.active_learning.exchange.annotation_plan import make_plan, pieces
+from mmseg_tsf.active_learning.exchange.annotation_plan import make_plan, predicted_pieces
 from mmseg_tsf.active_learning.exchange.request import AskedImage
 from mmseg_tsf.active_learning.selection.clicks import count_clicks
 
@@ -94,8 +94,8 @@ def test_what_is_believed_comes_in_pieces_of_one_class_and_one_region():
     prelabels[1:3, 4] = 1
     prelabels[1, 20] = 255  # not known
     image = AskedImage('x', None, asked, prelabels)
-    found = list(pieces(image, make_plan(asked, join=2)))
+    found = list(predicted_pieces(image, make_plan(asked, join=2)))
     assert [(value, int(mask.sum())) for value, mask in found] == [(1, 2), (2, 2), (2, 5), (2, 4)]
     assert np.array_equal(found[0][1], prelabels == 1)
     assert not found[3][1][5, 10:12].any()  # shown, but not asked
-    assert list(pieces(AskedImage('x', None, asked), make_plan(asked))) == []
+    assert list(predicted_pieces(AskedImage('x', None, asked), make_plan(asked))) == []

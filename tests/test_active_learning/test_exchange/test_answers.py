@@ -5,15 +5,15 @@ import pytest
 from exchange_runs import IDS, SIZE, asked_masks, truth
 from PIL import Image
 
-from mmseg_tsf.active_learning.exchange.answers import Answer, write_answers
+from mmseg_tsf.active_learning.exchange.answers import ImageLabels, write_answers
 from mmseg_tsf.utils.errors import UserError
 
 
-def say(image_id, labels=None, said=None) -> tuple[str, Answer]:
-    answer = Answer(SIZE)
-    answer.labels = truth(image_id) if labels is None else labels
-    answer.said = np.ones(SIZE, bool) if said is None else said
-    return image_id, answer
+def say(image_id, labels=None, said=None) -> tuple[str, ImageLabels]:
+    found = ImageLabels(SIZE)
+    found.labels = truth(image_id) if labels is None else labels
+    found.labelled = np.ones(SIZE, bool) if said is None else said
+    return image_id, found
 
 
 def read(path):
@@ -23,7 +23,7 @@ def read(path):
 def test_only_what_was_asked_becomes_an_answer(waiting, tmp_path):
     summary = write_answers((say(i) for i in IDS), waiting, tmp_path)
     outside = sum(int((~mask).sum()) for mask in asked_masks().values())
-    assert summary.dropped == outside and not summary.missing and not summary.unsaid
+    assert summary.dropped == outside and not summary.missing and not summary.unlabelled
     for image_id, asked in asked_masks().items():
         labels = read(tmp_path / f'{image_id}.png')
         assert labels.dtype == np.uint8
@@ -35,13 +35,13 @@ def test_what_is_not_said_is_no_class(waiting, tmp_path):
     said[:8] = True
     void = np.full(SIZE, 255, np.uint8)
     void[4] = 2
-    found = [say('city/a', void, said), say('c', said=~asked_masks()['c']), (None, Answer((0, 0)))]
+    found = [say('city/a', void, said), say('c', said=~asked_masks()['c']), (None, None)]
     summary = write_answers(found, waiting, tmp_path)
     asked = asked_masks()['city/a']
     labels = read(tmp_path / 'city/a.png')
     assert np.array_equal(labels == 2, asked & (np.arange(SIZE[0]) == 4)[:, None])
     assert (labels[labels != 2] == 255).all()
-    assert summary.unsaid == {'city/a': int((asked & ~said).sum())}
+    assert summary.unlabelled == {'city/a': int((asked & ~said).sum())}
     assert summary.missing == ['c', 'city/b.left'] and summary.foreign == 1
     assert summary.written == ['city/a']
     assert not (tmp_path / 'c.png').exists()
@@ -81,9 +81,9 @@ def test_two_answers_to_one_image_are_refused(waiting, tmp_path):
 
 
 def test_points_off_the_image_say_nothing():
-    answer = Answer((3, 4))
+    found = ImageLabels((3, 4))
     for x, y in ((-0.1, 0), (0, -0.1), (4.0, 0), (0, 3.0)):
-        answer.paint_point(x, y, 1)
-    assert not answer.said.any()
-    answer.paint_point(3.99, 2.5, 1)
-    assert np.argwhere(answer.said).tolist() == [[2, 3]]
+        found.paint_point(x, y, 1)
+    assert not found.labelled.any()
+    found.paint_point(3.99, 2.5, 1)
+    assert np.argwhere(found.labelled).tolist() == [[2, 3]]

@@ -25,7 +25,8 @@ def test_names_that_mean_something_else_are_told_apart():
 def test_foreign_and_repeated_names_are_refused():
     labels = LabelSet(('road', 'car'))
     with pytest.raises(
-        ValueError, match=r"a\.png has the label 'bus', which is no class \(road, car\): rename it"
+        ValueError,
+        match=r"a\.png has the label 'bus', which is not a class \(road, car\): rename",
     ):
         labels.value('bus', 'a.png')
     with pytest.raises(UserError, match='class name car occurs twice'):

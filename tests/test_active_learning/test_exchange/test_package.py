@@ -5,31 +5,24 @@ import json
 
 import numpy as np
 import pytest
-from exchange_runs import CLASSES, IDS, LABELS, SIZE, asked_masks, believed
+from exchange_runs import IDS, LABELS, SIZE, BareRequest, asked_masks, believed
 from PIL import Image
 
 from mmseg_tsf.active_learning import StoreError
 from mmseg_tsf.active_learning.exchange.annotation_plan import make_plan
-from mmseg_tsf.active_learning.exchange.formats.masks import write_package
+from mmseg_tsf.active_learning.exchange.formats.masks import MaskFormat
 from mmseg_tsf.active_learning.exchange.label_set import ASKED_COLOUR
 from mmseg_tsf.active_learning.exchange.package import export_request
 from mmseg_tsf.active_learning.exchange.preview import draw_preview
-from mmseg_tsf.active_learning.exchange.request import AskedImage, Request
+from mmseg_tsf.active_learning.exchange.request import AskedImage
 from mmseg_tsf.utils.errors import UserError
 
+MASKS = dict(type='masks')
 
-def one_image(path, asked) -> Request:
+
+def one_image(path, asked) -> BareRequest:
     """A request about a single file."""
-    return Request(
-        number=3,
-        digest='d',
-        classes=CLASSES,
-        sizes={'x': asked.shape},
-        asked=lambda _: asked,
-        prelabels=lambda _: None,
-        find=lambda _: path,
-        answers=None,
-    )
+    return BareRequest({'x': asked}, {'x': path})
 
 
 def picture(content) -> np.ndarray:
@@ -37,7 +30,7 @@ def picture(content) -> np.ndarray:
 
 
 def test_amounts_stand_in_the_manifest_and_in_the_readme(waiting, tmp_path):
-    manifest = export_request(waiting, tmp_path / 'package', 'folder', write_package)
+    manifest = export_request(waiting, tmp_path / 'package', MASKS)
     assert json.loads((tmp_path / 'package/manifest.json').read_text())['total'] == {
         **manifest['total'],
         'images': 3,
@@ -50,15 +43,13 @@ def test_amounts_stand_in_the_manifest_and_in_the_readme(waiting, tmp_path):
     notes = manifest['images']['city/b.left']
     assert (notes['file'], notes['points']) == ('city/b.left.png', 3)
     readme = (tmp_path / 'package/README.txt').read_text()
-    assert readme.startswith(f'Round 0: labels are wanted for {pixels} pixels in 3 images: 4 reg')
-    assert 'import_answers.py RUN EXPORT --format folder' in readme
+    assert readme.startswith(f'Round 0: {pixels} pixels in 3 images need labels: 4 reg')
+    assert 'import_answers.py RUN EXPORT --format masks' in readme
     assert 'too small to be shown' not in readme
 
 
 def test_islands_can_be_joined_and_left_out(waiting, tmp_path):
-    manifest = export_request(
-        waiting, tmp_path / 'package', 'folder', write_package, join=3, min_pixels=4
-    )
+    manifest = export_request(waiting, tmp_path / 'package', MASKS, join=3, min_pixels=4)
     assert manifest['images']['city/a']['left_out'] == 2
     assert manifest['images']['city/b.left']['left_out'] == 0  # nothing would be left
     shown = Image.open(tmp_path / 'package/requests/city/a.png')
@@ -66,31 +57,32 @@ def test_islands_can_be_joined_and_left_out(waiting, tmp_path):
     asked[20] = False
     asked[7:10, 10:14] = True  # the hole is 3 rows high
     assert np.array_equal(np.asarray(shown) > 0, asked)
-    assert '2 more pixels were asked in islands' in (tmp_path / 'package/README.txt').read_text()
+    assert '2 more requested pixels lie in islands' in (tmp_path / 'package/README.txt').read_text()
 
 
-def test_a_package_is_written_whole_and_once(waiting, tmp_path):
-    def killed(writer, images, labels, number):
-        next(iter(images))
+def test_a_package_is_written_whole_and_once(waiting, tmp_path, monkeypatch):
+    def killed(self, package):
+        next(iter(package.images))
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        export_request(waiting, tmp_path / 'package', 'folder', killed)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(MaskFormat, 'write_package', killed)
+        export_request(waiting, tmp_path / 'package', MASKS)
     assert list(tmp_path.iterdir()) == []
-    export_request(waiting, tmp_path / 'package', 'folder', write_package)
+    export_request(waiting, tmp_path / 'package', MASKS)
     with pytest.raises(StoreError, match='package exists already and is never overwritten'):
-        export_request(waiting, tmp_path / 'package', 'folder', write_package)
+        export_request(waiting, tmp_path / 'package', MASKS)
 
 
 def test_progress_sees_every_image(waiting, tmp_path):
     seen = []
 
-    def progress(images):
+    def track(images):
         for packed in images:
             seen.append(packed.image.image_id)
             yield packed
 
-    export_request(waiting, tmp_path / 'package', 'folder', write_package, progress=progress)
+    export_request(waiting, tmp_path / 'package', MASKS, track=track)
     assert seen == sorted(IDS)
 
 
@@ -100,7 +92,7 @@ def test_a_picture_that_would_be_turned_is_stored_as_requests_count(tmp_path):
     exif[0x0112] = 6  # lying on its side
     Image.fromarray(pixels).save(tmp_path / 'x.png', exif=exif)
     request = one_image(tmp_path / 'x.png', np.ones(SIZE, bool))
-    export_request(request, tmp_path / 'package', 'folder', write_package)
+    export_request(request, tmp_path / 'package', MASKS)
     with Image.open(tmp_path / 'package/images/x.png') as stored:
         assert 0x0112 not in stored.getexif()
         assert np.array_equal(np.asarray(stored), pixels)
@@ -110,7 +102,7 @@ def test_what_browsers_do_not_show_becomes_a_png(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / 'x.tif')
     request = one_image(tmp_path / 'x.tif', np.ones(SIZE, bool))
-    manifest = export_request(request, tmp_path / 'package', 'folder', write_package)
+    manifest = export_request(request, tmp_path / 'package', MASKS)
     assert manifest['images']['x']['file'] == 'x.png'
     assert np.array_equal(picture((tmp_path / 'package/images/x.png').read_bytes()), pixels)
 
@@ -119,7 +111,7 @@ def test_another_image_is_refused(tmp_path):
     Image.fromarray(np.zeros((9, 8, 3), np.uint8)).save(tmp_path / 'x.png')
     request = one_image(tmp_path / 'x.png', np.ones(SIZE, bool))
     with pytest.raises(UserError, match=r'x\.png is not the image .* must have 40x32 pixels'):
-        export_request(request, tmp_path / 'package', 'folder', write_package)
+        export_request(request, tmp_path / 'package', MASKS)
 
 
 def test_a_preview_shows_the_request_in_its_colours_and_the_rest_in_grey():

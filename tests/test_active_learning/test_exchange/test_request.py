@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from exchange_runs import CLASSES, IDS, SIZE, asked_masks, bare_request, believed, make_run, truth
+from exchange_runs import CLASSES, IDS, SIZE, BareRequest, asked_masks, believed, make_run, truth
 
 from mmseg_tsf.active_learning import StoreError
 from mmseg_tsf.active_learning.exchange.request import read_request
@@ -23,7 +23,7 @@ def test_a_run_and_its_folder_for_people_say_the_same(work_dir):
         assert (request.number, request.classes) == (0, CLASSES)
         assert request.sizes == {image_id: SIZE for image_id in IDS}
         assert request.answers == folder / 'answers'
-        for image, image_id in zip(request.images(), sorted(IDS), strict=True):
+        for image, image_id in zip(request.asked_images(), sorted(IDS), strict=True):
             asked = asked_masks()[image_id]
             assert image.image_id == image_id
             assert np.array_equal(image.asked, asked)
@@ -34,14 +34,14 @@ def test_a_run_and_its_folder_for_people_say_the_same(work_dir):
 def test_without_a_folder_for_people_the_images_must_be_named(tmp_path):
     make_run(tmp_path, people=False)
     request = read_request(tmp_path, image_dir=tmp_path / 'pool')
-    images = list(request.images())
+    images = list(request.asked_images())
     assert [image.image_id for image in images] == sorted(IDS)
     assert images[0].prelabels is None and request.answers is None
     assert np.array_equal(images[1].asked, asked_masks()['city/a'])
     with pytest.raises(UserError, match='holds no images: say where they are with --image-dir'):
-        next(read_request(tmp_path).images())
+        next(read_request(tmp_path).asked_images())
     with pytest.raises(UserError, match=r'pool/c\.jpg is missing: correct --image-dir'):
-        next(read_request(tmp_path, image_dir=tmp_path / 'pool', suffix='.jpg').images())
+        next(read_request(tmp_path, image_dir=tmp_path / 'pool', suffix='.jpg').asked_images())
 
 
 def test_only_a_round_that_waits_is_taken(tmp_path):
@@ -61,11 +61,11 @@ def test_what_was_altered_or_exchanged_is_refused(work_dir, tmp_path_factory):
     content = path.read_bytes()
     path.write_bytes((work_dir / 'annotation/round_000/requests/city/a.png').read_bytes())
     with pytest.raises(StoreError, match=r'requests/c\.png was altered'):
-        read_request(work_dir).asked('c')
+        read_request(work_dir).mask('c')
     path.write_bytes(content)
     (work_dir / 'annotation/round_000/images/c.png').unlink()
     with pytest.raises(UserError, match=r'images/c\.\* is missing'):
-        next(read_request(work_dir).images())
+        next(read_request(work_dir).asked_images())
     other = tmp_path_factory.mktemp('other')
     make_run(other, asked={image_id: np.ones(SIZE, bool) for image_id in IDS})
     (work_dir / 'annotation/round_000').rename(work_dir / 'away')
@@ -91,7 +91,6 @@ def test_names_of_tools_are_matched(waiting, name, image_id):
 
 
 def test_the_longest_name_is_matched_first():
-    request = bare_request((2, 2), 'b')
-    request.sizes['a/b'] = (2, 2)
+    request = BareRequest(dict.fromkeys(('b', 'a/b'), np.ones((2, 2), bool)))
     assert request.match('x/a/b.png') == 'a/b'
     assert request.match('x/c/b.png') == 'b'

@@ -9,9 +9,9 @@ from PIL import Image
 from tiny_runs import CLASSES, part_cfg
 
 from mmseg_tsf.active_learning import ORACLES, RoundStore, StoreError
+from mmseg_tsf.active_learning.exchange.request_folder import INNER, OUTER, outline
 from mmseg_tsf.active_learning.oracles import folder
 from mmseg_tsf.active_learning.oracles.base import Pending
-from mmseg_tsf.active_learning.oracles.request_folder import INNER, OUTER, outline
 from mmseg_tsf.utils.errors import UserError
 
 SIZE = (40, 48)
@@ -76,11 +76,11 @@ def give_all(root, masks):
 
 
 def test_people_find_everything_they_need(oracle, part, masks, root, data_root):
-    found = oracle.answer(0, part, predict)
+    found = oracle.answer(part, predict)
     assert isinstance(found, Pending)
     assert f'4 of 4 answers are missing in {root}/answers' in found.message
     assert '(frame_5.png, frame_6.png, frame_7.png, ...)' in found.message
-    assert 'README.txt says, then start again with --resume' in found.message
+    assert 'README.txt, then start again with --resume' in found.message
     for image_id, mask in masks.items():
         assert np.array_equal(
             read(root / f'images/{image_id}.png'), read(data_root / f'img/{image_id}.png')
@@ -94,7 +94,7 @@ def test_people_find_everything_they_need(oracle, part, masks, root, data_root):
         assert drawn[2, 10].tolist() == list(OUTER[::-1])
     assert list((root / 'answers').iterdir()) == []
     readme = (root / 'README.txt').read_text()
-    assert readme.startswith('Round 0: labels are wanted for 140 pixels in 4 images.')
+    assert readme.startswith('Round 0: 140 pixels in 4 images need labels.')
     assert all(f'{i:5d}  {name}\n' in readme for i, name in enumerate(CLASSES))
     manifest = json.loads((root / 'manifest.json').read_text())
     assert manifest['classes'] == {str(i): name for i, name in enumerate(CLASSES)}
@@ -112,48 +112,48 @@ def test_outlines_stay_off_what_is_asked_and_show_on_any_size():
 
 
 def test_it_is_asked_once(oracle, part, root, tmp_path):
-    oracle.answer(0, part, predict)
+    oracle.answer(part, predict)
     written = (root / 'README.txt').stat().st_mtime_ns
-    assert isinstance(oracle.answer(0, part, never), Pending)
+    assert isinstance(oracle.answer(part, never), Pending)
     assert (root / 'README.txt').stat().st_mtime_ns == written
     assert [p.name for p in root.parent.iterdir()] == ['round_000']
 
 
 def test_answers_come_back_as_they_were_given(oracle, part, masks, root):
-    oracle.answer(0, part, predict)
+    oracle.answer(part, predict)
     give_all(root, masks)
-    answers = list(oracle.answer(0, part, never))
+    answers = list(oracle.answer(part, never))
     assert [image_id for image_id, _, _ in answers] == list(masks)
     for i, (image_id, labels, notes) in enumerate(answers):
         assert labels.dtype == np.uint8
         assert np.array_equal(labels, np.where(masks[image_id], i, 255))
-        assert notes == dict(dropped=0, unsaid=0)
+        assert notes == dict(dropped=0, unlabelled=0)
 
 
 def test_what_is_outside_is_dropped_and_reported_and_what_is_void_is_noted(
     oracle, part, masks, root, log
 ):
-    oracle.answer(0, part, predict)
+    oracle.answer(part, predict)
     give_all(root, masks)
     labels = np.full(SIZE, 3, np.uint8)
     labels[20:] = 99  # no class at all, but not asked either
     labels[4, 10:13] = 255
     give(root, 'frame_5', labels)
-    _, found, notes = next(iter(oracle.answer(0, part, never)))
+    _, found, notes = next(iter(oracle.answer(part, never)))
     expected = np.where(masks['frame_5'], 3, 255)
     expected[4, 10:13] = 255
     assert np.array_equal(found, expected)
-    assert notes == dict(dropped=40 * 48 - 20, unsaid=3)
+    assert notes == dict(dropped=40 * 48 - 20, unlabelled=3)
     assert log == [f'{root}/answers/frame_5.png: 1900 labels outside of the request are not used']
 
 
 def test_a_palette_is_read_by_its_indices(oracle, part, masks, root):
-    oracle.answer(0, part, predict)
+    oracle.answer(part, predict)
     give_all(root, masks)
     image = Image.fromarray(np.full(SIZE, 2, np.uint8))
     image.putpalette(list(range(255, -1, -1)) * 3)
     image.save(root / 'answers/frame_5.png')
-    _, labels, _ = next(iter(oracle.answer(0, part, never)))
+    _, labels, _ = next(iter(oracle.answer(part, never)))
     assert set(labels[masks['frame_5']].tolist()) == {2}
 
 
@@ -182,65 +182,67 @@ def spoil_file(root):
     ('spoil', 'text'),
     [
         (spoil_size, 'is 48x20 pixels, its image 48x40: write it in the size'),
-        (spoil_ids, r'has the class ids \[4\] where labels were asked, but there are 4 classes'),
-        (spoil_channels, r'has shape .* must be one channel of class ids'),
-        (spoil_depth, 'has 1 bit a pixel'),
-        (spoil_file, 'is no complete PNG: write it again'),
+        (spoil_ids, r'has the class ids \[4\] inside of the request, but there are 4 classes'),
+        (spoil_channels, r'has shape .* must have one channel of class ids'),
+        (spoil_depth, 'has 1 bit per pixel'),
+        (spoil_file, 'is not a complete PNG: write it again'),
     ],
 )
 def test_a_wrong_answer_is_named_early_and_can_be_mended(
     oracle, part, masks, root, tmp_path, spoil, text
 ):
     store = RoundStore(tmp_path / 'rounds')
-    oracle.answer(0, part, predict)
+    oracle.answer(part, predict)
     give_all(root, masks)
     spoil(root)
     with pytest.raises(UserError, match=r'answers/frame_6\.png ' + text):
-        store.write_answer(0, oracle.answer(0, part, never), {})
+        store.write_answer(0, oracle.answer(part, never), {})
     assert store.state(0) == 'asked'
     (root / 'answers/frame_5.png').unlink()  # told before all are there, too
     with pytest.raises(UserError, match=r'answers/frame_6\.png ' + text):
-        oracle.answer(0, part, never)
+        oracle.answer(part, never)
     give_all(root, masks)
-    store.write_answer(0, oracle.answer(0, part, never), {})
+    store.write_answer(0, oracle.answer(part, never), {})
     assert np.array_equal(store.manual('frame_6'), np.where(masks['frame_6'], 1, 255))
 
 
 def test_all_are_waited_for_and_strays_are_named(oracle, part, masks, root):
-    oracle.answer(0, part, predict)
+    oracle.answer(part, predict)
     give_all(root, masks)
     (root / 'answers/frame_7.png').rename(root / 'answers/frame_7 (1).png')
     (root / 'answers/.hidden').write_bytes(b'')
-    found = oracle.answer(0, part, never)
+    found = oracle.answer(part, never)
     assert '1 of 4 answers are missing' in found.message
-    assert '(frame_7.png); do what' in found.message
-    assert found.message.endswith('nothing was asked of frame_7 (1).png: wrong name?')
+    assert '(frame_7.png); follow' in found.message
+    assert found.message.endswith(
+        'frame_7 (1).png does not belong to a requested image: wrong name?'
+    )
 
 
 def test_partial_answers_are_taken_and_the_rest_is_named_and_not_charged(
     data_root, tmp_path, part, masks, root, log
 ):
     oracle = bind(data_root, tmp_path, accept_partial=True)
-    assert isinstance(oracle.answer(0, part, predict), Pending)  # nothing is there at all
+    assert isinstance(oracle.answer(part, predict), Pending)  # nothing is there at all
     give_all(root, masks)
     (root / 'answers/frame_5.png').unlink()
     (root / 'answers/frame_8.png').unlink()
     store = RoundStore(tmp_path / 'rounds')
-    store.write_answer(0, oracle.answer(0, part, never), {})
+    store.write_answer(0, oracle.answer(part, never), {})
     assert list(store.answer(0).images) == ['frame_6', 'frame_7']
     assert store.asked('frame_5') is None
     assert log == ['Round 0: 2 of 4 images are not answered (frame_5, frame_8)']
 
 
 def test_a_folder_of_another_request_is_refused(oracle, part, masks, root, tmp_path):
-    oracle.answer(0, part, predict)
+    oracle.answer(part, predict)
     other = RoundStore(tmp_path / 'other')
     other = other.write_request(0, [('frame_5', masks['frame_5'], {})], {})
     with pytest.raises(StoreError, match='round_000 was not written for this request: move it'):
-        oracle.answer(0, other, predict)
+        oracle.answer(other, predict)
     (root / 'manifest.json').unlink()
     with pytest.raises(StoreError, match='was not written for this request'):
-        oracle.answer(0, part, predict)
+        oracle.answer(part, predict)
 
 
 def test_a_killed_writer_leaves_no_half_folder(oracle, part, root):
@@ -250,11 +252,11 @@ def test_a_killed_writer_leaves_no_half_folder(oracle, part, root):
         return predict(image_id)
 
     with pytest.raises(KeyboardInterrupt):
-        oracle.answer(0, part, killed)
+        oracle.answer(part, killed)
     assert not root.exists()
     left = root.with_name('.round_000.' + 'a' * 32)  # as SIGKILL would
     left.mkdir(parents=True)
-    assert isinstance(oracle.answer(0, part, predict), Pending)
+    assert isinstance(oracle.answer(part, predict), Pending)
     assert not left.exists()
 
 
@@ -263,7 +265,7 @@ def test_images_are_copied_where_there_are_no_links(oracle, part, root, monkeypa
         raise PermissionError
 
     monkeypatch.setattr(os, 'symlink', refuse)
-    oracle.answer(0, part, predict)
+    oracle.answer(part, predict)
     assert not (root / 'images/frame_5.png').is_symlink()
     assert np.array_equal(read(root / 'images/frame_5.png'), read(data_root / 'img/frame_5.png'))
 
@@ -274,13 +276,13 @@ def test_images_in_folders_and_another_place_for_the_rounds(data_root, tmp_path)
         content = (data_root / kind / 'frame_5.png').read_bytes()
         (tmp_path / kind / 'city/frame_5.png').write_bytes(content)
     (tmp_path / 'list.txt').write_text('city/frame_5\n')
-    oracle = ORACLES.build(dict(type='FolderOracle', folder=str(tmp_path / 'desk')))
+    oracle = ORACLES.build(dict(type='FolderOracle', annotation_dir=str(tmp_path / 'desk')))
     oracle.bind(part_cfg(tmp_path, 'list.txt'), tmp_path, len(CLASSES))
     items = [('city/frame_5', np.ones(SIZE, bool), {})]
     part = RoundStore(tmp_path / 'rounds').write_request(0, items, {})
-    oracle.answer(0, part, predict)
+    oracle.answer(part, predict)
     root = tmp_path / 'desk/round_000'
     assert (root / 'outlines/city/frame_5.png').is_file()
     give(root, 'city/frame_5', np.full(SIZE, 1, np.uint8))
-    ((image_id, labels, _),) = oracle.answer(0, part, never)
+    ((image_id, labels, _),) = oracle.answer(part, never)
     assert image_id == 'city/frame_5' and (labels == 1).all()

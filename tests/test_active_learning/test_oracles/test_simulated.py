@@ -7,7 +7,7 @@ from PIL import Image
 from tiny_runs import CLASSES, PALETTE, part_cfg
 
 from mmseg_tsf.active_learning import ORACLES, RoundStore
-from mmseg_tsf.active_learning.oracles.noisy import find_segments
+from mmseg_tsf.active_learning.oracles.simulated import find_segments
 from mmseg_tsf.utils.errors import UserError
 
 
@@ -27,9 +27,13 @@ def bound(root, kind='GroundTruthOracle', dataset=None, **options):
     return oracle
 
 
-def request(root, masks):
-    items = ((image_id, mask, {}) for image_id, mask in masks.items())
-    return RoundStore(root / 'rounds').write_request(0, items, {})
+def request(root, masks, rounds=1):
+    """Request of the last of some rounds, all of them for the same pixels."""
+    store = RoundStore(root / 'rounds')
+    for number in range(rounds):
+        found = store.write_request(number, ((i, mask, {}) for i, mask in masks.items()), {})
+        store.write_answer(number, [], {})
+    return found
 
 
 def random_mask(seed=0, share=0.3, size=(40, 48)):
@@ -43,7 +47,7 @@ def truth_of(root, image_id):
 def test_ground_truth_inside_of_the_request_alone(data_root, tmp_path):
     masks = {'frame_6': random_mask(0), 'frame_9': random_mask(1)}
     oracle = bound(data_root)
-    answers = list(oracle.answer(0, request(tmp_path, masks), NEVER))
+    answers = list(oracle.answer(request(tmp_path, masks), NEVER))
     assert [image_id for image_id, _, _ in answers] == list(masks)
     for image_id, labels, notes in answers:
         expected = np.where(masks[image_id], truth_of(data_root, image_id), 255)
@@ -61,7 +65,7 @@ def test_masks_are_read_as_mmseg_reads_them(own_data_root, tmp_path):
         dataset = {**cfg, **dict(type=FourClasses, seg_map_suffix='_gt.png'), **part}
         oracle = bound(own_data_root, dataset=dataset)
         folder = tmp_path / '-'.join(part)
-        ((_, labels, _),) = oracle.answer(0, request(folder, dict(frame_6=mask)), NEVER)
+        ((_, labels, _),) = oracle.answer(request(folder, dict(frame_6=mask)), NEVER)
         truth = truth_of(own_data_root, 'frame_6_gt')
         if 'reduce_zero_label' in part:
             expected = np.where(truth == 0, 255, truth.astype(int) - 1)
@@ -78,7 +82,7 @@ def test_void_stays_void(own_data_root, tmp_path):
     for kind, options in (('GroundTruthOracle', {}), ('NoisyOracle', dict(confusion=1.0))):
         oracle = bound(own_data_root, kind, **options)
         found = request(tmp_path / kind, dict(frame_7=mask))
-        ((_, labels, _),) = oracle.answer(0, found, NEVER)
+        ((_, labels, _),) = oracle.answer(found, NEVER)
         assert (labels[:10] == 255).all() and (labels[10:] < 4).all()
 
 
@@ -87,10 +91,10 @@ def test_what_the_annotator_can_not_read_is_named(own_data_root, tmp_path):
     part = request(tmp_path, dict(frame_8=np.ones((40, 48), bool)))
     Image.fromarray(np.full((40, 48), 7, np.uint8)).save(path)
     with pytest.raises(UserError, match=r'frame_8.png has the class ids \[7\], but there are 4'):
-        list(bound(own_data_root).answer(0, part, NEVER))
+        list(bound(own_data_root).answer(part, NEVER))
     Image.fromarray(np.zeros((20, 48), np.uint8)).save(path)
     with pytest.raises(UserError, match=r'frame_8.png is \(20, 48\)'):
-        list(bound(own_data_root).answer(0, part, NEVER))
+        list(bound(own_data_root).answer(part, NEVER))
     path.unlink()
     with pytest.raises(UserError, match=r'mask .*frame_8.png does not exist'):
         bound(own_data_root)
@@ -109,11 +113,11 @@ def test_a_data_set_of_its_own(data_root, tmp_path):
     )
     oracle.bind(pool, data_root, 4)
     mask = random_mask()
-    ((_, labels, _),) = oracle.answer(0, request(tmp_path, dict(frame_5=mask)), NEVER)
+    ((_, labels, _),) = oracle.answer(request(tmp_path, dict(frame_5=mask)), NEVER)
     assert np.array_equal(labels, np.where(mask, truth_of(data_root, 'frame_5'), 255))
     stranger = request(tmp_path / 'b', dict(frame_0=mask))
-    with pytest.raises(UserError, match='frame_0 was asked, but'):
-        list(oracle.answer(0, stranger, NEVER))
+    with pytest.raises(UserError, match='frame_0 was requested, but'):
+        list(oracle.answer(stranger, NEVER))
 
 
 @pytest.mark.parametrize('share', [0.02, 0.2])
@@ -121,7 +125,7 @@ def test_confusion_is_met_and_always_another_class_of_the_image(data_root, tmp_p
     masks = {f'frame_{i}': random_mask(i, share) for i in range(5, 12)}
     oracle = bound(data_root, 'NoisyOracle', confusion=0.25)
     wrong = total = 0
-    for image_id, labels, notes in oracle.answer(0, request(tmp_path, masks), NEVER):
+    for image_id, labels, notes in oracle.answer(request(tmp_path, masks), NEVER):
         truth, mask = truth_of(data_root, image_id), masks[image_id]
         assert (labels[~mask] == 255).all()
         assert set(labels[mask].tolist()) <= set(truth.ravel().tolist())
@@ -138,7 +142,7 @@ def test_a_segment_is_confused_as_a_whole(data_root, tmp_path):
     truth = truth_of(data_root, 'frame_5')
     segments, classes = find_segments(truth, mask)
     oracle = bound(data_root, 'NoisyOracle', confusion=0.5)
-    ((_, labels, _),) = oracle.answer(0, request(tmp_path, dict(frame_5=mask)), NEVER)
+    ((_, labels, _),) = oracle.answer(request(tmp_path, dict(frame_5=mask)), NEVER)
     wrong = 0
     for i in range(1, len(classes)):
         (value,) = np.unique(labels[segments == i])
@@ -151,7 +155,7 @@ def test_one_class_is_confused_with_any_other(own_data_root, tmp_path):
     mask = np.zeros((40, 48), bool)
     mask[::2, ::2] = True
     oracle = bound(own_data_root, 'NoisyOracle', confusion=1.0)
-    ((_, labels, _),) = oracle.answer(0, request(tmp_path, dict(frame_5=mask)), NEVER)
+    ((_, labels, _),) = oracle.answer(request(tmp_path, dict(frame_5=mask)), NEVER)
     assert set(labels[mask].tolist()) == {0, 1, 3}
 
 
@@ -162,7 +166,7 @@ def test_jitter_is_near_boundaries_and_speaks_of_neighbours(own_data_root, tmp_p
     mask = np.zeros((40, 48), bool)
     mask[::2, ::2] = mask[1::2, 1::2] = True  # single pixels, each with a shift of its own
     oracle = bound(own_data_root, 'NoisyOracle', boundary=3)
-    ((_, labels, notes),) = oracle.answer(0, request(tmp_path, dict(frame_5=mask)), NEVER)
+    ((_, labels, notes),) = oracle.answer(request(tmp_path, dict(frame_5=mask)), NEVER)
     wrong = (labels != truth) & mask
     assert not wrong[:, :17].any() and not wrong[:, 23:].any()
     # the shift is one of -3 .. 3: a pixel d columns from the other class errs in 4 - d of 7 cases
@@ -179,7 +183,7 @@ def test_a_whole_object_is_drawn_amiss_by_one_shift(own_data_root, tmp_path):
     Image.fromarray(truth).save(own_data_root / 'ann/frame_5.png')
     oracle = bound(own_data_root, 'NoisyOracle', boundary=2)
     mask = truth == 1
-    ((_, labels, _),) = oracle.answer(0, request(tmp_path, dict(frame_5=mask)), NEVER)
+    ((_, labels, _),) = oracle.answer(request(tmp_path, dict(frame_5=mask)), NEVER)
     down, right = np.meshgrid(range(-2, 3), range(-2, 3), indexing='ij')
     shifted = [
         np.array_equal(np.roll(truth, (-dy, -dx), (0, 1))[mask], labels[mask])
@@ -190,16 +194,17 @@ def test_a_whole_object_is_drawn_amiss_by_one_shift(own_data_root, tmp_path):
 
 def test_mistakes_depend_on_seed_round_and_image_alone(data_root, tmp_path):
     masks = {f'frame_{i}': random_mask(i) for i in range(5, 8)}
-    parts = [request(tmp_path, masks), request(tmp_path / 'b', dict(frame_6=masks['frame_6']))]
+    first, alone = request(tmp_path, masks), request(tmp_path / 'b', dict(frame_6=masks['frame_6']))
+    second = request(tmp_path / 'c', masks, rounds=2)
 
-    def labels(part, number=0, seed=0):
+    def labels(asked, seed=0):
         oracle = bound(data_root, 'NoisyOracle', confusion=0.3, boundary=2, seed=seed)
-        return {i: found for i, found, _ in oracle.answer(number, part, NEVER)}['frame_6']
+        return {i: found for i, found, _ in oracle.answer(asked, NEVER)}['frame_6']
 
-    first = labels(parts[0])
-    assert np.array_equal(first, labels(parts[1]))  # whatever else is asked
-    assert not np.array_equal(first, labels(parts[0], number=1))
-    assert not np.array_equal(first, labels(parts[0], seed=1))
+    expected = labels(first)
+    assert np.array_equal(expected, labels(alone))
+    assert not np.array_equal(expected, labels(second))
+    assert not np.array_equal(expected, labels(first, seed=1))
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,9 @@ def test_a_png_cut_short_anywhere_is_refused():
     rng = np.random.default_rng(0)
     content = encode_labels(rng.integers(0, 256, (9, 11)).astype(np.uint8))
     for length in range(len(content) - 20):  # behind that all pixels are there
-        with pytest.raises(StoreError, match=r'answers/x\.png is no complete PNG: write it again'):
+        with pytest.raises(
+            StoreError, match=r'answers/x\.png is not a complete PNG: write it again'
+        ):
             decode(content[:length], 'answers/x.png')
 
 
@@ -53,10 +55,10 @@ def test_other_formats_and_types_are_refused():
     grey = np.zeros((8, 8), np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(grey).save(buffer, format='JPEG')  # its class ids would be blurred
-    with pytest.raises(StoreError, match='no complete PNG'):
+    with pytest.raises(StoreError, match='not a complete PNG'):
         decode(buffer.getvalue(), 'x.png')
     for array in (np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint16)):
-        with pytest.raises(StoreError, match='one channel of class ids, 8 bits'):
+        with pytest.raises(StoreError, match='one channel of class ids with 8 bits'):
             decode(as_png(array), 'x.png')
 
 

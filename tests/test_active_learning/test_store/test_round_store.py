@@ -19,7 +19,7 @@ from stores import (
     write_request,
 )
 
-from mmseg_tsf.active_learning import RoundStore, StoreError, verify
+from mmseg_tsf.active_learning import RoundStore, StoreError, check_rounds, verify
 from mmseg_tsf.utils import files
 from mmseg_tsf.utils.files import is_leftover
 
@@ -80,8 +80,8 @@ def test_a_round_comes_back(tmp_path):
     assert answer.images['y'] == dict(size=[6, 8], classes=[0, 15, 0])
     assert request.info['seed'] == 1 and answer.info['who'] == 'ground truth'
     for image_id in IDS:
-        assert np.array_equal(request.array(image_id), asked(1))
-        assert np.array_equal(answer.array(image_id), said(1))
+        assert np.array_equal(request.mask(image_id), asked(1))
+        assert np.array_equal(answer.labels(image_id), said(1))
     assert store.campaign() == CAMPAIGN
     assert verify(store) == []
 
@@ -91,9 +91,9 @@ def test_an_answer_fits_its_request(tmp_path):
     write_request(store, 1)
     fits = IDS[0], said(1), {}
     for item, sentence in (
-        (('z', said(1), {}), 'z is answered, but nothing was asked of it'),
+        (('z', said(1), {}), 'z is answered, but was not requested'),
         ((IDS[1], said(1)[:3], {}), r'answer for y is \(3, 8\), its image \(6, 8\)'),
-        (fits, 'a/x is there twice: give each image once'),
+        (fits, 'a/x is given twice: give each image once'),
     ):
         with pytest.raises(StoreError, match=sentence):
             store.write_answer(1, [fits, item], {})
@@ -111,7 +111,7 @@ def test_no_name_leads_out_of_the_store(tmp_path):
 
 
 def test_rounds_have_three_digits(tmp_path):
-    with pytest.raises(StoreError, match='takes 1000 rounds'):
+    with pytest.raises(StoreError, match='holds at most 1000 rounds'):
         make_store(tmp_path, answered=0).write_request(1000, [], {})
 
 
@@ -130,17 +130,17 @@ def test_exchanged_and_missing_rounds_are_refused(tmp_path):
     other = make_store(tmp_path / 'other', answered=0)
     write_request(other, 0)
     other.write_answer(0, [(IDS[0], said(0), {})], {})  # of the same request
-    store.check()
+    check_rounds(store)
     copy_of = tmp_path / 'kept'
     (tmp_path / 'rounds/round_000/answer').rename(copy_of)
     shutil.copytree(tmp_path / 'other/round_000/answer', tmp_path / 'rounds/round_000/answer')
     with pytest.raises(StoreError, match='does not belong to .*: one was exchanged'):
-        RoundStore(tmp_path / 'rounds').check()
+        check_rounds(RoundStore(tmp_path / 'rounds'))
     shutil.rmtree(tmp_path / 'rounds/round_000/answer')
     copy_of.rename(tmp_path / 'rounds/round_000/answer')
     (tmp_path / 'rounds/round_001').rename(copy_of)
     with pytest.raises(StoreError, match='round_001/request is missing'):
-        RoundStore(tmp_path / 'rounds').check()
+        check_rounds(RoundStore(tmp_path / 'rounds'))
 
 
 def test_states_follow_one_another_and_nothing_is_written_twice(tmp_path):
@@ -257,7 +257,7 @@ def test_a_changed_config_is_named_and_refused_where_labels_depend_on_it(tmp_pat
         'rounds was 3, is 9',
         'oracle was "GroundTruthOracle", is "FolderOracle"',
     ]
-    with pytest.raises(StoreError, match=r'classes was \["road", .*is \["road"\] now: labels'):
+    with pytest.raises(StoreError, match=r'classes was \["road", .*is \["road"\] now, but labels'):
         store.open(dict(CAMPAIGN, classes=['road']), ['classes', 'available'])
     fewer = {key: value for key, value in CAMPAIGN.items() if key != 'initial'}
     with pytest.raises(StoreError, match='initial was .* is null now'):

@@ -151,7 +151,7 @@ def test_what_fails_is_said_in_a_sentence_and_training_goes_on(data_root, tmp_pa
     truth = part_cfg(data_root, 'missing.txt')
     runner = run(data_root, tmp_path, ReportHook(truth=truth), method='mt')
     assert runner.iter == 6
-    page = 'the report could not be written, and training goes on: division by zero'
+    page = 'the report could not be written, but training continues: division by zero'
     assert said.count(page) == 3 and len(said) == 5
     pictures = [text for text in said if text != page]
     assert all(text.startswith('the pictures for the report could not') for text in pictures)

@@ -161,15 +161,16 @@ def test_what_labels_were_bought_for_can_not_change(data_root, tmp_path):
 
 
 def test_a_budget_that_is_changed_on_resume_is_the_one_that_is_shown(data_root, tmp_path):
-    options = dict(rounds=1, oracle=dict(type='FolderOracle', folder=str(tmp_path / 'desk')))
+    oracle = dict(type='FolderOracle', annotation_dir=str(tmp_path / 'desk'))
+    options = dict(rounds=1, oracle=oracle)
     make_runner(active_learning_cfg('mt', data_root, tmp_path, **options)).train()
     store = RoundStore(tmp_path / 'rounds')
     assert store.campaign()['budget']['total'] == INITIAL + 301
-    assert store.campaign()['folder'] == 'desk'
+    assert store.campaign()['annotation_dir'] == 'desk'
     status = load_tool('active_learning/status.py')
     found = status.main([str(tmp_path), '--json'])
     readme = tmp_path / 'desk/round_000/README.txt'
-    assert readme.is_file() and f'do what {readme} says' in found['waits_for']
+    assert readme.is_file() and f'follow {readme}, then resume' in found['waits_for']
 
     changed = dict(options, budget=dict(total=INITIAL + 400))
     cfg = active_learning_cfg('mt', data_root, tmp_path, **changed)
@@ -192,7 +193,7 @@ def test_a_budget_that_is_changed_on_resume_is_the_one_that_is_shown(data_root, 
         (dict(rounds=0), 'rounds=0 must be a whole number from 1 to 1000'),
         (dict(rounds=2.0), 'rounds=2.0 must be a whole number'),
         (dict(rounds=6), 'max_iters=6 is too short for 7 stages, one more than train_cfg.rounds'),
-        (dict(rounds=3, start='fresh'), 'max_iters=6 in 4 stages .* must be equally long'),
+        (dict(rounds=3, start='fresh'), 'max_iters=6 in 4 stages .* must have the same length'),
         (dict(stages=[2, 2]), r'stages=\[2, 2\] must be 3 whole numbers'),
         (dict(stages=6), 'stages=6 must be 3 whole numbers'),
         (dict(query='EntropyQuery'), "query='EntropyQuery' must be a config"),
@@ -200,7 +201,7 @@ def test_a_budget_that_is_changed_on_resume_is_the_one_that_is_shown(data_root, 
         (dict(pool=dict(flipp=True)), 'train_cfg.pool has no option flipp: it takes batch_size'),
         (dict(pool=dict(batch_size=0)), 'batch_size=0 must be a whole number, at least 1'),
         (dict(pool=dict(scales=())), 'scales=.* must be positive'),
-        (dict(stages=[1, 2, 3], start='fresh'), 'equally long'),
+        (dict(stages=[1, 2, 3], start='fresh'), 'same length'),
         (dict(budget=dict(total=2.0)), 'budget.total=2.0 must be a share'),
         (dict(budget=dict(total=0.5, unit='hours')), 'budget.unit must be one of'),
         (dict(budget=dict(total=0.5, unit='regions')), 'there is no total'),

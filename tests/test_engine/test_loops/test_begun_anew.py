@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from types import SimpleNamespace
 
 import pytest
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
-from stores import CAMPAIGN, make_store
 from tiny_runs import INITIAL, active_learning_cfg, make_runner
 from tool_loader import load_tool
 
-from mmseg_tsf.active_learning import Budget, RoundStore, StoreError, verify
+from mmseg_tsf.active_learning import RoundStore, StoreError, verify
 from mmseg_tsf.active_learning.campaign import resuming as opening
 from mmseg_tsf.active_learning.oracles import folder
-from mmseg_tsf.active_learning.store import campaign_file
 from mmseg_tsf.engine.loops import active_learning_loop, checkpoints, stages
 from mmseg_tsf.utils.errors import UserError
 
@@ -85,36 +82,11 @@ def test_rounds_of_another_run_are_not_taken_for_its_own(data_root, tmp_path):
 
 def test_the_same_run_begun_anew_finds_what_it_has_asked(data_root, tmp_path):
     train(data_root, tmp_path)
-    digests = [RoundStore(tmp_path / 'rounds').request(n).sealed.digest for n in range(2)]
+    digests = [RoundStore(tmp_path / 'rounds').request(n).digest for n in range(2)]
     train(data_root, tmp_path)
     store = RoundStore(tmp_path / 'rounds')
-    assert [store.request(n).sealed.digest for n in range(2)] == digests
+    assert [store.request(n).digest for n in range(2)] == digests
     assert verify(store) == []
-
-
-def test_a_campaign_of_an_earlier_version_goes_on(data_root, tmp_path, monkeypatch):
-    """Its file names neither the training's settings nor the paths of the initial list."""
-    said = []
-    monkeypatch.setattr(opening, 'print_log', lambda text, *_: said.append(text))
-    train(data_root, tmp_path)
-    store = RoundStore(tmp_path / 'rounds')
-    campaign = store.campaign()
-    for key in campaign_file.LATER:
-        campaign.pop(key)
-    store.replace_campaign(campaign)
-    train(data_root, tmp_path)  # the same settings, as far as is known
-    train(data_root, tmp_path, True)
-    assert said == []
-
-
-def test_clicks_of_earlier_versions_may_lie_above_the_budget(tmp_path):
-    store = make_store(tmp_path)  # 20 clicks and 160 pixels, and no word on what was spent
-    campaign = SimpleNamespace(store=store, facts=CAMPAIGN)
-    campaign.budget = Budget(total=19, unit='clicks')
-    opening._check_budget(campaign)
-    campaign.budget = Budget(total=159, unit='pixels')
-    with pytest.raises(UserError, match='budget.total is 159 pixels, but 160 are paid already'):
-        opening._check_budget(campaign)
 
 
 def test_changed_settings_of_the_training_are_named_on_resume(data_root, tmp_path, monkeypatch):
@@ -156,14 +128,14 @@ def test_answers_that_come_after_their_round_was_closed_are_named(data_root, tmp
     oracle = dict(type='FolderOracle', accept_partial=True)
     options = dict(rounds=1, oracle=oracle)
     train(data_root, tmp_path, **options)
-    assert 'people are asked: 7 of 7 answers are missing' in warned[0]  # with any log_level
+    assert 'waiting for annotators: 7 of 7 answers are missing' in warned[0]  # with any log_level
     assert len(answer(data_root, tmp_path, 0, 2)) == 2
     train(data_root, tmp_path, True, **options)
     assert len(RoundStore(tmp_path / 'rounds').answer(0).images) == 2
     answer(data_root, tmp_path, 0)
     warned.clear()
     train(data_root, tmp_path, True, **options)
-    assert '5 answers came after round 0 was closed (' in warned[0]
+    assert '5 answers arrived after round 0 was closed (' in warned[0]
 
 
 def test_an_end_that_is_none_any_more(data_root, tmp_path):
@@ -294,7 +266,7 @@ def test_half_a_checkpoint_is_none(data_root, tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(checkpoints, 'print_log', lambda text, *_: said.append(text))
     assert train(data_root, tmp_path, True).iter == 6
-    assert said == [f'{whole} is no whole checkpoint: the run goes on from {tmp_path}/iter_4.pth']
+    assert said == [f'{whole} is incomplete: the run resumes from {tmp_path}/iter_4.pth']
 
 
 def test_schedules_that_a_fresh_stage_cuts_off_are_named(data_root, tmp_path, monkeypatch):

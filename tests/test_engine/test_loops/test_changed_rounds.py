@@ -101,7 +101,7 @@ def test_rounds_that_the_checkpoint_is_behind_must_be_there(data_root, tmp_path)
     train(data_root, tmp_path)
     with pytest.raises(UserError, match='rounds=1, but 2 are asked already: raise it'):
         train(data_root, tmp_path, resume=True, rounds=1)
-    with pytest.raises(UserError, match=r'iteration 6 is behind 5 rounds, but .* has 2 answers'):
+    with pytest.raises(UserError, match=r'iteration 6 follows 5 rounds, but .* has 2 answers'):
         train(data_root, tmp_path, resume=True, rounds=5)
     shutil.rmtree(tmp_path / 'rounds/round_001/answer')
     shutil.rmtree(tmp_path / 'rounds/labels/round_001', ignore_errors=True)

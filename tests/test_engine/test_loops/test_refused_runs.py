@@ -12,7 +12,7 @@ from tiny_runs import CLASSES, INITIAL
 from tool_loader import load_tool
 
 from mmseg_tsf.active_learning import RoundStore, verify
-from mmseg_tsf.active_learning.oracles.ground_truth import GroundTruthOracle
+from mmseg_tsf.active_learning.oracles.simulated import GroundTruthOracle
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.processes import run_forked
 
@@ -102,9 +102,9 @@ def smaller_budget(cfg, folder):
 @pytest.mark.parametrize(
     ('change', 'parts'),
     [
-        (other_pool, ['pool was "7 images', 'and is "2 images', 'put it back']),
-        (other_classes, ['classes was ["road"', '"tree"] now', 'put it back']),
-        (other_initial_list, ['initial_list was "5 images', 'put it back']),
+        (other_pool, ['pool was "7 images', 'and is "2 images', 'restore it']),
+        (other_classes, ['classes was ["road"', '"tree"] now', 'restore it']),
+        (other_initial_list, ['initial_list was "5 images', 'restore it']),
         (smaller_budget, [f'budget.total is {INITIAL + 100} pixels, but', 'are paid', 'raise it']),
     ],
 )

@@ -52,7 +52,7 @@ def test_active_learning_says_what_it_spends(data_root, tmp_path, capsys, monkey
 
 def test_equal_rounds_are_said_once_and_images_are_whole(data_root, tmp_path, capsys):
     options = dict(budget=dict(total=9, unit='images'), selector=dict(type='ImageSelector'))
-    options['oracle'] = dict(type='FolderOracle', folder=str(tmp_path / 'people'))
+    options['oracle'] = dict(type='FolderOracle', annotation_dir=str(tmp_path / 'people'))
     dry_run(active_learning_cfg('mt', data_root, tmp_path / 'run', **options))
     out = capsys.readouterr().out
     assert '5 images (41.67 %) to begin with' in out

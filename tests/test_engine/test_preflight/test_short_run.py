@@ -26,7 +26,7 @@ def test_steps_are_those_of_the_training_and_leave_nothing(data_root, tmp_path):
 
 def test_no_round_is_held_and_nothing_validated(data_root, tmp_path):
     folder = tmp_path / 'people'
-    oracle = dict(type='FolderOracle', folder=str(folder))
+    oracle = dict(type='FolderOracle', annotation_dir=str(folder))
     cfg = active_learning_cfg('mt', data_root, tmp_path / 'run', oracle=oracle)
     cfg.train_cfg.val_interval = 1
     with short_run(cfg) as runner:

@@ -42,12 +42,12 @@ def test_layers_show_what_is_stored(draw, own_made_up, tmp_path):
     assert (panel['known'], panel['wrong']) == (20, 6)
     assert set(panel['layers']) == {'image', 'pseudo', 'errors', 'refined', 'request', 'answer'}
     shown = {k: [pixels(tmp_path / 'out' / f) for f in v] for k, v in panel['layers'].items()}
-    asked = store.request(1).array(image_id)
+    asked = store.request(1).mask(image_id)
     (request,) = shown['request']
     assert np.array_equal(request[..., 3] > 0, asked) and (request[asked, :3] == 255).all()
     assert REQUEST_COLOUR.tolist() == [[255, 255, 255]]
     answer, safe = shown['answer']
-    labels = store.answer(1).array(image_id)
+    labels = store.answer(1).labels(image_id)
     palettes = PoolData(NAMES, read_config(own_made_up, 'made_up.py'))
     assert np.array_equal(answer[asked, :3], palettes.palette[labels[asked]])
     assert np.array_equal(safe[asked, :3], palettes.safe_palette[labels[asked]])

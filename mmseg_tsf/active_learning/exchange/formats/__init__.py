@@ -1,1 +1,17 @@
-"""One module per annotation tool."""
+"""Exchange formats, one file each."""
+
+from .base import ExchangeFormat, Package, PackedImage
+from .coco import COCOFormat
+from .cvat import CVATFormat
+from .label_studio import LabelStudioFormat
+from .masks import MaskFormat
+
+__all__ = [
+    'COCOFormat',
+    'CVATFormat',
+    'ExchangeFormat',
+    'LabelStudioFormat',
+    'MaskFormat',
+    'Package',
+    'PackedImage',
+]

@@ -1,7 +1,7 @@
-"""COCO: an annotation file with images, that many programs read and write.
+"""COCO: images with an annotation file, which many programs read and write.
 
-What the network believes are run lengths, one annotation for each class in each region; the regions
-of the request are polygons of the category :data:`~.labels.ASKED`, which says nothing.
+Predictions are run lengths, one annotation per class and region; the regions of the request are
+polygons of the category :data:`~.label_set.ASKED`, which carry no class.
 """
 
 from __future__ import annotations
@@ -13,48 +13,65 @@ import numpy as np
 
 from ....models.utils.pixel_losses import IGNORE_INDEX
 from ....utils.errors import UserError
-from ....utils.files import FolderWriter
-from ..annotation_plan import pieces
-from ..answers import Answer, check_size
-from ..export_file import Exported
+from ...registry import EXCHANGE_FORMATS
+from ..annotation_plan import predicted_pieces
+from ..answers import ImageLabels, check_size
 from ..label_set import ASKED, LabelSet
-from ..package import Packed, write_images
-from ..request import Request
+from ..request import AnnotationRequest
 from ..shapes.outlines import cut_holes, fill, outlines
 from ..shapes.rle import compress_coco, decode_coco, decompress_coco, encode_coco
+from ..tool_export import ToolExport
+from .base import ExchangeFormat, Package, PackedImage
 
 README = """\
 COCO:
 
-1. Open images/ with annotations.json in the annotation tool. The category "asked" outlines what is
-   wanted; masks of other categories are what the network believes: keep them, redraw them, or give
-   them another category. An outline of one pixel asks for that pixel: see the circles in previews/.
-2. Label with masks or polygons. Use "cannot be said" where nobody can tell. Annotations that stand
-   later in the file lie on top.
+1. Open images/ with annotations.json in the annotation tool. The category "asked" outlines the
+   request; masks of other categories are predictions of the network: keep them, redraw them, or
+   give them another category. An outline of one pixel asks for that pixel: see the circles in
+   previews/.
+2. Label with masks or polygons. Use "cannot be said" where you cannot tell the class. Later
+   annotations in the file lie on top.
 3. Export as COCO with categories, images and annotations.
 """
 
 
-def write_package(
-    writer: FolderWriter, images: Iterable[Packed], labels: LabelSet, number: int
-) -> str:
-    """Writes an annotation file and the images; returns how to go on."""
-    entries, annotations = [], []
-    for packed in write_images(writer, images):
-        height, width = packed.image.asked.shape
-        image_id = len(entries) + 1
-        entries.append(dict(id=image_id, file_name=packed.file_name, width=width, height=height))
-        for name, mask, segmentation in _shapes(packed, labels):
-            annotations.append(
-                annotate(len(annotations) + 1, image_id, name, mask, labels, segmentation)
-            )
-    content = dict(images=entries, categories=categories(labels), annotations=annotations)
-    writer.add('annotations.json', json.dumps(content).encode())
-    return README
+@EXCHANGE_FORMATS.register_module(name='coco')
+class COCOFormat(ExchangeFormat):
+    """One COCO file with polygons and run lengths."""
+
+    def write_package(self, package: Package) -> str:
+        """Writes an annotation file and the images."""
+        labels, entries, annotations = package.labels, [], []
+        for packed in package.write_images():
+            height, width = packed.image.asked.shape
+            image_id = len(entries) + 1
+            size = dict(width=width, height=height)
+            entries.append(dict(id=image_id, file_name=packed.file_name, **size))
+            for name, mask, segmentation in _shapes(packed, labels):
+                number = len(annotations) + 1
+                annotations.append(annotate(number, image_id, name, mask, labels, segmentation))
+        content = dict(images=entries, categories=categories(labels), annotations=annotations)
+        package.writer.add('annotations.json', json.dumps(content).encode())
+        return README
+
+    def read(
+        self, export: ToolExport, request: AnnotationRequest, labels: LabelSet
+    ) -> Iterator[tuple[str | None, ImageLabels | None]]:
+        """See the base class."""
+        entries, names, by_image = _parse_file(export)
+        for number, file_name, *size in entries:
+            image_id, where = request.match(file_name), f'{export.path}: {file_name}'
+            if image_id is None:
+                yield None, None
+                continue
+            check_size(where, size, request.sizes[image_id])
+            own = by_image.get(number, [])
+            yield image_id, parse_annotations(own, names, labels, request.sizes[image_id], where)
 
 
 def categories(labels: LabelSet) -> list[dict]:
-    """The classes, then :data:`~.labels.VOID` and :data:`~.labels.ASKED`, counted from 1."""
+    """COCO categories, counted from 1: the classes, then :data:`VOID` and :data:`ASKED`."""
     return [dict(id=i, name=name) for i, name in enumerate([*labels.palette, ASKED], 1)]
 
 
@@ -66,15 +83,15 @@ def annotate(
     labels: LabelSet,
     segmentation: list | dict | None = None,
 ) -> dict:
-    """One annotation.
+    """One COCO annotation.
 
     Args:
-        number: Its id.
-        image_id: Of the file.
-        name: Of the category.
+        number: Id of the annotation.
+        image_id: Id of the image in the file.
+        name: Name of the category.
         mask: ``(H, W)`` bool, not empty.
-        labels: To choose from.
-        segmentation: How the mask is written; compressed run lengths by default.
+        labels: Labels to choose from.
+        segmentation: COCO segmentation of the mask; compressed run lengths by default.
     """
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     top, left = int(rows[0]), int(columns[0])
@@ -96,18 +113,14 @@ def polygons(mask: np.ndarray) -> list[list[int]]:
     return [cut_holes(outlines(mask)).ravel().tolist()]
 
 
-def read(
-    export: Exported, request: Request, labels: LabelSet
-) -> Iterator[tuple[str | None, Answer]]:
-    """What people have said of each image of a file, see :func:`~.answers.write_answers`.
-
-    Raises:
-        UserError: It is no COCO file, or does not fit the request; one sentence.
-    """
+def _parse_file(export: ToolExport) -> tuple[list[list], dict[int, str], dict[int, list[dict]]]:
+    """Id, name, height and width of the images, names of categories, and annotations by image."""
     content = export.json('a COCO export')
     keys = ('images', 'categories', 'annotations')
     if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in keys):
-        raise UserError(f'{export.path} is no COCO file with {", ".join(keys)}: export it as COCO')
+        raise UserError(
+            f'{export.path} is not a COCO file with {", ".join(keys)}: export it as COCO'
+        )
     by_image: dict[int, list[dict]] = {}
     try:
         for annotation in content['annotations']:
@@ -117,15 +130,8 @@ def read(
             [e[key] for key in ('id', 'file_name', 'height', 'width')] for e in content['images']
         ]
     except (KeyError, TypeError) as error:
-        raise UserError(f'{export.path} has an entry that lacks {error}: export it again') from None
-    for number, file_name, *size in entries:
-        image_id, where = request.match(file_name), f'{export.path}: {file_name}'
-        if image_id is None:
-            yield None, Answer((0, 0))
-            continue
-        check_size(where, size, request.sizes[image_id])
-        own = by_image.get(number, [])
-        yield image_id, parse_annotations(own, names, labels, request.sizes[image_id], where)
+        raise UserError(f'{export.path} has an entry without {error}: export it again') from None
+    return entries, names, by_image
 
 
 def parse_annotations(
@@ -134,20 +140,20 @@ def parse_annotations(
     labels: LabelSet,
     size: tuple[int, int],
     where: str,
-) -> Answer:
-    """What the annotations of one image say, later ones on top.
+) -> ImageLabels:
+    """Labels that the annotations of one image give, later ones on top.
 
     Args:
-        annotations: Of the file.
-        names: Of its categories, by id.
-        labels: To choose from.
-        size: Height and width of the image that was asked about.
-        where: They are from, for messages.
+        annotations: Annotations of the image.
+        names: Names of the categories by id.
+        labels: Labels to choose from.
+        size: Height and width of the image.
+        where: Place of the annotations, for error messages.
 
     Raises:
-        UserError: Foreign category, or a segmentation that can not be read.
+        UserError: A category is unknown, or a segmentation cannot be read.
     """
-    answer = Answer(size)
+    found = ImageLabels(size)
     for annotation in annotations:
         category = annotation.get('category_id')
         value = labels.value(names.get(category, f'category {category}'), where)
@@ -156,39 +162,39 @@ def parse_annotations(
         try:
             mask = parse_segmentation(annotation.get('segmentation'), size)
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f'{where} has a segmentation that can not be read ({error})') from None
+            raise UserError(f'{where} has a segmentation that cannot be read ({error})') from None
         if mask is None:
-            answer.unread['box'] += 1
+            found.unread['box'] += 1
         else:
-            answer.paint(mask, value)
-    return answer
+            found.paint(mask, value)
+    return found
 
 
 def parse_segmentation(
     segmentation: list | dict | None, size: tuple[int, int]
 ) -> np.ndarray | None:
-    """``(H, W)`` bool of polygons or run lengths, compressed or not; ``None`` where there is none.
+    """``(H, W)`` bool of polygons or run lengths, compressed or not; ``None`` for an empty one.
 
     A polygon that crosses itself leaves holes; several polygons are parts of one mask.
 
     Raises:
-        ValueError, KeyError, TypeError: It is malformed.
+        ValueError, KeyError, TypeError: The segmentation is malformed.
     """
     if not segmentation:
         return None
     if isinstance(segmentation, list):
-        parts = [fill([np.reshape(part, (-1, 2))], size) for part in segmentation]
-        return np.logical_or.reduce(parts)
+        masks = [fill([np.reshape(ring, (-1, 2))], size) for ring in segmentation]
+        return np.logical_or.reduce(masks)
     counts = segmentation['counts']
     if tuple(segmentation['size']) != tuple(size):
         raise UserError(f'its size {segmentation["size"]} is not that of the image {list(size)}')
     return decode_coco(decompress_coco(counts) if isinstance(counts, str) else counts, size)
 
 
-def _shapes(packed: Packed, labels: LabelSet) -> Iterator[tuple[str, np.ndarray, list | None]]:
-    """Names, masks and polygons (``None``: run lengths) of the request, then what is believed."""
+def _shapes(packed: PackedImage, labels: LabelSet) -> Iterator[tuple[str, np.ndarray, list | None]]:
+    """Names, masks and polygons (``None``: run lengths) of the request, then of predictions."""
     image, plan = packed.image, packed.plan
-    beliefs = list(pieces(image, plan))
+    predicted = list(predicted_pieces(image, plan))
     for region in plan.regions():
         yield ASKED, region, polygons(region)
     for x, y in plan.points.tolist():
@@ -196,6 +202,6 @@ def _shapes(packed: Packed, labels: LabelSet) -> Iterator[tuple[str, np.ndarray,
         pixel[y, x] = True
         yield ASKED, pixel, polygons(pixel)
         if image.prelabels is not None and image.prelabels[y, x] != IGNORE_INDEX:
-            beliefs.append((int(image.prelabels[y, x]), pixel))
-    for value, mask in beliefs:
+            predicted.append((int(image.prelabels[y, x]), pixel))
+    for value, mask in predicted:
         yield labels.names[value], mask, None

@@ -1,7 +1,7 @@
-"""CVAT's *Segmentation mask 1.1*: a picture of colours for each image, and what they mean.
+"""CVAT's *Segmentation mask 1.1*: an image of colours per image, and the label of each colour.
 
-What nobody has labelled is painted as background there, so the colour of the background says
-nothing, unless people were given a label of that very name.
+CVAT paints unlabelled pixels as background, so the colour of the background carries no label,
+unless the task has a label of that name.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ....utils.errors import UserError
-from ..answers import Answer, check_size
-from ..export_file import Exported
+from ..answers import ImageLabels, check_size
 from ..label_set import ASKED, LabelSet
-from ..request import Request
+from ..request import AnnotationRequest
+from ..tool_export import ToolExport
 
 LABELMAP, CLASS_FOLDER, BACKGROUND = 'labelmap.txt', 'SegmentationClass/', 'background'
 
 
 def read_masks(
-    export: Exported, request: Request, labels: LabelSet
-) -> Iterator[tuple[str | None, Answer]]:
-    """What people have said of each image of the export, see :func:`~.answers.write_answers`.
+    export: ToolExport, request: AnnotationRequest, labels: LabelSet
+) -> Iterator[tuple[str | None, ImageLabels | None]]:
+    """Labels of each image of the export, see ``ExchangeFormat.read``.
 
     Raises:
-        UserError: A colour or size that does not fit; names the file.
+        UserError: A colour or a size does not fit.
     """
     labelmap = next(n for n in export.names if n.rpartition('/')[2] == LABELMAP)
     names = parse_labelmap(
@@ -39,7 +39,7 @@ def read_masks(
             continue
         image_id = request.match(rest)
         if image_id is None:
-            yield None, Answer((0, 0))
+            yield None, None
         else:
             where = f'{export.path}: {name}'
             size = request.sizes[image_id]
@@ -47,15 +47,15 @@ def read_masks(
 
 
 def parse_labelmap(text: str, labels: LabelSet, where: str) -> dict[int, str]:
-    """Names of labels by their colours (``0xrrggbb``); ``ASKED`` for what says nothing.
+    """Names of labels by their colours (``0xrrggbb``); ``ASKED`` for the colour without a label.
 
     Args:
         text: Lines of ``name:red,green,blue:parts:actions``.
-        labels: To choose from.
-        where: The text is from, for messages.
+        labels: Labels to choose from.
+        where: Place of the text, for error messages.
 
     Raises:
-        UserError: A line can not be read, or two labels share a colour.
+        UserError: A line cannot be read, or two labels share a colour.
     """
     lines = {}
     for line in filter(None, (line.partition('#')[0].strip() for line in text.splitlines())):
@@ -68,7 +68,7 @@ def parse_labelmap(text: str, labels: LabelSet, where: str) -> dict[int, str]:
             ) from None
         lines[name] = red << 16 | green << 8 | blue
     renamed = dict(zip(labels.classes, labels.names, strict=True)).get(BACKGROUND)
-    silent = renamed is None or renamed in lines  # no label of people's is called so
+    unlabelled = renamed is None or renamed in lines  # the task has no label of that name
     names: dict[int, str] = {}
     for name, code in lines.items():
         if code in names:
@@ -76,35 +76,35 @@ def parse_labelmap(text: str, labels: LabelSet, where: str) -> dict[int, str]:
                 f'{where} gives the colour #{code:06x} to {names[code]!r} and {name!r}: change '
                 'one of them in CVAT and export again'
             )
-        names[code] = ASKED if silent and name == BACKGROUND else name
+        names[code] = ASKED if unlabelled and name == BACKGROUND else name
     return names
 
 
 def parse_mask(
     content: bytes, names: dict[int, str], labels: LabelSet, size: tuple[int, int], where: str
-) -> Answer:
-    """What a picture of colours says.
+) -> ImageLabels:
+    """Labels that an image of colours gives.
 
     Args:
-        content: A PNG.
-        names: See :func:`parse_labelmap`.
-        labels: To choose from.
-        size: Height and width of the image that was asked about.
-        where: The picture is, for messages.
+        content: Content of the PNG.
+        names: Names of labels, see :func:`parse_labelmap`.
+        labels: Labels to choose from.
+        size: Height and width of the image.
+        where: Place of the PNG, for error messages.
 
     Raises:
-        UserError: Wrong size, a colour that is not declared, or a label that is no class.
+        UserError: The size is wrong, a colour is not declared, or a label is not a class.
     """
     try:
         with Image.open(io.BytesIO(content), formats=['PNG']) as image:
             mode, colours = image.mode, np.asarray(image.convert('RGB'), np.int32)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        raise UserError(f'{where} is no complete PNG: export it again') from None
+        raise UserError(f'{where} is not a complete PNG: export it again') from None
     if mode not in ('RGB', 'RGBA', 'P'):
         raise UserError(f'{where} has no colours (its mode is {mode}): export it from CVAT again')
     check_size(where, colours.shape[:2], size)
     codes = colours @ np.array([1 << 16, 1 << 8, 1], np.int32)
-    answer = Answer(size)
+    found = ImageLabels(size)
     for code in np.unique(codes).tolist():
         if code not in names:
             raise UserError(
@@ -113,5 +113,5 @@ def parse_mask(
             )
         value = labels.value(names[code], where)
         if value is not None:
-            answer.paint(codes == code, value)
-    return answer
+            found.paint(codes == code, value)
+    return found

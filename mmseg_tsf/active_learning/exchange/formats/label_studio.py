@@ -1,8 +1,8 @@
-"""Label Studio: tasks to upload with what the network believes, and what comes back.
+"""Label Studio: tasks with predictions to upload, and its JSON export.
 
-Regions of a request are shown as polygons with the label :data:`~.labels.ASKED`, which say nothing;
-what the network believes are brushes, one for each class in each region; pixels that are asked on
-their own are key points. Coordinates are percents of the image.
+Regions of a request are shown as polygons with the label :data:`~.label_set.ASKED`, which carry no
+class; predictions are brushes, one per class and region; single pixels are key points. Coordinates
+are percentages of the image.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ import numpy as np
 
 from ....models.utils.pixel_losses import IGNORE_INDEX
 from ....utils.errors import UserError
-from ....utils.files import FolderWriter
-from ..annotation_plan import Plan, pieces
-from ..answers import Answer, check_size
-from ..export_file import Exported
+from ...registry import EXCHANGE_FORMATS
+from ..annotation_plan import AnnotationPlan, predicted_pieces
+from ..answers import ImageLabels, check_size
 from ..label_set import ASKED, ASKED_COLOUR, LabelSet, as_hex
-from ..package import Packed, write_images
-from ..request import AskedImage, Request
+from ..request import AnnotationRequest, AskedImage
 from ..shapes.outlines import fill, outlines
 from ..shapes.rle import decode_label_studio, encode_label_studio
+from ..tool_export import ToolExport
+from .base import ExchangeFormat, Package
 
 MODEL = 'mmseg_tsf'
-"""Under this name Label Studio lists what the network believes."""
+"""Name under which Label Studio lists the predictions."""
 IMAGE, BRUSH, POLYGON, POINT, OUTLINE = 'image', 'brush', 'polygon', 'point', 'request'
 """Names of the tags in the labelling config."""
 POINT_WIDTH = 0.6
-"""Of a key point, in percent of the image's width."""
+"""Width of a key point in percent of the width of the image."""
 
 README = """\
 Label Studio:
@@ -40,50 +40,67 @@ Label Studio:
 1. Serve the images: start Label Studio with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and
    LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=<the folder that holds this folder>; in the project's
    settings add a cloud storage of the kind "Local files" with the path of this folder (no sync).
-   To serve the images in another way, export with --image-url; the tasks ask for
+   To serve the images in another way, export with --image-url; the tasks refer to
    {prefix}...
 2. Create a project with config.xml as its labelling interface ("Code"), and import tasks.json.
    Under "Annotation", choose the predictions of "{model}" to label from.
-3. Label inside of the yellow outlines ("asked"), with brushes or polygons; a brush that is there
-   already is what the network believes: keep it, redraw it, or give it another label. A key point
-   asks for the class of the one pixel in its middle: give it the right label. Use "cannot be said"
-   where nobody can tell. What lies on top counts. Submit each task.
+3. Label inside of the yellow outlines ("asked"), with brushes or polygons. The brushes that exist
+   already are predictions of the network: keep them, redraw them, or give them another label. A
+   key point asks for the class of the one pixel in its middle: give it the right label. Use
+   "cannot be said" where you cannot tell the class. The topmost shape counts. Submit each task.
 4. Export as "JSON" (not JSON-MIN).
 """
 
 
-def write_package(
-    writer: FolderWriter,
-    images: Iterable[Packed],
-    labels: LabelSet,
-    number: int,
-    image_url: str,
-) -> str:
-    """Writes tasks, their labelling config and the images; returns how to go on.
+@EXCHANGE_FORMATS.register_module(name='label_studio')
+class LabelStudioFormat(ExchangeFormat):
+    """Tasks for Label Studio; reads its *JSON* export.
 
     Args:
-        writer: Of the package.
-        images: In the order of the tasks.
-        labels: To choose from.
-        number: Of the round.
-        image_url: What stands before the name of an image to make its address.
+        image_url: Prefix that turns the name of an image into its address; by default that of a
+            package in the folder that the server uses for local files.
     """
-    tasks = [
-        build_task(packed.image, packed.plan, labels, image_url + quote(packed.file_name))
-        for packed in write_images(writer, images)
-    ]
-    writer.add('tasks.json', json.dumps(tasks).encode())
-    writer.add('config.xml', labelling_config(labels).encode())
-    return README.format(prefix=image_url, model=MODEL)
 
+    def __init__(self, image_url: str | None = None) -> None:
+        self.image_url = image_url
 
-def local_files(package: str) -> str:
-    """Addresses of images in a package, which lies in the server's folder of local files."""
-    return f'/data/local-files/?d={quote(package)}/images/'
+    def write_package(self, package: Package) -> str:
+        """Writes the tasks, their labelling config and the images."""
+        local = f'/data/local-files/?d={quote(package.name)}/images/'
+        prefix, labels = self.image_url or local, package.labels
+        tasks = [
+            build_task(packed.image, packed.plan, labels, prefix + quote(packed.file_name))
+            for packed in package.write_images()
+        ]
+        package.writer.add('tasks.json', json.dumps(tasks).encode())
+        package.writer.add('config.xml', labelling_config(labels).encode())
+        return README.format(prefix=prefix, model=MODEL)
+
+    def read(
+        self, export: ToolExport, request: AnnotationRequest, labels: LabelSet
+    ) -> Iterator[tuple[str | None, ImageLabels | None]]:
+        """See the base class."""
+        tasks = export.json('the JSON export of Label Studio')
+        fits = isinstance(tasks, list) and all(
+            isinstance(task, dict) and {'data', 'annotations'} <= task.keys() for task in tasks
+        )
+        if not fits:
+            raise UserError(
+                f'{export.path} is not a list of tasks with their annotations: export as "JSON", '
+                'not as "JSON-MIN" or anything else'
+            )
+        for task in tasks:
+            image_id = task['data'].get('image_id')
+            annotation = newest(task['annotations'])
+            if image_id not in request.images:
+                yield None, None
+            elif annotation is not None:
+                where, size = f'{export.path}: {image_id}', request.sizes[image_id]
+                yield image_id, parse_annotation(annotation, labels, size, where)
 
 
 def labelling_config(labels: LabelSet) -> str:
-    """The labelling interface: brushes, polygons and key points of every class."""
+    """Labelling interface with brushes, polygons and key points for every class."""
     view = Element('View')
     SubElement(view, 'Header', value='$what')
     SubElement(view, 'Image', name=IMAGE, value='$image', zoom='true', zoomControl='true')
@@ -101,17 +118,17 @@ def labelling_config(labels: LabelSet) -> str:
     return ElementTree.tostring(view, encoding='unicode')
 
 
-def build_task(image: AskedImage, plan: Plan, labels: LabelSet, image_url: str) -> dict:
-    """A task with its pre-annotations.
+def build_task(image: AskedImage, plan: AnnotationPlan, labels: LabelSet, image_url: str) -> dict:
+    """Task with its predictions.
 
     Args:
-        image: What is asked, and what the network believes.
-        plan: How it is shown.
-        labels: To choose from.
-        image_url: Where Label Studio finds the image.
+        image: Image with its request and predictions.
+        plan: Regions and points to show.
+        labels: Labels to choose from.
+        image_url: Address of the image.
     """
     size = image.asked.shape
-    results = [brush(labels.names[value], mask) for value, mask in pieces(image, plan)]
+    results = [brush(labels.names[value], mask) for value, mask in predicted_pieces(image, plan)]
     for region in plan.regions():
         results += [_outline(ring, size) for ring in outlines(region)]
     for x, y in plan.points.tolist():
@@ -128,47 +145,20 @@ def build_task(image: AskedImage, plan: Plan, labels: LabelSet, image_url: str) 
 
 
 def brush(label: str, mask: np.ndarray) -> dict:
-    """A brush result from ``(H, W)`` bool."""
+    """Brush result of an ``(H, W)`` bool mask."""
     value = dict(format='rle', rle=encode_label_studio(mask), brushlabels=[label])
     return _result('brushlabels', BRUSH, value, mask.shape)
 
 
 def key_point(label: str, column: int, row: int, size: tuple[int, int]) -> dict:
-    """A key point in the middle of a pixel."""
+    """Key-point result in the middle of a pixel."""
     x, y = _percent(np.array([(column + 0.5, row + 0.5)]), size)[0]
     value = dict(x=x, y=y, width=POINT_WIDTH, keypointlabels=[label])
     return _result('keypointlabels', POINT, value, size)
 
 
-def read(
-    export: Exported, request: Request, labels: LabelSet
-) -> Iterator[tuple[str | None, Answer]]:
-    """What people have said of each task of an export, see :func:`~.answers.write_answers`.
-
-    Raises:
-        UserError: It is no JSON export, or does not fit the request; one sentence.
-    """
-    tasks = export.json('the JSON export of Label Studio')
-    fits = isinstance(tasks, list) and all(
-        isinstance(task, dict) and {'data', 'annotations'} <= task.keys() for task in tasks
-    )
-    if not fits:
-        raise UserError(
-            f'{export.path} is no list of tasks with their annotations: export as "JSON", not as '
-            '"JSON-MIN" or anything else'
-        )
-    for task in tasks:
-        image_id = task['data'].get('image_id')
-        annotation = newest(task['annotations'])
-        if image_id not in request.sizes:
-            yield None, Answer((0, 0))
-        elif annotation is not None:
-            where = f'{export.path}: {image_id}'
-            yield image_id, parse_annotation(annotation, labels, request.sizes[image_id], where)
-
-
 def newest(annotations: list[dict]) -> dict | None:
-    """The annotation that was submitted last; those that were skipped do not count."""
+    """Annotation that was submitted last, or ``None``; skipped ones do not count."""
     submitted = [one for one in annotations if not one.get('was_cancelled')]
     return max(submitted, key=_submitted, default=None)
 
@@ -179,48 +169,48 @@ def _submitted(annotation: dict) -> tuple[str, int]:
 
 def parse_annotation(
     annotation: dict, labels: LabelSet, size: tuple[int, int], where: str
-) -> Answer:
-    """What an annotation says: brushes, polygons and key points, later ones on top.
+) -> ImageLabels:
+    """Labels that brushes, polygons and key points give, later ones on top.
 
     Args:
-        annotation: With its ``result``, as the export and the API have it.
-        labels: To choose from.
-        size: Height and width of the image that was asked about.
-        where: It is from, for messages.
+        annotation: Annotation with its ``result``, in the form of the export and the API.
+        labels: Labels to choose from.
+        size: Height and width of the image.
+        where: Place of the annotation, for error messages.
 
     Raises:
-        UserError: Wrong size, foreign label, or a result that can not be read.
+        UserError: The size is wrong, a label is unknown, or a result cannot be read.
     """
-    answer = Answer(size)
+    found = ImageLabels(size)
     for result in annotation.get('result', []):
         kind, geometry = str(result.get('type')), result.get('value', {})
         names = geometry.get(kind, [])
         if kind not in PAINTERS or len(names) != 1:
-            answer.unread[kind] += 1
+            found.unread[kind] += 1
             continue
         value = labels.value(names[0], where)
         if value is None:
             continue
         _check_frame(result, size, where)
         try:
-            PAINTERS[kind](answer, geometry, value)
+            PAINTERS[kind](found, geometry, value)
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f'{where} has {kind} that can not be read ({error})') from None
-    return answer
+            raise UserError(f'{where} has {kind} that cannot be read ({error})') from None
+    return found
 
 
-def _paint_brush(answer: Answer, geometry: dict, value: int) -> None:
-    answer.paint(decode_label_studio(geometry['rle'], answer.labels.shape), value)
+def _paint_brush(found: ImageLabels, geometry: dict, value: int) -> None:
+    found.paint(decode_label_studio(geometry['rle'], found.labels.shape), value)
 
 
-def _paint_polygon(answer: Answer, geometry: dict, value: int) -> None:
-    size = answer.labels.shape
-    answer.paint(fill([_pixels(geometry['points'], size)], size), value)
+def _paint_polygon(found: ImageLabels, geometry: dict, value: int) -> None:
+    size = found.labels.shape
+    found.paint(fill([_pixels(geometry['points'], size)], size), value)
 
 
-def _paint_point(answer: Answer, geometry: dict, value: int) -> None:
-    ((x, y),) = _pixels([(geometry['x'], geometry['y'])], answer.labels.shape)
-    answer.paint_point(x, y, value)
+def _paint_point(found: ImageLabels, geometry: dict, value: int) -> None:
+    ((x, y),) = _pixels([(geometry['x'], geometry['y'])], found.labels.shape)
+    found.paint_point(x, y, value)
 
 
 PAINTERS = dict(brushlabels=_paint_brush, polygonlabels=_paint_polygon, keypointlabels=_paint_point)
@@ -250,6 +240,6 @@ def _check_frame(result: dict, size: tuple[int, int], where: str) -> None:
         check_size(where, frame, size)
     if result.get('image_rotation'):
         raise UserError(
-            f'{where} was turned by {result["image_rotation"]} degrees when it was labelled: turn '
-            'it back in Label Studio and export again'
+            f'{where} was rotated by {result["image_rotation"]} degrees when it was labelled: '
+            'rotate it back in Label Studio and export again'
         )

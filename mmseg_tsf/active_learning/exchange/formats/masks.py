@@ -1,80 +1,81 @@
-"""Masks in a folder: for any program that can edit a picture of class ids."""
+"""Masks in a folder, for any program that can edit images of class ids."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from ....models.utils.pixel_losses import IGNORE_INDEX
 from ....utils.errors import UserError
-from ....utils.files import MANIFEST, FolderWriter
-from ...store.label_png import decode, encode_labels
-from ..answers import Answer, check_size
-from ..export_file import Exported
+from ....utils.files import MANIFEST
+from ...registry import EXCHANGE_FORMATS
+from ...store.label_png import decode, encode_labels, foreign_ids
+from ..answers import ImageLabels, check_size
 from ..label_set import LabelSet
-from ..package import Packed, write_images
-from ..request import Request
+from ..request import AnnotationRequest
+from ..tool_export import ToolExport
+from .base import ExchangeFormat, Package
 
 README = """\
 Masks:
 
-1. Write masks/<name>.png for each image, with one channel of 8 bits and as many pixels as the
-   image. Each asked pixel gets the number of its class, or 255 where nobody can tell:
+1. Write masks/<name>.png for each image, with one channel of 8 bits and the size of the image.
+   Each requested pixel gets the number of its class, or 255 if its class cannot be said:
 
 {classes}
-   requests/<name>.png shows what is asked: 255 = asked, 0 = not asked.
-   Pixels that are not asked are not read.
-2. prelabels/<name>.png, where it is there, holds what the network believes in the same form: copy
-   it into masks/ and correct it there, if that is quicker.
+   requests/<name>.png shows the request: 255 = requested, 0 = not requested.
+   Pixels that are not requested are ignored.
+2. If there is a prelabels/<name>.png, it holds the prediction of the network in the same form: you
+   can copy it into masks/ and correct it there.
 3. The export is the folder masks/ (or this folder, or a zip archive of either).
 """
 
 
-def write_package(
-    writer: FolderWriter, images: Iterable[Packed], labels: LabelSet, number: int
-) -> str:
-    """Writes images, requests and what the network believes; returns how to go on."""
-    (writer.path / 'masks').mkdir()
-    for packed in write_images(writer, images):
-        image = packed.image
-        name = f'{image.image_id}.png'
-        writer.add(f'requests/{name}', encode_labels(packed.plan.shown * np.uint8(255)))
-        if image.prelabels is not None:
-            writer.add(f'prelabels/{name}', encode_labels(image.prelabels))
-    names = ''.join(f'   {i:5d}  {name}\n' for i, name in enumerate(labels.classes))
-    return README.format(classes=names)
+@EXCHANGE_FORMATS.register_module(name='masks')
+class MaskFormat(ExchangeFormat):
+    """PNGs of class ids."""
 
+    def write_package(self, package: Package) -> str:
+        """Writes images, requests and predictions."""
+        writer = package.writer
+        (writer.path / 'masks').mkdir()
+        for packed in package.write_images():
+            image = packed.image
+            name = f'{image.image_id}.png'
+            writer.add(f'requests/{name}', encode_labels(packed.plan.shown * np.uint8(255)))
+            if image.prelabels is not None:
+                writer.add(f'prelabels/{name}', encode_labels(image.prelabels))
+        names = ''.join(f'   {i:5d}  {name}\n' for i, name in enumerate(package.labels.classes))
+        return README.format(classes=names)
 
-def read(
-    export: Exported, request: Request, labels: LabelSet
-) -> Iterator[tuple[str | None, Answer]]:
-    """What each mask says; an asked pixel of 255 counts as "can not be said".
+    def read(
+        self, export: ToolExport, request: AnnotationRequest, labels: LabelSet
+    ) -> Iterator[tuple[str | None, ImageLabels | None]]:
+        """Reads the masks, of a package only those in ``masks/``.
 
-    Of a package only ``masks/`` is read.
+        A requested pixel of 255 is an answer: its class cannot be said.
 
-    Raises:
-        UserError: A mask of a wrong size, type or with class ids that do not exist; names it.
-    """
-    packed = MANIFEST in export.names
-    for name in (n for n in export.names if n.startswith('masks/') or not packed):
-        image_id = request.match(name) if name.lower().endswith('.png') else None
-        if image_id is None:
-            yield None, Answer((0, 0))
-            continue
-        where = f'{export.path}: {name}'
-        mask = decode(export.read(name), where)
-        check_size(where, mask.shape, request.sizes[image_id])
-        if mask.dtype == bool:
-            raise UserError(f'{where} has 1 bit a pixel: write class ids with 8 bits')
-        asked = request.asked(image_id)
-        used = set(np.unique(mask[asked]).tolist())
-        foreign = sorted(used - {*range(len(labels.classes)), IGNORE_INDEX})
-        if foreign:
-            raise UserError(
-                f'{where} has the class ids {foreign} where labels were asked, but the classes '
-                f'are 0 to {len(labels.classes) - 1}, and 255 for what can not be said: correct it'
-            )
-        answer = Answer(request.sizes[image_id])
-        answer.labels, answer.said = mask, asked | (mask != IGNORE_INDEX)
-        yield image_id, answer
+        Raises:
+            UserError: A mask has a wrong size, type or class ids.
+        """
+        is_package = MANIFEST in export.names
+        for name in (n for n in export.names if n.startswith('masks/') or not is_package):
+            image_id = request.match(name) if name.lower().endswith('.png') else None
+            if image_id is None:
+                yield None, None
+                continue
+            where = f'{export.path}: {name}'
+            mask, asked = decode(export.read(name), where), request.mask(image_id)
+            check_size(where, mask.shape, asked.shape)
+            if mask.dtype == bool:
+                raise UserError(f'{where} has 1 bit per pixel: write class ids with 8 bits')
+            foreign = foreign_ids(mask[asked], len(labels.classes))
+            if foreign:
+                raise UserError(
+                    f'{where} has the class ids {foreign} inside of the request, but the classes '
+                    f'are 0 to {len(labels.classes) - 1}, and 255 = cannot be said: correct it'
+                )
+            found = ImageLabels(asked.shape)
+            found.labels, found.labelled = mask, asked | (mask != IGNORE_INDEX)
+            yield image_id, found

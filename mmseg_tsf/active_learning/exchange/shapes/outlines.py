@@ -1,4 +1,4 @@
-"""Outlines that follow the edges of pixels, and their way back to a mask without loss.
+"""Outlines along the edges of pixels, and their lossless conversion back to a mask.
 
 Points are ``(x, y)`` with the left upper corner of the image at (0, 0) and that of pixel
 ``[row, column]`` at (column, row).
@@ -11,20 +11,21 @@ from collections.abc import Sequence
 import numpy as np
 
 STEPS = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])
-"""East, south, west, north."""
+"""Directions of an edge: east, south, west, north."""
 
 
 def outlines(mask: np.ndarray) -> list[np.ndarray]:
-    """The rings around a mask: an outer one and one for each hole, of each component.
+    """Rings around a mask: an outer ring and one ring per hole for each component.
 
-    Components have 4 neighbours. The ring that begins highest comes first, so an outer ring comes
-    before its holes.
+    Pixels have 4 neighbours. The ring that begins highest comes first, so an outer ring precedes
+    its holes.
 
     Args:
         mask: ``(H, W)`` bool.
 
     Returns:
-        ``(N, 2)`` int corners each, the first one not repeated; outer rings run clockwise.
+        list: ``(N, 2)`` int corners of each ring, the first one not repeated; outer rings run
+        clockwise.
     """
     edges = _edges(mask)
     known, seen, rings = set(edges), set(), []
@@ -37,10 +38,10 @@ def outlines(mask: np.ndarray) -> list[np.ndarray]:
 
 
 def fill(rings: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
-    """Pixels whose centres lie inside an odd number of rings.
+    """Mask of the pixels whose centres lie inside an odd number of rings.
 
     Args:
-        rings: ``(N, 2)`` points each, closed or not.
+        rings: ``(N, 2)`` points of each ring, closed or not.
         size: Height and width.
 
     Returns:
@@ -55,13 +56,13 @@ def fill(rings: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
 
 
 def cut_holes(rings: Sequence[np.ndarray]) -> np.ndarray:
-    """One ring from an outer one and its holes, which slits without any width join to it.
+    """Joins an outer ring and its holes to one ring by slits of zero width.
 
     Args:
-        rings: ``(N, 2)`` corners each, the outer one first.
+        rings: ``(N, 2)`` corners of each ring, the outer one first.
 
     Returns:
-        ``(M, 2)`` corners; :func:`fill` makes the same mask of them.
+        ``(M, 2)`` corners, from which :func:`fill` makes the same mask.
     """
     whole = rings[0]
     for hole in rings[1:]:
@@ -72,10 +73,10 @@ def cut_holes(rings: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _edges(mask: np.ndarray) -> list[tuple[int, int, int]]:
-    """Sides of pixels at the border of a mask: where each begins, and its direction."""
+    """Pixel sides at the border of a mask: start ``(x, y)`` and direction of each."""
     padded = np.pad(mask, 1)
     inner = padded[1:-1, 1:-1]
-    # north, east, south and west sides, run through with the mask to the right
+    # north, east, south and west sides, traversed with the mask on the right
     outside = (padded[:-2, 1:-1], padded[1:-1, 2:], padded[2:, 1:-1], padded[1:-1, :-2])
     edges = []
     for direction, (other, shift) in enumerate(
@@ -88,7 +89,7 @@ def _edges(mask: np.ndarray) -> list[tuple[int, int, int]]:
 
 
 def _follow(start: tuple[int, int, int], known: set) -> list[tuple[int, int, int]]:
-    """The edges of one ring; where two pixels touch by a corner it stays at the same one."""
+    """Edges of one ring; where two pixels touch at a corner, it stays at the same pixel."""
     ring, edge = [], start
     while not ring or edge != start:
         ring.append(edge)
@@ -104,9 +105,9 @@ def _corners(ring: np.ndarray) -> np.ndarray:
 
 
 def _crossings(ring: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows whose middle a ring crosses, and the first column with its centre right of that."""
+    """Rows whose middle a ring crosses, and the first column centre right of each crossing."""
     ends = np.stack([ring, np.roll(ring, -1, 0)], 1)
-    # from above to below, so that a slit is crossed at the same place in both directions
+    # downwards, so that both directions of a slit are crossed at the same place
     ends = np.take_along_axis(ends, ends[..., 1].argsort(1, kind='stable')[..., None], 1)
     (x0, y0), (x1, y1) = ends[:, 0].T, ends[:, 1].T
     first, last = (np.clip(np.ceil(y - 0.5), 0, height).astype(int) for y in (y0, y1))

@@ -19,23 +19,25 @@ from exchange_runs import (
     write_json,
 )
 from hypothesis import given
+from pycocotools.coco import COCO
 from scipy import ndimage
 
-from mmseg_tsf.active_learning.exchange.export_file import Exported
 from mmseg_tsf.active_learning.exchange.formats.coco import (
+    COCOFormat,
     annotate,
     categories,
     parse_annotations,
     parse_segmentation,
     polygons,
-    read,
-    write_package,
 )
 from mmseg_tsf.active_learning.exchange.package import export_request
 from mmseg_tsf.active_learning.exchange.shapes.rle import encode_coco
+from mmseg_tsf.active_learning.exchange.tool_export import ToolExport
 from mmseg_tsf.utils.errors import UserError
 
 NAMES = {category['id']: category['name'] for category in categories(LABELS)}
+
+read = COCOFormat().read
 
 
 def parse(annotations, size=SIZE):
@@ -45,7 +47,7 @@ def parse(annotations, size=SIZE):
 @pytest.fixture(scope='module')
 def package(waiting, tmp_path_factory):
     folder = tmp_path_factory.mktemp('coco') / 'package'
-    export_request(waiting, folder, 'coco', write_package)
+    export_request(waiting, folder, dict(type='coco'))
     return folder
 
 
@@ -56,9 +58,9 @@ def test_a_package_is_a_coco_file_that_can_be_imported_again(package, waiting):
     names = ['background (class)', *CLASSES[1:], 'cannot be said', 'asked']
     assert [category['name'] for category in content['categories']] == names
     assert (package / 'images/city/a.png').is_file()
-    found = dict(read(Exported(package / 'annotations.json'), waiting, LABELS))
+    found = dict(read(ToolExport(package / 'annotations.json'), waiting, LABELS))
     for image_id, asked in asked_masks().items():
-        assert np.array_equal(found[image_id].said, asked)
+        assert np.array_equal(found[image_id].labelled, asked)
         assert np.array_equal(found[image_id].labels, np.where(asked, believed(image_id), 255))
 
 
@@ -83,7 +85,7 @@ def test_run_lengths_come_back_as_they_were_said(answer):
     ]
     for annotations in (compressed, plain):
         result = parse(annotations, labels.shape)
-        assert np.array_equal(result.said, said)
+        assert np.array_equal(result.labelled, said)
         assert np.array_equal(result.labels, np.where(said, labels, 255))
 
 
@@ -110,7 +112,7 @@ def test_later_annotations_lie_on_top_and_boxes_are_named():
     annotations = [annotate(i, 1, name, mask, LABELS) for i, (name, mask) in enumerate(shapes)]
     annotations.append(dict(id=9, image_id=1, category_id=2, bbox=[0, 0, 5, 5], segmentation=[]))
     found = parse(annotations)
-    assert found.said.all() and np.array_equal(found.labels == 255, part)
+    assert found.labelled.all() and np.array_equal(found.labels == 255, part)
     assert found.unread == dict(box=1)
 
 
@@ -118,11 +120,11 @@ def test_later_annotations_lie_on_top_and_boxes_are_named():
     ('segmentation', 'category', 'message'),
     [
         (dict(size=[9, 9], counts=[81]), 2, r'x has .*its size \[9, 9\] is not that of the image'),
-        (dict(size=SIZE, counts='!'), 2, r"x has .*'!' can not be part"),
-        (dict(size=SIZE, counts=[5]), 2, 'x has .*the runs of the mask make 5 pixels, not 1280'),
-        (dict(size=SIZE), 2, "x has a segmentation that can not be read .'counts'"),
-        ([[1, 2, 3]], 2, 'x has a segmentation that can not be read'),
-        ([[1, 2, 3, 4, 5, 6]], 99, "x has the label 'category 99', which is no"),
+        (dict(size=SIZE, counts='!'), 2, r"x has .*'!' cannot be part"),
+        (dict(size=SIZE, counts=[5]), 2, 'x has .*the runs of the mask cover 5 pixels, not 1280'),
+        (dict(size=SIZE), 2, "x has a segmentation that cannot be read .'counts'"),
+        ([[1, 2, 3]], 2, 'x has a segmentation that cannot be read'),
+        ([[1, 2, 3, 4, 5, 6]], 99, "x has the label 'category 99', which is not"),
     ],
 )
 def test_wrong_annotations_are_refused(segmentation, category, message):
@@ -134,28 +136,27 @@ def test_wrong_annotations_are_refused(segmentation, category, message):
 def test_other_files_and_sizes_are_refused(tmp_path):
     request = bare_request(SIZE, 'c')
     path = write_json(tmp_path / 'a.json', [])
-    with pytest.raises(UserError, match='is no COCO file with images, categories, annotations'):
-        list(read(Exported(path), request, LABELS))
+    with pytest.raises(UserError, match='is not a COCO file with images, categories, annotations'):
+        list(read(ToolExport(path), request, LABELS))
     entry = dict(id=1, file_name='c.jpg', width=32, height=40)
     content = dict(images=[entry], categories=[], annotations=[])
     path = write_json(tmp_path / 'a.json', content)
     with pytest.raises(UserError, match=r'c\.jpg is 32x40 pixels, its image 40x32'):
-        list(read(Exported(path), request, LABELS))
+        list(read(ToolExport(path), request, LABELS))
     content['images'] = [dict(entry, file_name='d.jpg')]
     path = write_json(tmp_path / 'a.json', content)
-    assert [i for i, _ in read(Exported(path), request, LABELS)] == [None]
+    assert [i for i, _ in read(ToolExport(path), request, LABELS)] == [None]
     content['images'] = [dict(id=1, file_name='c.jpg')]
     path = write_json(tmp_path / 'a.json', content)
-    with pytest.raises(UserError, match="a.json has an entry that lacks 'height'"):
-        list(read(Exported(path), request, LABELS))
+    with pytest.raises(UserError, match="a.json has an entry without 'height'"):
+        list(read(ToolExport(path), request, LABELS))
     path.write_text('{')
-    with pytest.raises(UserError, match='a.json is no JSON: export it again'):
-        list(read(Exported(path), request, LABELS))
+    with pytest.raises(UserError, match='a.json is not JSON: export it again'):
+        list(read(ToolExport(path), request, LABELS))
 
 
 def test_pycocotools_reads_the_package(package):
-    theirs = pytest.importorskip('pycocotools.coco', reason='needs pycocotools: [coco]')
-    file = theirs.COCO(str(package / 'annotations.json'))
+    file = COCO(str(package / 'annotations.json'))
     for image_id, entry in file.imgs.items():
         asked = asked_masks()[entry['file_name'].removesuffix('.png')]
         found = np.full(SIZE, 255)

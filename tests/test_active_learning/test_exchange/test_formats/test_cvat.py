@@ -24,26 +24,27 @@ from exchange_runs import (
 )
 from hypothesis import given
 
-from mmseg_tsf.active_learning.exchange.export_file import Exported
 from mmseg_tsf.active_learning.exchange.formats.cvat import (
+    CVATFormat,
     add_mask,
     annotations,
     label_specs,
     parse_image,
-    read,
-    write_package,
 )
 from mmseg_tsf.active_learning.exchange.formats.cvat_masks import parse_labelmap, parse_mask
 from mmseg_tsf.active_learning.exchange.label_set import LabelSet
 from mmseg_tsf.active_learning.exchange.package import export_request
 from mmseg_tsf.active_learning.exchange.shapes.outlines import fill
+from mmseg_tsf.active_learning.exchange.tool_export import ToolExport
 from mmseg_tsf.utils.errors import UserError
+
+read = CVATFormat().read
 
 
 @pytest.fixture(scope='module')
 def package(waiting, tmp_path_factory):
     folder = tmp_path_factory.mktemp('cvat') / 'package'
-    export_request(waiting, folder, 'cvat', write_package)
+    export_request(waiting, folder, dict(type='cvat'))
     return folder
 
 
@@ -67,7 +68,7 @@ def test_a_task_has_the_request_as_lines_and_beliefs_as_masks(package, waiting):
     with zipfile.ZipFile(package / 'images.zip') as archive:
         assert sorted(archive.namelist()) == [f'{i}.png' for i in sorted(IDS)]
         content = archive.read('city/a.png')
-    assert content == waiting.find('city/a').read_bytes()
+    assert content == waiting.image_file('city/a').read_bytes()
     element = root.find("image[@name='city/a.png']")
     assert (element.get('width'), element.get('height')) == ('40', '32')
     lines = element.findall('polyline')
@@ -76,7 +77,7 @@ def test_a_task_has_the_request_as_lines_and_beliefs_as_masks(package, waiting):
     asked = asked_masks()['city/a']
     assert np.array_equal(fill([points(line) for line in lines], SIZE), asked)
     found = parse_image(element, LABELS, SIZE, 'x')
-    assert np.array_equal(found.said, asked)
+    assert np.array_equal(found.labelled, asked)
     assert np.array_equal(found.labels, np.where(asked, believed('city/a'), 255))
 
 
@@ -89,15 +90,15 @@ def test_single_pixels_are_points(package):
     pixels = ((2, 5), (9, 38), (30, 0))
     assert places == {(c + 0.5, r + 0.5): LABELS.names[labels[r, c]] for r, c in pixels}
     found = parse_image(element, LABELS, SIZE, 'x')
-    assert np.array_equal(found.said, asked_masks()['city/b.left'])
+    assert np.array_equal(found.labelled, asked_masks()['city/b.left'])
 
 
 def test_without_beliefs_nothing_is_said_yet(waiting, tmp_path):
-    export_request(waiting, tmp_path / 'package', 'cvat', write_package, prelabels=False)
+    export_request(waiting, tmp_path / 'package', dict(type='cvat'), prelabels=False)
     root = ElementTree.parse(tmp_path / 'package/annotations.xml').getroot()
     assert {shape.get('label') for shape in root.iter() if shape.get('label')} == {'asked'}
-    export = Exported(tmp_path / 'package/annotations.xml')
-    assert not any(answer.said.any() for _, answer in read(export, waiting, LABELS))
+    export = ToolExport(tmp_path / 'package/annotations.xml')
+    assert not any(answer.labelled.any() for _, answer in read(export, waiting, LABELS))
 
 
 def test_labels_are_what_the_server_takes(package):
@@ -119,7 +120,7 @@ def test_xml_comes_back_as_it_was_said(answer):
         add_mask(element, name, mask)
     element = ElementTree.fromstring(annotations([element], LABELS)).find('image')
     found = parse_image(element, LABELS, labels.shape, 'x')
-    assert np.array_equal(found.said, said)
+    assert np.array_equal(found.labelled, said)
     assert np.array_equal(found.labels, np.where(said, labels, 255))
 
 
@@ -129,34 +130,36 @@ def test_masks_come_back_as_they_were_said(answer):
     labels, said = answer
     names = parse_labelmap(labelmap(), LABELS, 'x')
     found = parse_mask(as_colours(labels, said), names, LABELS, labels.shape, 'x')
-    assert np.array_equal(found.said, said)
+    assert np.array_equal(found.labelled, said)
     assert np.array_equal(found.labels, np.where(said, labels, 255))
 
 
 def test_an_export_of_masks_is_read_whole(waiting, tmp_path):
     said = asked_masks()['city/a']
     found = {'city/a': (truth('city/a'), said), 'foreign': (truth('c'), said)}
-    export = Exported(segmentation_mask(tmp_path / 'export.zip', found))
+    export = ToolExport(segmentation_mask(tmp_path / 'export.zip', found))
     images = dict(read(export, waiting, LABELS))
     assert set(images) == {'city/a', None}
-    assert np.array_equal(images['city/a'].said, said)
+    assert np.array_equal(images['city/a'].labelled, said)
     with zipfile.ZipFile(tmp_path / 'export.zip') as archive:
         archive.extractall(tmp_path / 'unpacked/task')
-    again = dict(read(Exported(tmp_path / 'unpacked'), waiting, LABELS))
+    again = dict(read(ToolExport(tmp_path / 'unpacked'), waiting, LABELS))
     assert np.array_equal(again['city/a'].labels, images['city/a'].labels)
 
 
 def test_unlabelled_is_not_background():
     nothing = as_colours(truth('c'), np.zeros(SIZE, bool))
     names = parse_labelmap(labelmap(), LABELS, 'x')
-    assert not parse_mask(nothing, names, LABELS, SIZE, 'x').said.any()
+    assert not parse_mask(nothing, names, LABELS, SIZE, 'x').labelled.any()
     # in a task of people's own the class is called so: there the request decides
     own = 'background:0,0,0::\nroad:128,64,128::\n'
     found = parse_mask(nothing, parse_labelmap(own, LABELS, 'x'), LABELS, SIZE, 'x')
-    assert found.said.all() and not found.labels.any()
+    assert found.labelled.all() and not found.labels.any()
     # and without such a class black says nothing, whatever else there is
     labels = LabelSet(('road', 'car'))
-    assert not parse_mask(nothing, parse_labelmap(own, labels, 'x'), labels, SIZE, 'x').said.any()
+    assert not parse_mask(
+        nothing, parse_labelmap(own, labels, 'x'), labels, SIZE, 'x'
+    ).labelled.any()
 
 
 def test_undeclared_colours_and_labels_are_refused():
@@ -166,10 +169,10 @@ def test_undeclared_colours_and_labels_are_refused():
         parse_mask(picture, parse_labelmap(text, LABELS, 'x'), LABELS, SIZE, 'x')
     text = labelmap().replace('car:', 'bus:')
     names = parse_labelmap(text, LABELS, 'x')
-    with pytest.raises(UserError, match="x has the label 'bus', which is no class"):
+    with pytest.raises(UserError, match="x has the label 'bus', which is not a class"):
         parse_mask(picture, names, LABELS, SIZE, 'x')
     unused = as_colours(truth('c'), truth('c') != 2)
-    assert parse_mask(unused, names, LABELS, SIZE, 'x').said.sum() == (truth('c') != 2).sum()
+    assert parse_mask(unused, names, LABELS, SIZE, 'x').labelled.sum() == (truth('c') != 2).sum()
 
 
 @pytest.mark.parametrize(
@@ -220,9 +223,9 @@ def test_lines_say_nothing_and_other_shapes_are_named():
     draw(element, 'skeleton', 'car')
     draw(element, 'points', 'cannot be said', points='3.2,4.9;5.0,6.0')
     found = parse_image(element, LABELS, SIZE, 'x')
-    assert np.argwhere(found.said).tolist() == [[4, 3], [6, 5]]
+    assert np.argwhere(found.labelled).tolist() == [[4, 3], [6, 5]]
     assert (found.labels == 255).all()
-    assert found.unread == {'turned box': 1, 'skeleton': 1}
+    assert found.unread == {'rotated box': 1, 'skeleton': 1}
 
 
 def test_boxes_and_ellipses_cover_the_centres_inside():
@@ -241,12 +244,15 @@ def test_boxes_and_ellipses_cover_the_centres_inside():
     ('element', 'message'),
     [
         (image((9, 9)), 'x is 9x9 pixels, its image 40x32'),
-        (draw(image(), 'polygon', 'bus', points='0,0;1,0;1,1'), "label 'bus', which is no class"),
-        (draw(image(), 'polygon', 'car'), "x has a polygon that can not be read .'points'"),
-        (draw(image(), 'polygon', 'car', points='0;1'), 'x has a polygon that can not be read'),
+        (
+            draw(image(), 'polygon', 'bus', points='0,0;1,0;1,1'),
+            "label 'bus', which is not a class",
+        ),
+        (draw(image(), 'polygon', 'car'), "x has a polygon that cannot be read .'points'"),
+        (draw(image(), 'polygon', 'car', points='0;1'), 'x has a polygon that cannot be read'),
         (
             draw(image(), 'mask', 'car', rle='0,5', left='0', top='0', width='2', height='2'),
-            'x has a mask that can not be read .the runs of the mask make 5 pixels, not 4',
+            'x has a mask that cannot be read .the runs of the mask cover 5 pixels, not 4',
         ),
     ],
 )
@@ -258,15 +264,15 @@ def test_wrong_shapes_are_refused(element, message):
 @pytest.mark.parametrize(
     ('name', 'content', 'message'),
     [
-        ('a.xml', '<annotations><track/></annotations>', 'is no "CVAT for images 1.1": export'),
-        ('a.xml', '<annotations>', 'a.xml is no XML: export it again'),
-        ('a.txt', '', r'holds 0 files that end in \.xml, and an export from CVAT has one'),
+        ('a.xml', '<annotations><track/></annotations>', 'is not "CVAT for images 1.1": export'),
+        ('a.xml', '<annotations>', 'a.xml is not XML: export it again'),
+        ('a.txt', '', r'holds 0 files that end in \.xml, but an export from CVAT has one'),
     ],
 )
 def test_other_files_are_refused(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=message):
-        list(read(Exported(tmp_path / name), bare_request(SIZE), LABELS))
+        list(read(ToolExport(tmp_path / name), bare_request(SIZE), LABELS))
 
 
 def test_pictures_that_are_none_are_refused():
@@ -274,7 +280,7 @@ def test_pictures_that_are_none_are_refused():
     names = parse_labelmap(labelmap(), LABELS, 'x')
     with pytest.raises(UserError, match='x is 40x32 pixels, its image 9x9'):
         parse_mask(picture, names, LABELS, (9, 9), 'x')
-    with pytest.raises(UserError, match='x is no complete PNG: export it again'):
+    with pytest.raises(UserError, match='x is not a complete PNG: export it again'):
         parse_mask(picture[:60], names, LABELS, SIZE, 'x')
 
 

@@ -22,22 +22,22 @@ from exchange_runs import (
 from hypothesis import given
 
 from mmseg_tsf.active_learning.exchange.annotation_plan import make_plan
-from mmseg_tsf.active_learning.exchange.export_file import Exported
 from mmseg_tsf.active_learning.exchange.formats.label_studio import (
+    LabelStudioFormat,
     brush,
     build_task,
     key_point,
     labelling_config,
-    local_files,
     newest,
     parse_annotation,
-    read,
-    write_package,
 )
 from mmseg_tsf.active_learning.exchange.package import export_request
 from mmseg_tsf.active_learning.exchange.request import AskedImage
 from mmseg_tsf.active_learning.exchange.shapes.outlines import fill, outlines
+from mmseg_tsf.active_learning.exchange.tool_export import ToolExport
 from mmseg_tsf.utils.errors import UserError
+
+read = LabelStudioFormat().read
 
 
 def task_of(asked, prelabels=None, image_id='x'):
@@ -72,7 +72,7 @@ def test_a_task_shows_the_request_and_what_is_believed():
     points = [np.array(r['value']['points']) * (0.4, 0.32) for r in rings]  # percent
     assert np.array_equal(fill(points, SIZE), asked)
     found = parse_annotation(prediction, LABELS, SIZE, 'x')
-    assert np.array_equal(found.said, asked)
+    assert np.array_equal(found.labelled, asked)
     assert np.array_equal(found.labels, np.where(asked, believed('city/a'), 255))
     assert len({r['id'] for r in results(task)}) == len(results(task))
 
@@ -84,10 +84,10 @@ def test_single_pixels_are_key_points_in_percent():
     assert first['type'] == 'keypointlabels' and first['value'] == expected
     task = task_of(asked, believed('city/b.left'))
     found = parse_annotation(task['predictions'][0], LABELS, SIZE, 'x')
-    assert np.array_equal(found.said, asked)
+    assert np.array_equal(found.labelled, asked)
     assert np.array_equal(found.labels[asked], believed('city/b.left')[asked])
     blank = parse_annotation(task_of(asked)['predictions'][0], LABELS, SIZE, 'x')
-    assert not blank.said.any()
+    assert not blank.labelled.any()
 
 
 @few
@@ -98,7 +98,7 @@ def test_every_pixel_is_found_from_its_percents(mask):
     result = [key_point('car', column, row, size) for row, column in places.tolist()]
     result = json.loads(json.dumps(result))
     found = parse_annotation(dict(result=result), LABELS, size, 'x')
-    assert np.argwhere(found.said).tolist() == places.tolist()
+    assert np.argwhere(found.labelled).tolist() == places.tolist()
 
 
 @few
@@ -108,7 +108,7 @@ def test_polygons_in_percent_are_filled_to_the_same_mask(mask):
     for ring in outlines(np.kron(mask, np.ones((7, 3), bool)))[:1]:
         result = polygon('car', (ring * 100 / size[::-1]).tolist(), size)
         found = parse_annotation(dict(result=[result]), LABELS, size, 'x')
-        assert np.array_equal(found.said, fill([ring], size))
+        assert np.array_equal(found.labelled, fill([ring], size))
 
 
 @few
@@ -117,23 +117,23 @@ def test_brushes_come_back_as_they_were_said(answer):
     labels, said = answer
     result = json.loads(json.dumps([brush(name, mask) for name, mask in layers(labels, said)]))
     found = parse_annotation(dict(result=result), LABELS, labels.shape, 'x')
-    assert np.array_equal(found.said, said)
+    assert np.array_equal(found.labelled, said)
     assert np.array_equal(found.labels, np.where(said, labels, 255))
 
 
 def test_a_package_is_imported_again(waiting, tmp_path):
     out = tmp_path / 'round 0'
-    export_request(waiting, out, 'label_studio', write_package, image_url=local_files(out.name))
+    export_request(waiting, out, dict(type='label_studio'))
     tasks = json.loads((out / 'tasks.json').read_text())
     assert [task['data']['image_id'] for task in tasks] == sorted(IDS)
     address = '/data/local-files/?d=round%200/images/city/a.png'
     assert tasks[1]['data']['image'] == address
     assert (out / 'images/city/a.png').is_file()
     tasks = [submitted(task, results(task)) for task in tasks]
-    export = Exported(write_json(tmp_path / 'export.json', tasks))
+    export = ToolExport(write_json(tmp_path / 'export.json', tasks))
     found = dict(read(export, waiting, LABELS))
     for image_id, asked in asked_masks().items():
-        assert np.array_equal(found[image_id].said, asked)
+        assert np.array_equal(found[image_id].labelled, asked)
         assert np.array_equal(found[image_id].labels[asked], believed(image_id)[asked])
 
 
@@ -141,14 +141,14 @@ def test_what_was_submitted_last_counts_and_what_was_skipped_does_not(tmp_path):
     square = [brush('car', np.ones(SIZE, bool))]
     task = task_of(np.ones(SIZE, bool), image_id='c')
     skipped = submitted(task, square, was_cancelled=True)
-    export = Exported(write_json(tmp_path / 'a.json', [skipped, submitted(task, square)]))
+    export = ToolExport(write_json(tmp_path / 'a.json', [skipped, submitted(task, square)]))
     assert [i for i, _ in read(export, bare_request(SIZE, 'c'), LABELS)] == ['c']
     times = ('2026-01-02', '2026-01-10', '2026-01-09')
     many = [dict(id=i, updated_at=time, result=[]) for i, time in enumerate(times)]
     assert newest(many)['id'] == 1
     assert newest([dict(id=1, was_cancelled=True)]) is None
     foreign = dict(id=1, data=dict(image='a.png'), annotations=[])
-    export = Exported(write_json(tmp_path / 'b.json', [foreign]))
+    export = ToolExport(write_json(tmp_path / 'b.json', [foreign]))
     assert [i for i, _ in read(export, bare_request(SIZE), LABELS)] == [None]
 
 
@@ -159,21 +159,21 @@ def test_later_results_lie_on_top_and_what_is_not_understood_is_named():
     result += [dict(type='rectanglelabels', value=dict(rectanglelabels=['car']))]
     result += [dict(type='relation'), dict(type='brushlabels', value=dict(rle=[]))]
     found = parse_annotation(dict(result=result), LABELS, SIZE, 'x')
-    assert found.said.all() and np.array_equal(found.labels == 255, part)
+    assert found.labelled.all() and np.array_equal(found.labels == 255, part)
     assert found.unread == dict(rectanglelabels=1, relation=1, brushlabels=1)
 
 
 @pytest.mark.parametrize(
     ('result', 'message'),
     [
-        (brush('bus', np.ones(SIZE, bool)), "x has the label 'bus', which is no class"),
+        (brush('bus', np.ones(SIZE, bool)), "x has the label 'bus', which is not a class"),
         (brush('car', np.ones((9, 8), bool)), 'x is 8x9 pixels, its image 40x32'),
-        (dict(brush('car', np.ones(SIZE, bool)), image_rotation=90), 'x was turned by 90 degrees'),
-        (dict(type='brushlabels', value=dict(brushlabels=['car'])), "can not be read .'rle'"),
-        (polygon('car', [[1, 2], [3]]), 'x has polygonlabels that can not be read'),
+        (dict(brush('car', np.ones(SIZE, bool)), image_rotation=90), 'x was rotated by 90 degrees'),
+        (dict(type='brushlabels', value=dict(brushlabels=['car'])), "cannot be read .'rle'"),
+        (polygon('car', [[1, 2], [3]]), 'x has polygonlabels that cannot be read'),
         (
             dict(type='brushlabels', value=dict(brushlabels=['car'], rle=[1, 2])),
-            'x has brushlabels that can not be read .the brush is cut short',
+            'x has brushlabels that cannot be read .the brush is truncated',
         ),
     ],
 )
@@ -190,7 +190,7 @@ def test_wrong_results_are_refused(result, message):
     ],
 )
 def test_other_exports_are_refused(tmp_path, content, message):
-    export = Exported(write_json(tmp_path / 'export.json', content))
+    export = ToolExport(write_json(tmp_path / 'export.json', content))
     with pytest.raises(UserError, match=message):
         list(read(export, bare_request(SIZE), LABELS))
 

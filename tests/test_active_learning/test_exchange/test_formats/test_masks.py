@@ -8,17 +8,19 @@ import pytest
 from exchange_runs import IDS, LABELS, SIZE, asked_masks, believed, truth
 from PIL import Image
 
-from mmseg_tsf.active_learning.exchange.export_file import Exported
-from mmseg_tsf.active_learning.exchange.formats.masks import read, write_package
+from mmseg_tsf.active_learning.exchange.formats.masks import MaskFormat
 from mmseg_tsf.active_learning.exchange.package import export_request
+from mmseg_tsf.active_learning.exchange.tool_export import ToolExport
 from mmseg_tsf.active_learning.store.label_png import decode, encode_mask
 from mmseg_tsf.utils.errors import UserError
+
+read = MaskFormat().read
 
 
 @pytest.fixture(scope='module')
 def package(waiting, tmp_path_factory):
     folder = tmp_path_factory.mktemp('folder') / 'package'
-    export_request(waiting, folder, 'folder', write_package)
+    export_request(waiting, folder, dict(type='masks'))
     return folder
 
 
@@ -41,7 +43,7 @@ def test_a_package_holds_images_requests_and_beliefs(package):
 
 
 def test_a_package_without_masks_says_nothing(package, waiting):
-    assert list(read(Exported(package), waiting, LABELS)) == []
+    assert list(read(ToolExport(package), waiting, LABELS)) == []
 
 
 def test_masks_of_a_package_a_folder_or_an_archive_are_read(package, waiting, tmp_path):
@@ -52,16 +54,16 @@ def test_masks_of_a_package_a_folder_or_an_archive_are_read(package, waiting, tm
         for image_id in IDS:
             archive.write(package / f'masks/{image_id}.png', f'{image_id}.png')
     for path in (package, package / 'masks', tmp_path / 'masks.zip'):
-        found = dict(read(Exported(path), waiting, LABELS))
+        found = dict(read(ToolExport(path), waiting, LABELS))
         assert set(found) == set(IDS)
         for image_id, answer in found.items():
-            assert np.array_equal(answer.labels, truth(image_id)) and answer.said.all()
+            assert np.array_equal(answer.labels, truth(image_id)) and answer.labelled.all()
 
 
 def test_255_is_an_answer_where_it_was_asked_only(waiting, tmp_path):
     save(tmp_path / 'city/a.png', np.full(SIZE, 255, np.uint8))
-    ((_, answer),) = read(Exported(tmp_path), waiting, LABELS)
-    assert np.array_equal(answer.said, asked_masks()['city/a'])
+    ((_, answer),) = read(ToolExport(tmp_path), waiting, LABELS)
+    assert np.array_equal(answer.labelled, asked_masks()['city/a'])
 
 
 def test_what_was_not_asked_is_not_looked_at(waiting, tmp_path):
@@ -70,25 +72,25 @@ def test_what_was_not_asked_is_not_looked_at(waiting, tmp_path):
     save(tmp_path / 'city/a.png', labels)
     save(tmp_path / 'other.png', labels)
     (tmp_path / 'notes.txt').write_text('')
-    found = list(read(Exported(tmp_path), waiting, LABELS))
+    found = list(read(ToolExport(tmp_path), waiting, LABELS))
     assert sorted(str(image_id) for image_id, _ in found) == ['None', 'None', 'city/a']
 
 
 @pytest.mark.parametrize(
     ('labels', 'message'),
     [
-        (np.full(SIZE, 4, np.uint8), r'has the class ids \[4\] where labels were asked'),
+        (np.full(SIZE, 4, np.uint8), r'has the class ids \[4\] inside of the request'),
         (np.zeros((9, 8), np.uint8), 'is 8x9 pixels, its image 40x32'),
-        (np.zeros((*SIZE, 3), np.uint8), 'has shape .* must be one channel of class ids'),
+        (np.zeros((*SIZE, 3), np.uint8), 'has shape .* must have one channel of class ids'),
     ],
 )
 def test_wrong_masks_are_refused(waiting, tmp_path, labels, message):
     save(tmp_path / 'c.png', labels)
     with pytest.raises(UserError, match=rf'c\.png {message}'):
-        list(read(Exported(tmp_path), waiting, LABELS))
+        list(read(ToolExport(tmp_path), waiting, LABELS))
 
 
 def test_masks_of_one_bit_are_refused(waiting, tmp_path):
     (tmp_path / 'c.png').write_bytes(encode_mask(np.ones(SIZE, bool)))
-    with pytest.raises(UserError, match=r'c\.png has 1 bit a pixel'):
-        list(read(Exported(tmp_path), waiting, LABELS))
+    with pytest.raises(UserError, match=r'c\.png has 1 bit per pixel'):
+        list(read(ToolExport(tmp_path), waiting, LABELS))

@@ -1,6 +1,7 @@
 """Run lengths against values by hand, and against the encoders of the tools themselves."""
 
 import numpy as np
+import pycocotools.mask
 import pytest
 from exchange_runs import few, masks
 from hypothesis import given
@@ -42,9 +43,9 @@ def test_one_mask_is_written_in_three_ways():
 
 def test_a_dialect_is_not_read_as_another():
     lengths, box = encode_cvat(MASK)
-    with pytest.raises(UserError, match='make 4 pixels, not 12'):
+    with pytest.raises(UserError, match='cover 4 pixels, not 12'):
         decode_coco(lengths, MASK.shape)
-    with pytest.raises(UserError, match='make 12 pixels, not 4'):
+    with pytest.raises(UserError, match='cover 12 pixels, not 4'):
         decode_cvat(encode_coco(MASK), box, MASK.shape)
     assert not np.array_equal(decode_cvat(encode_coco(MASK), (0, 0, 4, 3), MASK.shape), MASK)
 
@@ -78,16 +79,16 @@ def test_a_brush_from_the_browser_has_colours_soft_edges_and_unlike_pixels_in_a_
 @pytest.mark.parametrize(
     ('work', 'text'),
     [
-        (lambda: decode_coco([3, 4], (2, 4)), 'make 7 pixels, not 8'),
-        (lambda: decode_coco([9, -1], (2, 4)), 'make 8 pixels, not 8'),
-        (lambda: decompress_coco('4`'), 'cut short'),
-        (lambda: decompress_coco('4 1'), "' ' can not be part"),
+        (lambda: decode_coco([3, 4], (2, 4)), 'cover 7 pixels, not 8'),
+        (lambda: decode_coco([9, -1], (2, 4)), 'cover 8 pixels, not 8'),
+        (lambda: decompress_coco('4`'), 'truncated'),
+        (lambda: decompress_coco('4 1'), "' ' cannot be part"),
         (lambda: decode_cvat([4], (3, 0, 2, 2), (4, 4)), 'leaves the image'),
-        (lambda: decode_cvat([4], (-1, 0, 2, 2), (4, 4)), 'is none'),
+        (lambda: decode_cvat([4], (-1, 0, 2, 2), (4, 4)), 'is empty or negative'),
         (lambda: encode_cvat(np.zeros((2, 2), bool)), 'empty mask'),
-        (lambda: decode_label_studio(encode_label_studio(MASK)[:-3], (3, 4)), 'cut short'),
+        (lambda: decode_label_studio(encode_label_studio(MASK)[:-3], (3, 4)), 'truncated'),
         (lambda: decode_label_studio(encode_label_studio(MASK), (4, 4)), '12 pixels, the image 16'),
-        (lambda: decode_label_studio([0, 0], (4, 4)), 'cut short'),
+        (lambda: decode_label_studio([0, 0], (4, 4)), 'truncated'),
     ],
 )
 def test_what_is_malformed_is_refused(work, text):
@@ -98,11 +99,10 @@ def test_what_is_malformed_is_refused(work, text):
 @few
 @given(masks)
 def test_coco_agrees_with_pycocotools(mask):
-    theirs = pytest.importorskip('pycocotools.mask', reason='needs pycocotools: [coco]')
-    encoded = theirs.encode(np.asfortranarray(mask.astype(np.uint8)))
+    encoded = pycocotools.mask.encode(np.asfortranarray(mask.astype(np.uint8)))
     assert compress_coco(encode_coco(mask)) == encoded['counts'].decode()
     own = dict(size=list(mask.shape), counts=encode_coco(mask))
-    decoded = theirs.decode(theirs.frPyObjects(own, *mask.shape))
+    decoded = pycocotools.mask.decode(pycocotools.mask.frPyObjects(own, *mask.shape))
     assert np.array_equal(decoded, mask)
 
 

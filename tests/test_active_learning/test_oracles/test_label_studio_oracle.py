@@ -42,7 +42,7 @@ def ask(data_root, tmp_path, part):
     def ask(url, **options):
         oracle = ORACLES.build(dict(type='LabelStudioOracle', url=url, **options))
         oracle.bind(part_cfg(data_root, 'unlabelled.txt'), tmp_path, len(CLASSES))
-        found = oracle.answer(0, part, lambda image_id: np.full(SIZE, 1, np.uint8))
+        found = oracle.answer(part, lambda image_id: np.full(SIZE, 1, np.uint8))
         return found if isinstance(found, Pending) else list(found)
 
     return ask
@@ -73,10 +73,10 @@ def test_what_is_submitted_becomes_the_answer(server, ask, part, tmp_path):
     server.annotate(1, IDS[0], [brush('road', labelled)], at='3')  # thought better of it
     (first, labels, notes), (second, points, _) = ask(server.url)
     assert (first, second) == IDS
-    asked = part.array(IDS[0])
+    asked = part.mask(IDS[0])
     assert (labels[asked & labelled] == 0).all()
     assert (labels[~(asked & labelled)] == 255).all()
-    assert notes['unsaid'] == (asked & ~labelled).sum()
+    assert notes['unlabelled'] == (asked & ~labelled).sum()
     assert points[30, 40] == 3 and (points != 255).sum() == 1
     written = Image.open(tmp_path / f'annotation/round_000/answers/{IDS[0]}.png')
     assert np.array_equal(np.asarray(written)[asked], labels[asked])
@@ -94,7 +94,7 @@ def test_a_server_that_breaks_off_is_taken_up_again(server, ask, call):
     server.fail_at = call
     try:
         ask(server.url)
-    except ConnectionError as error:
+    except UserError as error:
         assert 'HTTP 500' in str(error) and 'out of memory' in str(error)
     assert '2 of 2 tasks' in ask(server.url).message
     assert len(server.projects) == 1
@@ -112,7 +112,7 @@ def test_a_personal_token_is_traded_in(server, ask, monkeypatch, tmp_path):
 
 def test_mistakes_end_in_a_sentence(server, ask, monkeypatch):
     server.tokens = set()
-    with pytest.raises(UserError, match='refuses the token .HTTP 401.: make one under'):
+    with pytest.raises(UserError, match='rejects the token .HTTP 401.: create one under'):
         ask(server.url)
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))

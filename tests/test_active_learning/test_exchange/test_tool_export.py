@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from mmseg_tsf.active_learning.exchange.export_file import Exported
+from mmseg_tsf.active_learning.exchange.tool_export import ToolExport
 from mmseg_tsf.utils.errors import UserError
 
 
@@ -30,7 +30,7 @@ def test_a_folder_an_archive_and_a_file_are_read_alike(folder, archive):
         (archive, 'task/a.json'),
         (folder / 'task/a.json', 'a.json'),
     ):
-        export = Exported(path)
+        export = ToolExport(path)
         assert export.names == [name]
         assert export.only('.json', 'x') == name
         assert export.read(name).strip() == b'[1]'
@@ -39,12 +39,12 @@ def test_a_folder_an_archive_and_a_file_are_read_alike(folder, archive):
 
 def test_what_is_missing_or_manifold_is_said(folder, tmp_path):
     with pytest.raises(UserError, match='nowhere is missing: give the file or folder'):
-        Exported(tmp_path / 'nowhere')
-    with pytest.raises(UserError, match=r'holds 0 files that end in \.xml, and CVAT has one'):
-        Exported(folder).only('.xml', 'CVAT')
+        ToolExport(tmp_path / 'nowhere')
+    with pytest.raises(UserError, match=r'holds 0 files that end in \.xml, but CVAT has one'):
+        ToolExport(folder).only('.xml', 'CVAT')
     (folder / 'b.JSON').write_text('')
     with pytest.raises(UserError, match='holds 2 files'):
-        Exported(folder).json('COCO')
+        ToolExport(folder).json('COCO')
 
 
 def test_a_damaged_archive_is_refused(archive):
@@ -53,4 +53,4 @@ def test_a_damaged_archive_is_refused(archive):
     content[at] ^= 0xFF
     archive.write_bytes(content)
     with pytest.raises(UserError, match=r'export\.zip is damaged: export it again'):
-        Exported(archive).read('task/a.json')
+        ToolExport(archive).read('task/a.json')

@@ -1,4 +1,4 @@
-"""The files of an annotation tool's export, however it is packed."""
+"""Files that an annotation tool has exported."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from pathlib import Path
 from ...utils.errors import UserError
 
 
-class Exported:
-    """A file, a folder or a zip archive that a tool has written.
+class ToolExport:
+    """A file, folder or zip archive that a tool has written.
+
+    Args:
+        path: Path of the export.
 
     Attributes:
-        path: Of it.
-        names: Of the files in it, with ``/`` between folders; a single file has its own name.
+        path: Path of the export.
+        names: Names of its files, with ``/`` between folders; a single file has its own name.
 
     Raises:
-        UserError: There is nothing.
+        UserError: The path does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,33 +55,37 @@ class Exported:
             raise UserError(f'{self.path} is damaged: export it again') from None
 
     def only(self, suffix: str, what: str) -> str:
-        """Name of the one file with a suffix.
+        """Name of the only file with a suffix.
+
+        Args:
+            suffix: Suffix in lower case, such as ``'.xml'``.
+            what: Name of the expected export, for the error message.
 
         Raises:
-            UserError: There is none, or there are several.
+            UserError: There is no such file, or there are several.
         """
         found = [name for name in self.names if name.lower().endswith(suffix)]
         if len(found) != 1:
             raise UserError(
-                f'{self.path} holds {len(found)} files that end in {suffix}, and {what} has one: '
+                f'{self.path} holds {len(found)} files that end in {suffix}, but {what} has one: '
                 'give the export as the tool wrote it'
             )
         return found[0]
 
     def json(self, what: str) -> object:
-        """What its one JSON file says.
+        """Content of the only JSON file.
 
         Raises:
-            UserError: There is no such file, or it is no JSON.
+            UserError: There is no such file, or it is not JSON.
         """
         name = self.only('.json', what)
         content = self.read(name)
         try:
             return json.loads(content)
         except ValueError:
-            raise UserError(f'{self.path}: {name} is no JSON: export it again') from None
+            raise UserError(f'{self.path}: {name} is not JSON: export it again') from None
 
 
 def _is_litter(name: str) -> bool:
-    """Whether it was left by a desktop and not written by a tool."""
-    return any(part.startswith('.') or part == '__MACOSX' for part in name.split('/'))
+    """Whether the desktop created a file, and not the tool."""
+    return any(folder.startswith('.') or folder == '__MACOSX' for folder in name.split('/'))

@@ -1,0 +1,142 @@
+"""Folder in which annotators find a request and leave their answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import mmcv
+import numpy as np
+
+from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...utils.files import MANIFEST, FolderWriter, StoreError, remove_leftovers, seal
+from ..store.label_png import encode_labels
+from ..store.records import SealedRequest
+
+ANSWERS = 'answers'
+"""Subfolder that receives one PNG of class ids per image."""
+INNER, OUTER = (0, 255, 255), (0, 0, 0)
+"""Colours (BGR) of an outline: yellow with a black outer edge, visible on any image."""
+
+README = """\
+Round {number}: {pixels} pixels in {images} images need labels.
+
+For every image in images/, write a PNG of the same name into answers/:
+
+1. Look at outlines/<name>.png: the requested pixels lie inside of the yellow lines with black
+   edges. requests/<name>.png holds them as a mask: 255 = requested, 0 = not requested.
+2. Write answers/<name>.png with one channel of 8 bits and the size of the image (a palette PNG is
+   read by its indices). Each requested pixel gets the number of its class:
+
+{classes}
+   or 255 if its class cannot be said. Pixels that are not requested are ignored.
+   prelabels/<name>.png holds the prediction of the network in the same form: you can copy it into
+   answers/ and correct it there.
+3. When every image has its answer, start the training again with --resume.
+
+Files in images/ may be links: use `cp -rL` to copy this folder elsewhere. Change nothing but
+answers/.
+"""
+
+
+def write_request_folder(
+    path: Path,
+    request: SealedRequest,
+    files: dict[str, str],
+    classes: Sequence[str],
+    predict: Callable[[str], np.ndarray],
+) -> None:
+    """Writes the folder, all or nothing; does nothing if it was written for this request before.
+
+    Args:
+        path: Path of the folder.
+        request: Requested pixels.
+        files: Image file of each image id.
+        classes: Class names in the order of their ids.
+        predict: Function that returns the ``(H, W)`` uint8 class ids predicted for an image id.
+
+    Raises:
+        StoreError: The folder belongs to another request, or cannot be written.
+    """
+    if path.exists():
+        _check_belongs(path, request)
+        return
+    remove_leftovers(path.parent)
+    with seal(path) as writer:
+        (writer.path / ANSWERS).mkdir()
+        for image_id, file in files.items():
+            _write_image(writer, image_id, file, request.mask(image_id), predict)
+        writer.add('README.txt', _readme(request, classes).encode())
+        writer.info = dict(
+            round=request.number,
+            request=request.digest,
+            classes=dict(enumerate(classes)),
+            cannot_be_said=IGNORE_INDEX,
+            images={i: dict(size=size) for i, size in request.sizes.items()},
+        )
+
+
+def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Draws lines around a mask without touching the pixels inside of it.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 BGR.
+        mask: ``(H, W)`` bool.
+
+    Returns:
+        ``(H, W, 3)`` uint8 copy; the lines are 1 px wide per 500 px of the longer side.
+    """
+    width = max(1, round(max(mask.shape) / 500))
+    window = np.ones((2 * width + 1,) * 2, np.uint8)
+    inner = cv2.dilate(mask.astype(np.uint8), window)
+    outer = cv2.dilate(inner, window)
+    drawn = image.copy()
+    drawn[(outer > 0) & (inner == 0)] = OUTER
+    drawn[(inner > 0) & ~mask] = INNER
+    return drawn
+
+
+def _write_image(
+    writer: FolderWriter, image_id: str, file: str, mask: np.ndarray, predict: Callable
+) -> None:
+    for folder in ('images', ANSWERS):
+        (writer.path / folder / image_id).parent.mkdir(parents=True, exist_ok=True)
+    _link(Path(file).resolve(), writer.path / f'images/{image_id}{Path(file).suffix}')
+    # requests refer to the pixels as stored in the file, before any EXIF rotation
+    image = mmcv.imread(file, flag='color_ignore_orientation')
+    picture = cv2.imencode('.png', outline(image, mask))[1].tobytes()
+    writer.add(f'outlines/{image_id}.png', picture)
+    # 8 bits, which every image editor can open
+    writer.add(f'requests/{image_id}.png', encode_labels(mask * np.uint8(255)))
+    prelabels = np.where(mask, predict(image_id), IGNORE_INDEX)
+    writer.add(f'prelabels/{image_id}.png', encode_labels(prelabels))
+
+
+def _link(target: Path, link: Path) -> None:
+    try:
+        os.symlink(target, link)
+    except OSError:  # not every file system supports links
+        shutil.copyfile(target, link)
+
+
+def _readme(request: SealedRequest, classes: Sequence[str]) -> str:
+    names = ''.join(f'   {i:5d}  {name}\n' for i, name in enumerate(classes))
+    pixels = sum(int(request.mask(image_id).sum()) for image_id in request.images)
+    amounts = dict(number=request.number, pixels=pixels, images=len(request.images))
+    return README.format(classes=names, **amounts)
+
+
+def _check_belongs(path: Path, request: SealedRequest) -> None:
+    try:
+        manifest = json.loads((path / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        manifest = {}
+    if manifest.get('request') != request.digest:
+        raise StoreError(
+            f'{path} was not written for this request: move it away, start again with --resume, '
+            'and copy those of its answers that still apply into the new folder'
+        )

@@ -1,0 +1,96 @@
+"""Requests and answers on disk, as sealed folders with one PNG per image."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ...utils.files import SealedFolder, StoreError
+from .label_png import decode
+
+
+class RoundRecord:
+    """Half of a round on disk: a manifest and one PNG per image.
+
+    Args:
+        path: Sealed folder.
+
+    Raises:
+        StoreError: The manifest is missing or altered.
+    """
+
+    png_dir: str
+    """Folder of the PNGs, relative to ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        self.sealed = SealedFolder(path)
+
+    @property
+    def info(self) -> dict:
+        """Content of the manifest."""
+        return self.sealed.manifest
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest, which identifies the record."""
+        return self.sealed.digest
+
+    @property
+    def number(self) -> int:
+        """Number of the round, counted from 0."""
+        return self.info['round']
+
+    @property
+    def images(self) -> dict[str, dict]:
+        """Notes on each image by its id, in the order of ids."""
+        return self.info['images']
+
+    @cached_property
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Height and width of each image by its id."""
+        return {image_id: tuple(notes['size']) for image_id, notes in self.images.items()}
+
+    def follows(self, previous: RoundRecord) -> bool:
+        """Whether this record was written after ``previous``, unchanged since then."""
+        return self.info['previous'] == previous.digest
+
+    def _read_png(self, name: str, image_id: str) -> np.ndarray:
+        """``(H, W)`` array of a PNG that must have the size of its image."""
+        array = decode(self.sealed.read(name), str(self.sealed.path / name))
+        size = self.sizes[image_id]
+        if array.shape != size:
+            raise StoreError(
+                f'{self.sealed.path / name} is {array.shape}, but its image is {size} (height, '
+                'width): restore it from a copy'
+            )
+        return array
+
+
+class SealedRequest(RoundRecord):
+    """The pixels that one round asks for."""
+
+    png_dir = 'masks'
+
+    def mask(self, image_id: str) -> np.ndarray:
+        """``(H, W)`` bool mask of the requested pixels.
+
+        Raises:
+            StoreError: The file is missing, altered or not a PNG.
+        """
+        return self._read_png(f'{self.png_dir}/{image_id}.png', image_id) > 0
+
+
+class SealedAnswer(RoundRecord):
+    """The labels that one round received."""
+
+    png_dir = 'labels'
+
+    def labels(self, image_id: str) -> np.ndarray:
+        """``(H, W)`` uint8 class ids, 255 where there is no label.
+
+        Raises:
+            StoreError: The file is missing, altered or not a PNG.
+        """
+        return self._read_png(f'{self.png_dir}/{image_id}.png', image_id)
