@@ -10,14 +10,13 @@ the Markdown file, or is put at its end.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os.path as osp
 from glob import glob
 
 from mmengine.config import Config
 
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.settings import flatten
 
@@ -104,12 +103,10 @@ def replace_section(text: str, section: str) -> str:
 
 def main(argv: list[str] | None = None) -> str:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('runs', nargs='+', metavar='RUN_DIR', help='run folders')
     parser.add_argument('--title', required=True, help='heading of the table')
-    parser.add_argument('-o', '--out', help='Markdown file; printed only by default')
+    parser.share('--out', help='Markdown file (the table is only printed)')
     args = parser.parse_args(argv)
     section = to_markdown([read_run(folder) for folder in args.runs], args.title)
     print(section)

@@ -1,16 +1,15 @@
-"""The demo: a generated street, a supervised model of it, TSF, and TSF that asks for labels.
+"""Runs the demo: supervised training, TSF, and TSF with active learning on a generated street.
 
-Generates the data set and trains a model on ten labelled images. From its weights three trainings
-go on, as many iterations each: supervised as before, TSF, and TSF that also asks a simulated
-annotator for single pixels, in rounds. The labelled images show sunny streets, the unlabelled and
-the held-out ones streets in weather that has turned, little or all the way. Prints the IoU of each
-class, writes side-by-side pictures and the curve of mIoU against labels. Everything lies under
+Generates the data set and trains a supervised model on ten labelled images. Three trainings of
+equal length start from its weights: supervised, TSF, and TSF that also requests labels of single
+pixels from a simulated annotator in rounds. The labelled images show sunny streets; the unlabelled
+and the validation images show streets in mild to severe weather. Prints the IoU of each class and
+writes side-by-side pictures and the curve of mIoU against labels. All files are in
 ``work_dirs/demo``.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -29,23 +28,23 @@ from rich.table import Table
 from mmseg_tsf.active_learning.store.round_log import RoundLog
 from mmseg_tsf.demo.data_set import CLASSES, PALETTE, generate
 from mmseg_tsf.reporting.page import write_report
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
 ROOT = Path('work_dirs/demo')
 METHODS = {'supervised': 'Supervised', 'tsf': 'TSF', 'active_learning': 'TSF + AL'}
 START = 'start'
-"""Folder of the supervised training that all methods go on from."""
+"""Folder of the supervised training from which all methods start."""
 NUM_LABELLED = 10
 NUM_VAL = 60
 NUM_PICTURES = 6
 
 
 def find_config(method: str) -> Path:
-    """The demo config of a method.
+    """Path of the demo config of a method.
 
     Raises:
-        UserError: The tool does not run in the project's root folder.
+        UserError: The working directory is not the root folder of the project.
     """
     found = sorted(Path('configs', method).glob('*demo-street*.py'))
     if not found:
@@ -56,7 +55,7 @@ def find_config(method: str) -> Path:
 
 
 def run_all(console: Console, what: str, commands: dict[str, list[str]]) -> None:
-    """Runs one tool per folder side by side, output in log files, progress on the screen.
+    """Runs one tool per method at the same time; writes log files and shows the progress.
 
     Raises:
         UserError: A tool failed.
@@ -86,13 +85,13 @@ def run_all(console: Console, what: str, commands: dict[str, list[str]]) -> None
 
 
 def last_step(log: Path) -> str:
-    """Where a tool is, by its log: ``[100/300]``."""
+    """Last iteration in a log: ``[100/300]``."""
     steps = re.findall(r'Iter\(\w+\) (\[ *\d+/\d+\])', log.read_text())
-    return steps[-1] if steps else 'starts'
+    return steps[-1] if steps else 'starting'
 
 
 def train_and_test(console: Console) -> dict[str, dict[str, float]]:
-    """Trains all methods and tests their last checkpoints; metrics by method."""
+    """Trains all methods and tests their last checkpoints; returns metrics by method."""
     weights = train_start(console)
     configs = {method: str(find_config(method)) for method in METHODS}
     folders = {method: str(ROOT / method) for method in METHODS}
@@ -113,7 +112,7 @@ def train_and_test(console: Console) -> dict[str, dict[str, float]]:
 
 
 def train_start(console: Console) -> Path:
-    """Trains the supervised model that the others go on from; its plain checkpoint."""
+    """Trains the model from which all methods start; returns its exported checkpoint."""
     folder = ROOT / START
     run_all(console, 'start', {START: train(find_config('supervised'), folder)})
     weights = folder / 'student.pth'
@@ -123,17 +122,17 @@ def train_start(console: Console) -> Path:
 
 
 def train(config: str | Path, folder: str | Path) -> list[str]:
-    """Command of a training."""
+    """Arguments of a training."""
     return ['tools/train.py', str(config), '--work-dir', str(folder)]
 
 
 def last_checkpoint(method: str) -> str:
-    """Path of the checkpoint that the training ended with."""
+    """Path of the last checkpoint of a method."""
     return (ROOT / method / 'last_checkpoint').read_text().strip()
 
 
 def predict(method: str, images: list[Path]) -> list[np.ndarray]:
-    """Class maps ``(H, W)`` of a method's last checkpoint."""
+    """Predicts class maps ``(H, W)`` with the last checkpoint of a method."""
     from mmseg.apis import inference_model, init_model
 
     config = Config.fromfile(find_config(method))
@@ -145,7 +144,7 @@ def predict(method: str, images: list[Path]) -> list[np.ndarray]:
 
 
 def paint(labels: np.ndarray) -> Image.Image:
-    """Colours of a class map; 255 is black."""
+    """Colours a class map; 255 is black."""
     table = np.zeros((256, 3), np.uint8)
     table[: len(PALETTE)] = PALETTE
     return Image.fromarray(table[labels])
@@ -155,7 +154,7 @@ def write_pictures(folder: Path, scale: int = 3) -> Path:
     """Writes one sheet: image, ground truth and every method, one row per image.
 
     Returns:
-        Path: The sheet.
+        Path: Path of the sheet.
     """
     images = sorted((ROOT / 'data/img_dir/val').iterdir())[:NUM_PICTURES]
     masks = [ROOT / 'data/ann_dir/val' / (image.stem + '.png') for image in images]
@@ -183,7 +182,7 @@ def write_pictures(folder: Path, scale: int = 3) -> Path:
 
 
 def print_table(console: Console, metrics: dict[str, dict[str, float]]) -> None:
-    """IoU per class of every method, of the network that predicts by default."""
+    """Prints the IoU per class of every method, of the network that predicts by default."""
     table = Table(title='IoU on the validation streets, last checkpoint (%)')
     for column in ('class', *METHODS.values()):
         table.add_column(column, justify='left' if column == 'class' else 'right')
@@ -197,7 +196,7 @@ def print_table(console: Console, metrics: dict[str, dict[str, float]]) -> None:
 
 
 def describe_labels(console: Console) -> None:
-    """What each round cost and brought, and the curve of it."""
+    """Prints cost and mIoU of each round; writes curve and report."""
     folder = ROOT / 'active_learning'
     for line in RoundLog(folder / 'active_learning.jsonl').read():
         console.print(
@@ -213,9 +212,7 @@ def describe_labels(console: Console) -> None:
 
 def main() -> None:
     """Entry point."""
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    ToolParser(__doc__).parse_args()
     console = Console()
     began = time.perf_counter()
     generate(ROOT / 'data', num_val=NUM_VAL, num_labelled=NUM_LABELLED)
@@ -224,7 +221,7 @@ def main() -> None:
     print_table(console, train_and_test(console))
     describe_labels(console)
     console.print(f'Pictures: {write_pictures(ROOT / "pictures")}')
-    console.print(f'In all {time.perf_counter() - began:.0f} s.')
+    console.print(f'Total: {time.perf_counter() - began:.0f} s.')
 
 
 if __name__ == '__main__':

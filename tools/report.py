@@ -1,13 +1,13 @@
-"""Writes a page on a run that opens in any browser, without a network.
+"""Writes a page about a run that opens in any browser, without a network connection.
 
     python tools/report.py work_dirs/<run>
     python tools/report.py work_dirs/<run> -o report --compare work_dirs/<other> work_dirs/<full>
 
-Shown are what ran, mIoU against what was spent, IoU of each class by round, where the budget went,
-what the refinement decided, losses and speed, and images of every round with what was believed,
-asked and answered. Runs to compare with are drawn as curves (seeds of one config as one, with
-deviations) or, without rounds, as a level. With ReportHook in custom_hooks the page is there
-after every round, and shows what the network believed at each query.
+The page shows the settings of the run, mIoU against label spend, IoU of each class by round, the
+use of the budget, the decisions of the refinement, losses and speed, and images of every round with
+predictions, request and answer. Runs to compare with are drawn as curves (the seeds of one config
+as one curve, with deviations) or, without rounds, as a level. With ReportHook in custom_hooks the
+page is updated after every round and shows the predictions at each query.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ import argparse
 from pathlib import Path
 
 from mmseg_tsf.reporting.page import GALLERY, write_report
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = ToolParser(__doc__)
+    parser.share('work_dir').share('--out', help='folder of the page (WORK_DIR/report)')
+    parser.add_argument(
+        '--compare', nargs='+', default=[], type=Path, metavar='RUN', help='folders of other runs'
     )
-    parser.add_argument('work_dir', type=Path, help='folder of the run')
-    parser.add_argument('-o', '--out', type=Path, help='folder of the page (WORK_DIR/report)')
-    parser.add_argument('--compare', nargs='+', default=[], type=Path, metavar='RUN')
     parser.add_argument(
         '--gallery',
         type=int,
         default=GALLERY,
-        help='images shown of a round (%(default)s)',
+        help='number of images of a round (%(default)s)',
     )
     parser.add_argument(
-        '--safe-palette', action='store_true', help="open it in colour-blind people's colours"
+        '--safe-palette',
+        action='store_true',
+        help='open the page with colours for colour-blind readers',
     )
     args = parser.parse_args(argv)
     if args.gallery < 0:

@@ -1,11 +1,11 @@
-"""Writes result tables from run folders, so that no number is typed by hand.
+"""Writes result tables from the folders of runs.
 
     python tools/results_table.py work_dirs/* --metafiles
     python tools/results_table.py docs/results.json work_dirs/new --metafiles
 
-A run folder holds what tools/train.py and tools/test.py leave in it. Only finished runs whose last
-checkpoint was tested are taken; the others are named on stderr. A JSON file of an earlier call
-stands for the runs in it. The table replaces what is between two markers in the Markdown file.
+A run folder is the work dir of tools/train.py and tools/test.py. Only finished runs whose last
+checkpoint was tested are included; the others are named on stderr. A JSON file of an earlier call
+stands for the runs in it. The table replaces the text between two markers of the Markdown file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from mmseg_tsf.active_learning.store.round_log import RoundLog
 from mmseg_tsf.active_learning.store.round_store import CAMPAIGN
 from mmseg_tsf.reporting.run_reader import hash_settings, read_label_quality
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import write_between_markers
 from mmseg_tsf.utils.results import make_groups, to_markdown, update_metafiles
@@ -29,23 +29,25 @@ from mmseg_tsf.utils.results import make_groups, to_markdown, update_metafiles
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('runs', nargs='+', metavar='RUN_DIR', help='run folders or JSON files')
-    parser.add_argument('-o', '--out', default='docs/results.md', help='Markdown file')
-    parser.add_argument('--json', default='docs/results.json', help='JSON file')
+    parser = ToolParser(__doc__)
     parser.add_argument(
-        '--metafiles', action='store_true', help='fill in Results of configs/*/metafile.yaml'
+        'runs', nargs='+', metavar='RUN_DIR', help='run folders, or JSON files written by this tool'
+    )
+    parser.share('--out', default='docs/results.md', help='Markdown file (%(default)s)')
+    parser.share('--json', default='docs/results.json', help='JSON file (%(default)s)')
+    parser.add_argument(
+        '--metafiles',
+        action='store_true',
+        help='write Results into configs/*/metafile.yaml as well',
     )
     return parser.parse_args(argv)
 
 
 def read_run(folder: str) -> dict:
-    """One finished run as a flat record.
+    """Reads one finished run as a flat record.
 
     Raises:
-        UserError: Unfinished, or not tested at its end; says which.
+        UserError: The run is unfinished, or its last checkpoint was not tested.
     """
     info = _read_json(osp.join(folder, 'run_info.json'), 'train with tools/train.py and SemiHook')
     done, wanted = info.get('finished_iters'), info['max_iters']
@@ -72,29 +74,29 @@ def read_run(folder: str) -> dict:
 
 
 def spent(folder: str) -> float | None:
-    """Percent of all pixels that a run of active learning has paid for, initial labels included."""
+    """Share of labelled pixels in percent, initial labels included; ``None`` without rounds."""
     lines = RoundLog(Path(folder, 'active_learning.jsonl')).read()
     if not lines:
         return None
     campaign = _read_json(
-        osp.join(folder, 'rounds', CAMPAIGN), 'it says what there is to label: copy it along'
+        osp.join(folder, 'rounds', CAMPAIGN), 'it holds the size of the pool: copy it with the run'
     )
     return round(100 * lines[-1]['spent']['pixels'] / campaign['available']['pixels'], 2)
 
 
 def step_time(folder: str) -> float | None:
-    """Median of the logged times of training iterations, in seconds."""
+    """Median of the logged times of training iterations, in seconds; ``None`` without a log."""
     times = []
     for path in glob(osp.join(folder, '*', 'vis_data', 'scalars.json')):
         with open(path) as file:
             entries = [json.loads(line) for line in file]
-        # entries of validation and test have a time, too, but no loss
+        # entries of validation and test have a time, but no loss
         times += [entry['time'] for entry in entries if 'loss' in entry and 'time' in entry]
     return statistics.median(times) if times else None
 
 
 def collect(paths: list[str]) -> list[dict]:
-    """Records of all finished runs; names the others on stderr."""
+    """Reads the records of all finished runs; names the others on stderr."""
     records, seen = [], {}
     for path in paths:
         if path.endswith('.json'):
@@ -125,7 +127,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     records = collect(args.runs)
     if not records:
-        raise UserError('no finished run in the folders given: nothing is written')
+        raise UserError('none of the folders holds a finished run: nothing is written')
     groups = make_groups(records)
     write_between_markers(args.out, 'results', to_markdown(groups))
     with open(args.json, 'w') as file:

@@ -11,7 +11,6 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 
-
 @MODELS.register_module()
 class SemiDataPreprocessor(BaseDataPreprocessor):
     """Applies MMSeg's data preprocessor to every branch at once.

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from ..active_learning.pool.pool import Pool, PoolImage
 from ..active_learning.pool.pool_pass import evaluation_mode, manual_labels
 from ..active_learning.pool.reader import PoolItem
-from ..utils.seeding import seeded
 from ..models.refinement.paste import paste_corrections
 from ..models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
+from ..utils.seeding import seeded
 
 
 @dataclass

@@ -74,9 +74,7 @@ class ToolParser(argparse.ArgumentParser):
     """
 
     def __init__(self, doc: str | None) -> None:
-        super().__init__(
-            description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+        super().__init__(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def share(self, name: str, **changes) -> ToolParser:
         """Adds one of the arguments that several tools have; returns the parser.

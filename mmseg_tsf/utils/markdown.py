@@ -1,4 +1,4 @@
-"""Tables that tools write into documents."""
+"""Markdown tables, and pages in which tools replace them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from .errors import UserError
 
 
 def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
+    """Lines of a Markdown table.
+
+    Args:
+        columns: Titles of the columns.
+        rows: Cells of each row.
+    """
     lines = [columns, ['---'] * len(columns), *rows]
     return [f'| {" | ".join(line)} |' for line in lines]
 
 
 def write_between_markers(path: str | Path, name: str, text: str) -> None:
-    """Replaces what is between ``<!-- name:begin -->`` and ``<!-- name:end -->`` in a file.
+    """Replaces the text between ``<!-- name:begin -->`` and ``<!-- name:end -->`` in a file.
 
     Args:
-        path: A missing file is made, with a heading.
-        name: Of the markers.
-        text: Markdown.
+        path: Path of the file; a missing file is written with a heading.
+        name: Name of the markers.
+        text: Markdown text.
 
     Raises:
         UserError: The file lacks a marker.
@@ -32,6 +37,6 @@ def write_between_markers(path: str | Path, name: str, text: str) -> None:
     _, found_end, after = rest.partition(end)
     if not (found and found_end):
         raise UserError(
-            f'{path} lacks the lines {begin} and {end}: put them where the table is to stand'
+            f'{path} lacks the lines {begin} and {end}: add them where the table belongs'
         )
     path.write_text(f'{before}{begin}\n\n{text}\n{end}{after}')

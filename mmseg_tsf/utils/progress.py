@@ -1,4 +1,4 @@
-"""How far a long loop has come, for whoever watches it."""
+"""Progress of long loops on the screen or in a log."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def track(
     say: Callable[[str], object] | None = None,
     every: float = 60.0,
 ) -> Iterator[Item]:
-    """Yields the items, and shows a bar with the time that is left.
+    """Yields the items and shows a progress bar with the remaining time.
 
-    Only the main process shows anything, and the bar only where stderr is a terminal and rich is
-    installed; it is gone afterwards. Elsewhere a line is said from time to time, if anywhere.
+    Only the main process shows progress. The bar needs a terminal as stderr and rich; it is removed
+    at the end. Without a bar, lines of text are written at intervals, if ``say`` is given.
 
     Args:
-        items: To go through.
-        title: What is done to them.
-        total: How many there are; their length by default.
-        say: Takes a line of text, where there is no bar; ``None`` for silence.
-        every: Seconds between two lines.
+        items: Items to yield.
+        title: Title of the bar.
+        total: Number of items (their length).
+        say: Function that writes a line of text; ``None`` for no text.
+        every: Interval between two lines, in seconds.
     """
     if total is None:
         total = len(items) if isinstance(items, Sized) else 0
@@ -44,7 +44,7 @@ def track(
 
 
 def _bar():
-    """A bar of rich, or ``None`` where nobody would see it."""
+    """Progress bar of rich; ``None`` without a terminal or without rich."""
     if not sys.stderr.isatty():
         return None
     try:
@@ -76,7 +76,7 @@ def _said(
 
 
 def in_words(seconds: float) -> str:
-    """A length of time in the unit that suits it: ``'40 s'``, ``'3 min'``, ``'2 h 05 min'``."""
+    """Formats a duration in a suitable unit: ``'40 s'``, ``'3 min'``, ``'2 h 05 min'``."""
     if seconds < 10:
         return f'{seconds:.1f} s'
     if seconds < 99.5:

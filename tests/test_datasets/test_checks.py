@@ -75,7 +75,7 @@ class TestRefusals:
     def test_an_image_in_both_parts(self, own_data_root):
         """The overlap is found whatever the lists and the folder are called."""
         whole = part_cfg(own_data_root, '')
-        self.check(own_data_root, '5 images are labelled and unlabelled at once', unlabelled=whole)
+        self.check(own_data_root, '5 images are both labelled and unlabelled', unlabelled=whole)
 
     @pytest.mark.parametrize('mode', ['RGB', 'LA'])
     def test_mask_of_several_channels(self, own_data_root, mode):
@@ -88,13 +88,13 @@ class TestRefusals:
         path = own_data_root / 'ann' / 'frame_4.png'
         whole = path.read_bytes()
         path.write_bytes(content if isinstance(content, bytes) else whole[: len(whole) // 2])
-        self.check(own_data_root, r'mask .*frame_4.png can not be read \(.*\): write it again')
+        self.check(own_data_root, r'mask .*frame_4.png cannot be read \(.*\): write it again')
 
     @pytest.mark.parametrize('name', ['frame_4', 'frame_9'])
     def test_image_that_is_none(self, own_data_root, name):
         (path,) = (own_data_root / 'img').glob(f'{name}.*')
         path.write_bytes(b'no image')
-        self.check(own_data_root, rf'image .*{name}\.\w+ can not be read: replace it')
+        self.check(own_data_root, rf'image .*{name}\.\w+ cannot be read: replace it')
 
     def test_unlabelled_masks_are_not_looked_at(self, own_data_root):
         path = own_data_root / 'ann' / 'frame_9.png'

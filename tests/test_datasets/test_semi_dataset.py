@@ -197,7 +197,7 @@ def test_pool_options_need_a_pool(data_root):
 
 
 def test_manual_labels_must_fit(own_data_root):
-    with pytest.raises(UserError, match='manual_labels=.* is no folder'):
+    with pytest.raises(UserError, match='manual_labels=.* is not a folder'):
         build(own_data_root, manual_labels=str(own_data_root / 'nothing'))
     folder = own_data_root / 'manual'
     folder.mkdir()

@@ -50,7 +50,7 @@ def test_every_difference_is_found():
 def test_a_folder_of_others_is_not_emptied(tmp_path):
     tool = load_tool()
     (tmp_path / 'labels.png').touch()
-    with pytest.raises(UserError, match='holds something else: give another --work-dir'):
+    with pytest.raises(UserError, match='holds other files: give another --work-dir'):
         tool.empty(tmp_path)
     assert (tmp_path / 'labels.png').exists()
     tool.empty(tmp_path / 'new')

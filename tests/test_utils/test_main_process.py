@@ -8,8 +8,8 @@ import pytest
 import torch.distributed as dist
 
 from mmseg_tsf.utils.errors import UserError
-from mmseg_tsf.utils.processes import run_forked
 from mmseg_tsf.utils.main_process import Ahead, on_main_process, with_help_of_all
+from mmseg_tsf.utils.processes import run_forked
 
 
 def on_ranks(work, folder, ranks: int = 2) -> list:

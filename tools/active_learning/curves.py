@@ -1,36 +1,35 @@
-"""Draws the score of runs of active learning against what they spent, over seeds.
+"""Draws mIoU against label spend of active-learning runs, averaged over seeds.
 
     python tools/active_learning/curves.py work_dirs/al-* -o docs/curves --full work_dirs/full
 
-Runs of one config and unchanged settings are seeds of one curve: mean and sample deviation by
-round. Written are curves.png, curves.json and curves.md: the last score, the area under the budget
-curve (AUBC, divided by the range of spend), and with ``--full`` the share of the fully supervised
-score and the spend at which a share of it is reached. Scores are mIoU in percent, as validated
-before each query, of the network that predicts by default.
+Runs of one config with equal settings are the seeds of one curve, which shows mean and sample
+deviation by round. The files are curves.png, curves.json and curves.md. They hold the last score,
+the area under the budget curve (AUBC, divided by the range of spend), and with ``--full`` the share
+of the fully supervised score and the spend at which a share of it is reached. Scores are mIoU in
+percent of the network that predicts by default, validated before each query.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from mmseg_tsf.reporting.run_reader import make_groups, read_full, read_runs
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.markdown import table_lines
 
-# Okabe and Ito's colours, which colour-blind people can tell apart; markers for print
+# colours of Okabe and Ito, distinct for colour-blind readers; markers for print
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 MARKERS = 'osD^vPX*'
-RUN_HELP = 'folder of a run, or an earlier curves.json for the runs in it'
+RUN_HELP = 'folder of a run, or an earlier curves.json, which stands for the runs in it'
 
 
 def draw(groups: list[dict], full: float | None, share: float, path: Path) -> None:
-    """Writes the picture: means as lines, deviations as bars."""
+    """Draws means as lines and deviations as bars."""
     names, common = short_names([group['name'] for group in groups])
-    # the axes keep their height however many lines the legend has
+    # the height of the axes does not depend on the length of the legend
     figure = Figure(figsize=(8, 4.5 + 0.22 * -(-len(groups) // 2)), layout='constrained')
     axes = figure.subplots()
     axes.set_title(common, fontsize='small')
@@ -58,7 +57,7 @@ def draw(groups: list[dict], full: float | None, share: float, path: Path) -> No
 
 
 def short_names(names: list[str]) -> tuple[list[str], str]:
-    """Names of configs without the parts that all of them have, and those parts."""
+    """Names of configs without their common parts, and the common parts."""
     split = [name.split('_') for name in names]
     common = [part for part in split[0] if all(part in own for own in split)]
     if len(names) == 1:
@@ -68,7 +67,7 @@ def short_names(names: list[str]) -> tuple[list[str], str]:
 
 
 def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
-    """The figures as Markdown."""
+    """Formats the figures as Markdown."""
     axis = groups[0]['runs'][0]['axis']
     head = ['config', 'seeds', f'spent ({axis})', 'last mIoU', 'AUBC']
     if full is not None:
@@ -106,7 +105,7 @@ def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
 
 
 def _behind(group: dict) -> list[str]:
-    """Says of what rounds the figures are, where some seeds have come further than others."""
+    """Lines that name the seeds with fewer rounds than the others, if there are any."""
     last = max(group['last_rounds'])
     behind = [
         f'seed {run["seed"]} has come to round {number}'
@@ -136,11 +135,9 @@ def _reached(group: dict) -> str:
 
 def main(argv: list[str] | None = None) -> list[dict]:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('runs', nargs='+', type=Path, metavar='RUN', help=RUN_HELP)
-    parser.add_argument('-o', '--out', type=Path, default=Path('.'), help='folder')
+    parser.share('--out', default=Path('.'), help='folder for the files (%(default)s)')
     parser.add_argument(
         '--full',
         action='append',
@@ -148,7 +145,12 @@ def main(argv: list[str] | None = None) -> list[dict]:
         metavar='RUN_OR_NUMBER',
         help='fully supervised run or its mIoU in percent; once for each seed',
     )
-    parser.add_argument('--share', type=float, default=0.95, help='of it that is to be reached')
+    parser.add_argument(
+        '--share',
+        type=float,
+        default=0.95,
+        help='share of the fully supervised mIoU to be reached (%(default)s)',
+    )
     args = parser.parse_args(argv)
     full = read_full(args.full)
     runs = [run for path in args.runs for run in read_runs(path)]

@@ -27,8 +27,7 @@ from mmseg_tsf.evaluation.hidden_masks import (
 )
 from mmseg_tsf.models.decode_heads.error_mask_decoder import error_mask
 from mmseg_tsf.models.utils.grid import nearest
-from mmseg_tsf.utils.cli import existing_file
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
 matplotlib.use('Agg')
@@ -39,21 +38,13 @@ NAMES = ('F1', 'F2')
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', type=existing_file, help='training config')
-    parser.add_argument('checkpoint', type=existing_file, help='checkpoint of that config')
-    parser.add_argument('-o', '--out', default='tsne.png', help='picture to write')
-    parser.add_argument('--images', type=int, default=40, help='how many (%(default)s)')
-    parser.add_argument('--per-class', type=int, default=150, help='pixels of each class at most')
+    parser = ToolParser(__doc__)
+    parser.share('config').share('checkpoint').share('--min-confidence').share('--seed')
+    parser.share('--out', default='tsne.png', help='picture to write (%(default)s)')
+    parser.share('--images', default=40, help='number of images (%(default)s)')
     parser.add_argument(
-        '--min-confidence',
-        type=float,
-        default=0.7,
-        help='labels below it are flagged (%(default)s)',
+        '--per-class', type=int, default=150, help='most pixels of a class (%(default)s)'
     )
-    parser.add_argument('--seed', type=int, default=0, help='of what is drawn (%(default)s)')
     return parser.parse_args(argv)
 
 

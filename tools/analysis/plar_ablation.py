@@ -39,8 +39,7 @@ from mmseg_tsf.models.refinement.paste import paste_corrections
 from mmseg_tsf.models.refinement.plar import PseudoLabelAutoRefinement
 from mmseg_tsf.models.utils.grid import nearest
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
-from mmseg_tsf.utils.cli import existing_file
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import write_between_markers
 from mmseg_tsf.utils.progress import track
@@ -73,11 +72,9 @@ SETTINGS = {
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', type=existing_file, help='training config')
-    parser.add_argument('checkpoint', type=existing_file, help='checkpoint of that config')
+    parser = ToolParser(__doc__)
+    parser.share('config').share('checkpoint').share('--cfg-options').share('--min-confidence')
+    parser.share('--images').share('--seed').share('--json')
     parser.add_argument(
         '--shares',
         type=float,
@@ -92,14 +89,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         choices=['pixels', 'blocks'],
         help='how the manual cells lie',
     )
-    parser.add_argument('--images', type=int, default=None, help='the first so many, evenly spread')
-    parser.add_argument('--seed', type=int, default=0, help='of what is drawn (%(default)s)')
-    parser.add_argument(
-        '--min-confidence',
-        type=float,
-        default=0.7,
-        help='labels below it are flagged, where the model has no mask of its own (%(default)s)',
-    )
     parser.add_argument(
         '--min-precision',
         type=float,
@@ -110,16 +99,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--options', nargs='+', action=DictAction, default={}, help='of every refiner: key=value'
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, help='of the config: key=value'
-    )
-    parser.add_argument(
         '--settings',
         nargs='+',
         choices=list(SETTINGS),
         help='rows of the table; all that the checkpoint has the weights for by default',
     )
-    parser.add_argument('--json', help='write the figures here, too')
-    parser.add_argument('--markdown', help='write the table into this file, between its markers')
+    parser.add_argument('--markdown', help='page whose table, between its markers, is replaced')
     parser.add_argument('--marker', default='plar', help='name of the markers (%(default)s)')
     return parser.parse_args(argv)
 

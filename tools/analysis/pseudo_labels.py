@@ -31,8 +31,7 @@ from mmseg_tsf.models.refinement.label_refinement import LabelRefinement
 from mmseg_tsf.models.refinement.options import PAPER
 from mmseg_tsf.models.utils.grid import nearest
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
-from mmseg_tsf.utils.cli import existing_file
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
 matplotlib.use('Agg')
@@ -41,15 +40,14 @@ import matplotlib.pyplot as plt
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = ToolParser(__doc__)
+    parser.share('config').share('checkpoint')
+    parser.share('--out', default='pseudo_labels.png', help='picture to write (%(default)s)')
+    parser.add_argument('--images', nargs='+', help='names of images (--num evenly spread ones)')
+    parser.add_argument('--num', type=int, default=4, help='number of images (%(default)s)')
+    parser.add_argument(
+        '--seeds', type=float, default=0.0, help='share of manual feature cells (%(default)s)'
     )
-    parser.add_argument('config', type=existing_file, help='training config')
-    parser.add_argument('checkpoint', type=existing_file, help='checkpoint of that config')
-    parser.add_argument('-o', '--out', default='pseudo_labels.png', help='picture to write')
-    parser.add_argument('--images', nargs='+', help='names; by default --num evenly spread ones')
-    parser.add_argument('--num', type=int, default=4, help='how many of them (%(default)s)')
-    parser.add_argument('--seeds', type=float, default=0.0, help='manual share of feature cells')
     return parser.parse_args(argv)
 
 

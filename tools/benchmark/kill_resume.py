@@ -1,19 +1,18 @@
-"""Kills tiny active-learning runs at random moments, resumes them and compares what comes out.
+"""Kills tiny active-learning runs at random moments, resumes them and compares the outcomes.
 
     python tools/benchmark/kill_resume.py --kills 20
     python tools/benchmark/kill_resume.py --kills 20 --ranks 2
 
-A run is cut into moments: every request, answer, checkpoint and other file that is synced or
-renamed, every training step, scored image, answer and word from rank 0 to the others. One run is
-left alone; of each other, one process is sent SIGKILL at one of its moments. What it leaves must
-pass ``verify``, and, resumed, it must end with the same requests, the same labels, the same weights
-bit for bit, and a store in which nothing is missing or foreign. The moments are drawn by
-``--seed``, evenly over the kinds. Ends with ``N survived, 0 lost`` and exit status 0, or 1.
+A moment is before or after every sync or rename of a request, answer, checkpoint or other file,
+every training step, scored image, answer, and broadcast of rank 0. One run is not killed. In each
+of the others, one process receives SIGKILL at one of its moments. The files that it leaves must
+pass ``verify``. The resumed run must end with the same requests, the same labels, bit-equal
+weights, and a store without missing or foreign files. The moments are drawn with ``--seed``, evenly
+over their kinds. Prints ``N survived, 0 lost``; the exit status is 0 if no run is lost, else 1.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -42,10 +41,9 @@ from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.demo.data_set import generate
 from mmseg_tsf.engine import ActiveLearningLoop
 from mmseg_tsf.utils import main_process
-from mmseg_tsf.utils.cli import run_tool
-from mmseg_tsf.utils.processes import leave_process_group
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
-from mmseg_tsf.utils.processes import run_forked
+from mmseg_tsf.utils.processes import leave_process_group, run_forked
 
 CONFIG = (
     Path(__file__).parents[2]
@@ -62,9 +60,9 @@ WRITTEN = {
     'last_checkpoint': 'a checkpoint',
     '.pth': 'a checkpoint',
 }
-"""What is written, by parts of its path; the first that fits."""
+"""Kind of a written file, by a part of its path; the first match counts."""
 MARK = '.kill_resume'
-"""Is in folders that may be emptied."""
+"""Marks folders that this tool may empty."""
 
 
 def tiny_config(folder: Path, work_dir: Path) -> Config:
@@ -83,7 +81,7 @@ def tiny_config(folder: Path, work_dir: Path) -> Config:
 
 
 def moved(value, old: str, new: str):
-    """A config in which the paths below one folder lie below another."""
+    """Copy of a config in which the paths below one folder are moved below another."""
     if isinstance(value, dict):
         return {key: moved(item, old, new) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -95,7 +93,7 @@ WRITERS = os.fsync, os.rename, os.replace
 
 
 def written(target: int | str | os.PathLike) -> str:
-    """What a file or folder holds, by its path or its number among the open ones."""
+    """Kind of a file or folder, by its path or its file descriptor."""
     path = os.readlink(f'/proc/self/fd/{target}') if isinstance(target, int) else str(target)
     return next((name for part, name in WRITTEN.items() if part in f'{path}/'), 'another file')
 
@@ -104,8 +102,8 @@ class Moments:
     """Counts what a run does and kills it at one of them.
 
     Args:
-        path: File to which the kinds of the moments are written, one a line; ``None`` for none.
-        fatal: Number of the moment that the run does not survive.
+        path: File to which the kinds of the moments are written, one per line; ``None`` for none.
+        fatal: Number of the moment at which the process is killed.
     """
 
     def __init__(self, path: Path | None = None, fatal: int | None = None) -> None:
@@ -113,7 +111,7 @@ class Moments:
         self.fatal, self.count = fatal, 0
 
     def pass_by(self, kind: str) -> None:
-        """Notes a moment, or ends the process there."""
+        """Records a moment, or kills the process at it."""
         if self.count == self.fatal:
             os.kill(os.getpid(), signal.SIGKILL)
         self.count += 1
@@ -121,7 +119,7 @@ class Moments:
             self.file.write(f'{kind}\n')
 
     def around(self, kind: str, function):
-        """The function with a moment before and one after it; for files, by what they hold."""
+        """Function with a moment before and one after it; file functions name the kind of file."""
 
         def wrapped(*args, **kwargs):
             full = f'{kind} of {written(args[0])}' if function in WRITERS else kind
@@ -134,7 +132,7 @@ class Moments:
 
     @contextlib.contextmanager
     def watch(self):
-        """Puts the moments into everything that matters."""
+        """Context in which the functions that change the state of a run have moments."""
         places = [
             (os, 'fsync', 'a sync'),
             (os, 'rename', 'a rename'),
@@ -143,7 +141,7 @@ class Moments:
             (ActiveLearningLoop, 'run_iter', 'a step'),
             (GroundTruthOracle, 'answer', 'an answer'),
             (pool_pass.PoolReader, '__getitem__', 'scoring'),
-            (main_process, 'broadcast_object_list', 'a word from rank 0'),
+            (main_process, 'broadcast_object_list', 'a broadcast of rank 0'),
         ]
         with contextlib.ExitStack() as stack:
             for owner, name, kind in places:
@@ -153,12 +151,12 @@ class Moments:
 
 
 def run(cfg: Config, moments: Sequence[Moments], stderr: str | None = None) -> list[int]:
-    """Trains in processes of their own; returns their exit statuses.
+    """Trains in forked processes; returns their exit statuses.
 
     Args:
-        cfg: Of the run.
-        moments: One for each rank.
-        stderr: File for what they say of errors; see ``run_forked``.
+        cfg: Config of the run.
+        moments: Moments of each rank.
+        stderr: File for their error output; see ``run_forked``.
     """
     with tempfile.TemporaryDirectory() as folder:
         meeting = f'file://{folder}/meeting'
@@ -170,7 +168,7 @@ def run(cfg: Config, moments: Sequence[Moments], stderr: str | None = None) -> l
 
 
 def train(cfg: Config, moments: Moments, rank: int, world_size: int, meeting: str) -> None:
-    """One rank of a run."""
+    """Trains as one rank of a run."""
     if world_size > 1:
         cfg.launcher = 'pytorch'
         os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world_size))
@@ -182,10 +180,10 @@ def train(cfg: Config, moments: Moments, rank: int, world_size: int, meeting: st
 
 
 def watched_run(cfg: Config, ranks: int) -> list[tuple[int, int, str]]:
-    """A run that nobody kills; returns rank, number in the rank and kind of all its moments."""
+    """Trains without a kill; returns rank, number in the rank and kind of all moments."""
     logs = [Path(f'{cfg.work_dir}_moments_{rank}.txt') for rank in range(ranks)]
     if any(run(cfg, [Moments(log) for log in logs])):
-        raise UserError('the run that nobody kills failed: see above')
+        raise UserError('the run without a kill failed: see the error above')
     return [
         (rank, number, kind)
         for rank, log in enumerate(logs)
@@ -194,7 +192,7 @@ def watched_run(cfg: Config, ranks: int) -> list[tuple[int, int, str]]:
 
 
 def outcome(work_dir: Path) -> dict:
-    """Everything that two equal runs have in common."""
+    """Everything in which two equal runs must agree."""
     store = RoundStore(work_dir / 'rounds')
     log = (work_dir / 'active_learning.jsonl').read_text().splitlines()
     checkpoint = torch.load(work_dir / 'iter_6.pth', map_location='cpu', weights_only=False)
@@ -210,7 +208,7 @@ def outcome(work_dir: Path) -> dict:
 
 
 def differences(reference: dict, other: dict) -> list[str]:
-    """In what two outcomes differ."""
+    """Differences between two outcomes, one sentence each."""
     found = list(other['problems'])
     if reference['rounds'] != other['rounds']:
         found.append('requests or labels differ')
@@ -223,7 +221,7 @@ def differences(reference: dict, other: dict) -> list[str]:
 
 
 def draw_moments(kinds: list[str], num: int, seed: int) -> list[int]:
-    """Numbers of ``num`` moments, drawn evenly over their kinds."""
+    """Draws the numbers of ``num`` moments, evenly over their kinds."""
     rng, by_kind = random.Random(seed), defaultdict(list)
     for number, kind in enumerate(kinds):
         by_kind[kind].append(number)
@@ -238,17 +236,17 @@ def draw_moments(kinds: list[str], num: int, seed: int) -> list[int]:
 
 
 def kill_and_resume(cfg: Config, rank: int, fatal: int, ranks: int, reference: dict) -> list[str]:
-    """Kills a run, resumes it, and says what is wrong with what comes of it.
+    """Kills a run, resumes it, and compares its outcome.
 
     Args:
-        cfg: Of the run; its folder is new.
-        rank: Which process is killed.
-        fatal: At which of its moments.
-        ranks: How many processes there are.
-        reference: Outcome of a run that nobody killed.
+        cfg: Config of the run; its folder is new.
+        rank: Rank of the process that is killed.
+        fatal: Number of the moment at which it is killed.
+        ranks: Number of processes.
+        reference: Outcome of the run without a kill.
 
     Returns:
-        list[str]: One sentence for each difference.
+        list[str]: Differences, one sentence each.
     """
     store = RoundStore(Path(cfg.work_dir, 'rounds'))
     moments = [Moments(fatal=fatal if own == rank else None) for own in range(ranks)]
@@ -263,38 +261,37 @@ def kill_and_resume(cfg: Config, rank: int, fatal: int, ranks: int, reference: d
 
 
 def empty(folder: Path) -> None:
-    """Makes a folder, or deletes what an earlier call has left in it.
+    """Makes a folder, or deletes the runs of an earlier call in it.
 
     Raises:
-        UserError: It holds something else.
+        UserError: The folder holds other files.
     """
-    known = (folder / MARK).exists() or (folder / 'whole_moments_0.txt').exists()
-    if folder.exists() and any(folder.iterdir()) and not known:
-        raise UserError(f'{folder} holds something else: give another --work-dir')
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise UserError(f'{folder} holds other files: give another --work-dir')
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MARK).touch()
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the number of runs that were lost."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--kills', type=int, default=20, help='how many runs (%(default)s)')
-    parser.add_argument('--ranks', type=int, default=1, help='processes of a run')
-    parser.add_argument('--seed', type=int, default=0, help='of the moments (%(default)s)')
+    """Entry point; returns the number of lost runs."""
+    parser = ToolParser(__doc__)
     parser.add_argument(
+        '--kills', type=int, default=20, help='number of runs to kill (%(default)s)'
+    )
+    parser.add_argument('--ranks', type=int, default=1, help='processes of a run (%(default)s)')
+    parser.share('--seed', help='seed of the moments (%(default)s)')
+    parser.share(
         '--work-dir',
         type=Path,
         default=Path('work_dirs/kill_resume'),
-        help='folder; what an earlier call has left there is deleted (%(default)s)',
+        help='folder for the runs; runs of an earlier call are deleted (%(default)s)',
     )
     args = parser.parse_args(argv)
     if min(args.kills, args.ranks) < 1:
         raise UserError('--kills and --ranks must be at least 1')
     if torch.cuda.is_available():
-        raise UserError('runs are equal bit for bit on CPUs: set CUDA_VISIBLE_DEVICES= for this')
+        raise UserError('runs are bit-equal on CPUs only: set CUDA_VISIBLE_DEVICES= (empty)')
     empty(args.work_dir)
     data = args.work_dir / 'data'
     generate(data, num_train=8, num_val=2, num_labelled=3)

@@ -1,20 +1,18 @@
-"""Writes what the other benchmarks have measured into a page.
+"""Writes the results of the other benchmarks into a page.
 
     python tools/benchmark/speed_table.py step.json plar.json -o docs/speed.md
     python tools/benchmark/speed_table.py pool.json pool_labelled.json
 
-Takes JSON files of step_time.py and plar.py, and of pool_pass.py. The tables replace those of the
-page, between its markers (one pair for the first two, one for the last); its other text is kept.
+Reads JSON files of step_time.py, plar.py and pool_pass.py. The tables replace those between the
+markers of the page (one pair for the first two, one for the last); the other text is kept.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
-from mmseg_tsf.utils.cli import existing_file
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import table_lines, write_between_markers
 
@@ -27,7 +25,7 @@ STEP = {
     'loader_time': 's, loader',
     'peak_memory_mib': 'peak MiB',
 }
-"""Columns of a training step, by the keys of step_time.py."""
+"""Titles of the columns for a training step, by key of step_time.py."""
 PLAR = {
     'plar_time': 's, paper',
     'ratio_to_gemm': 'paper / products',
@@ -36,14 +34,14 @@ PLAR = {
     'default_ratio_to_gemm': 'default / products',
     'memory_ratio': 'peak memory / features',
 }
-"""Columns of a refinement, by the keys of plar.py."""
+"""Titles of the columns for a refinement, by key of plar.py."""
 POOL = ('entropy', 'seed', 'plar')
 """Strategies in the table of pool_pass.py."""
 WHERE = {'device': 'device', 'threads': 'threads', 'torch': 'torch', 'commit': 'commit'}
 
 
 def step_table(results: list[dict]) -> list[str]:
-    """Markdown of step_time.py's results."""
+    """Formats the results of step_time.py as Markdown."""
     rows = []
     for own in results:
         against = own.get('against') or {}
@@ -54,7 +52,7 @@ def step_table(results: list[dict]) -> list[str]:
 
 
 def plar_tables(results: list[dict]) -> list[str]:
-    """Markdown of plar.py's results: the refinement, and how its time grows."""
+    """Formats the results of plar.py as Markdown: the refinement, and how its time grows."""
     lines, rows = [], []
     for own in results:
         case = f'{own["grid"][0]}x{own["grid"][1]}, {own["classes"]} classes'
@@ -79,7 +77,7 @@ def plar_tables(results: list[dict]) -> list[str]:
 
 
 def pool_tables(results: list[dict]) -> list[str]:
-    """Markdown of pool_pass.py's results: the pass, and the memory of the selection."""
+    """Formats the results of pool_pass.py as Markdown: the pass, and the selection's memory."""
     head = ['image', 'batch', 'labelled', 's / image, predict', *POOL, *WHERE.values()]
     rows = []
     for own in results:
@@ -110,7 +108,7 @@ def pool_tables(results: list[dict]) -> list[str]:
 
 
 def cells(result: dict, columns: dict[str, str]) -> list[str]:
-    """Text of some figures; a dash for what was not measured."""
+    """Formats the figures of some columns; a figure that was not measured is a dash."""
     found = (result.get(key) for key in columns)
     return [
         '–' if value is None else f'{value:.3f}' if isinstance(value, float) else str(value)
@@ -125,11 +123,11 @@ def short(config: str) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = ToolParser(__doc__)
+    parser.add_argument(
+        'results', nargs='+', type=existing_file, help='JSON files of the other benchmarks'
     )
-    parser.add_argument('results', nargs='+', type=existing_file, help='JSON files')
-    parser.add_argument('-o', '--out', default='docs/speed.md', help='page (%(default)s)')
+    parser.share('--out', default='docs/speed.md', help='page to update (%(default)s)')
     args = parser.parse_args(argv)
     results = {path: json.loads(Path(path).read_text()) for path in args.results}
     steps = [own for own in results.values() if 'step_time' in own]
@@ -138,8 +136,7 @@ def main(argv: list[str] | None = None) -> None:
     for path, own in results.items():
         if not any(own in group for group in (steps, refinements, passes)):
             raise UserError(
-                f'{path} is neither of step_time.py nor of plar.py nor of pool_pass.py: leave it '
-                'out'
+                f'{path} is not a result of step_time.py, plar.py or pool_pass.py: leave it out'
             )
     lines = step_table(steps) if steps else []
     lines += ['', *plar_tables(refinements)] if refinements else []

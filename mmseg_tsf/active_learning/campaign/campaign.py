@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from mmengine.logging import print_log
 
-from ...utils.seeding import draw_seed
 from ...utils.main_process import Ahead, Ask, on_main_process, with_help_of_all
+from ...utils.seeding import draw_seed
 from ..oracles.base import Oracle, Pending
 from ..pool.pool import Pool
 from ..pool.statistics import PoolStatistics

@@ -14,8 +14,7 @@ import torch
 from mmengine.dist import all_gather_object, all_reduce
 from torch import nn
 
-from ...utils.errors import explain_disk_errors_in
-from ...utils.errors import UserError
+from ...utils.errors import UserError, explain_disk_errors_in
 from ..pool.outputs import ScoredImage
 from ..pool.pool import Pool
 from ..pool.pool_pass import score_pool

@@ -176,7 +176,9 @@ def _names(registry: Registry) -> list[str]:
 
 def _is_checked(component: object) -> bool:
     module = f'{getattr(component, "__module__", "")}.'
-    return inspect.isclass(component) and module.startswith(tuple(f'{p}.' for p in CHECKED_PACKAGES))
+    return inspect.isclass(component) and module.startswith(
+        tuple(f'{p}.' for p in CHECKED_PACKAGES)
+    )
 
 
 def _options_of(component: type) -> set[str] | None:

@@ -9,7 +9,7 @@ from query_runs import random_images
 from mmseg_tsf.active_learning import StoreError
 from mmseg_tsf.active_learning.selection.selection import choose
 from mmseg_tsf.active_learning.selection.selectors.pixels import PixelSelector
-from mmseg_tsf.utils.errors import explain_disk_errors_in, explain_disk_errors
+from mmseg_tsf.utils.errors import explain_disk_errors, explain_disk_errors_in
 
 
 def raised(error, folder):
@@ -21,9 +21,9 @@ def raised(error, folder):
 
 @pytest.mark.parametrize('code', [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
 def test_what_only_writing_meets_is_the_disk_s(tmp_path, code):
-    assert str(raised(OSError(code, 'system'), tmp_path)).startswith(f'{tmp_path} can not be')
+    assert str(raised(OSError(code, 'system'), tmp_path)).startswith(f'{tmp_path} cannot be')
     error = OSError(code, 'system', str(tmp_path / 'log/x'))
-    assert str(raised(error, tmp_path)).startswith(f'{tmp_path}/log/x can not be written: ')
+    assert str(raised(error, tmp_path)).startswith(f'{tmp_path}/log/x cannot be written: ')
 
 
 def test_what_may_not_be_read_elsewhere_is_no_matter_of_the_run_s_disk(tmp_path):
@@ -33,13 +33,13 @@ def test_what_may_not_be_read_elsewhere_is_no_matter_of_the_run_s_disk(tmp_path)
     ):
         assert raised(error, tmp_path) is error
     inside = PermissionError(errno.EACCES, 'system', str(tmp_path / 'x'))
-    assert 'x can not be written: permission is denied' in str(raised(inside, tmp_path))
+    assert 'x cannot be written: permission is denied' in str(raised(inside, tmp_path))
 
 
 def test_a_refusal_is_handed_on_as_it_is(tmp_path):
     full = OSError(errno.ENOSPC, 'system')
     with (
-        pytest.raises(StoreError, match='b can not be written: the disk is full: make room'),
+        pytest.raises(StoreError, match='b cannot be written: the disk is full: make room'),
         explain_disk_errors_in(tmp_path / 'a'),
         explain_disk_errors(tmp_path / 'b'),
     ):
@@ -52,5 +52,5 @@ def test_a_full_scratch_disk_is_named(tmp_path, monkeypatch):
         monkeypatch.setattr('tempfile.tempdir', str(disk.path))
         assert choose(images, PixelSelector(), 77)
         disk.fill()
-        with pytest.raises(StoreError, match=f'{disk.path} can not be written: the disk is full'):
+        with pytest.raises(StoreError, match=f'{disk.path} cannot be written: the disk is full'):
             choose(images, PixelSelector(), 77)
