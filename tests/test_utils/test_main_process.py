@@ -31,7 +31,7 @@ def on_ranks(work, folder, ranks: int = 2) -> list:
 
 
 def refuse(sentence):
-    raise ValueError(sentence)
+    raise UserError(sentence)
 
 
 def test_only_one_process_works_and_all_hear_of_it(tmp_path):

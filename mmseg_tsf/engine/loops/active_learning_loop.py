@@ -120,6 +120,10 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         number = bisect.bisect_right(self.boundaries, self._iter)
         return borders[number], borders[number + 1]
 
+    def skip_rounds(self) -> None:
+        """Trains without opening the campaign or holding rounds, for a short run."""
+        self._open_campaign, self._hold_round_if_due = lambda: None, lambda: True
+
     def run(self):
         """Launches training; returns early if annotators have to answer first."""
         with contextlib.ExitStack() as stack:

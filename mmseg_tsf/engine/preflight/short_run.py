@@ -52,7 +52,7 @@ def run_steps(
     loop.val_begin = runner.max_iters + 1
     loop._iter = start or 0
     if isinstance(loop, ActiveLearningLoop):
-        loop._take_up, loop._hold_round_if_due = lambda: None, lambda: True
+        loop.skip_rounds()
     runner.register_hook(_Steps(min(num, runner.max_iters), after_step, start is None))
     with contextlib.suppress(_EnoughError):
         runner.train()

@@ -50,7 +50,7 @@ def cfg(data_root, tmp_path) -> Config:
         ({'custom_hooks.0.type': 'MeanTeacher'}, "hooks.0.type='MeanTeacher' is no hook of"),
         (
             {'optim_wrapper.optimizer.lrr': 1},
-            'optimizer.lrr: no such option of SGD, did you mean lr',
+            'optimizer.lrr: no such option of AdamW, did you mean lr',
         ),
         ({'train_dataloader.num_worker': 1}, 'no such option of a dataloader, did you mean num_wo'),
         (
