@@ -22,9 +22,23 @@ ALLOWED = {
     f'{AL}/store': ('models/utils', 'utils'),
     f'{AL}/pool': (f'{AL}/registry', *EVERYTHING),
     f'{AL}/strategies': (f'{AL}/registry', f'{AL}/pool', 'models/utils', 'utils'),
-    f'{AL}/selection': (f'{AL}/registry', f'{AL}/pool', f'{AL}/strategies', 'models/utils', 'utils'),
-    f'{AL}/oracles': (f'{AL}/registry', f'{AL}/store', f'{AL}/pool', 'models/utils', 'utils'),
-    f'{AL}/exchange': (f'{AL}/registry', f'{AL}/store', f'{AL}/oracles', 'models/utils', 'utils'),
+    f'{AL}/selection': (
+        f'{AL}/registry',
+        f'{AL}/pool',
+        f'{AL}/strategies',
+        'models/utils',
+        'utils',
+    ),
+    f'{AL}/exchange': (
+        *(f'{AL}/{name}' for name in ('registry', 'store', 'selection')),
+        'models/utils',
+        'utils',
+    ),
+    f'{AL}/oracles': (
+        *(f'{AL}/{name}' for name in ('registry', 'store', 'pool', 'exchange')),
+        'models/utils',
+        'utils',
+    ),
     f'{AL}/campaign': (
         *(f'{AL}/{name}' for name in ('registry', 'store', 'pool', 'strategies', 'selection')),
         f'{AL}/oracles',

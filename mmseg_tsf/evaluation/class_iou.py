@@ -12,6 +12,9 @@ class ClassIoUMetric(IoUMetric):
     """``IoUMetric`` that also returns ``IoU.<class>`` in percent, for tables and TensorBoard.
 
     A class that neither the ground truth nor the prediction shows has no IoU and is left out.
+
+    Args:
+        **kwargs: See MMSeg's ``IoUMetric``.
     """
 
     def compute_metrics(self, results: list) -> dict[str, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -15,10 +14,8 @@ from torch import Tensor
 
 from ..models.refinement.label_refinement import TAPS
 from ..models.segmentors.semi_base import SemiSegmentor
-from ..models.utils.feature_tap import FeatureTap
 from ..models.utils.pixel_losses import IGNORE_INDEX
 from ..models.utils.samples import ground_truth
-from ..models.utils.views import NetworkView
 from ..utils.errors import UserError
 
 
@@ -84,14 +81,4 @@ def load_image(model: SemiSegmentor, dataset, index: int) -> tuple[Tensor, Tenso
 
 def taps_of(model: SemiSegmentor) -> tuple[str, ...]:
     """Module paths of F1 and F2: those of the model's refinement, or DeepLabV3+'s."""
-    refinement = getattr(model, 'refinement', None)
-    return TAPS if refinement is None else refinement.taps
-
-
-@torch.no_grad()
-def view_images(model: SemiSegmentor, images: Tensor, taps: Sequence[str]) -> NetworkView:
-    """What the network that predicts shows of images ``(N, 3, H, W)``, with tapped features."""
-    with FeatureTap(model.network, taps) as tap:
-        logits = model.run(model.predict_on, images)[1]
-    features = [tap[path] for path in taps]
-    return NetworkView(logits, features, images.shape[2:], model.align_corners(model.predict_on))
+    return TAPS if model.refinement is None else model.refinement.taps

@@ -50,12 +50,7 @@ def plar_table(rows: list[dict], head: dict) -> str:
 def how_flagged(head: dict) -> str:
     """The error mask in a sentence."""
     emd = 'what the EMD doubts, or ' if head['emd'] else ''
-    if head['min_precision'] is None:
-        return f'Flagged: {emd}a confidence below {head["min_confidence"]}.'
-    return (
-        f'Flagged: {emd}a confidence below that from which on {100 * head["min_precision"]:g} % '
-        'of the labels of a class are right on the labelled images.'
-    )
+    return f'Flagged: {emd}a confidence below {head["min_confidence"]}.'
 
 
 def line(title: str, rows: list[dict], key: str, text: Callable[[float], str]) -> list[str]:

@@ -6,8 +6,10 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor
 
-BINS = 512  # of the histograms behind the average precisions
-GROUPS = 16  # of those, side by side, for the calibration errors
+# Histograms of our own instead of torchmetrics: one histogram of each map gives both figures, is
+# summed over ranks in one call, and treats equal scores as scikit-learn does.
+BINS = 512  # number of bins of a histogram
+GROUPS = 16  # number of groups of bins behind a calibration error
 
 
 class PseudoLabelQuality:

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from ..active_learning.pool.pool import Pool, PoolImage
 from ..active_learning.pool.pool_pass import evaluation_mode, manual_labels
 from ..active_learning.pool.reader import PoolItem
-from ..models.refinement.paste import paste_corrections
-from ..models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
+from ..models.utils.pixel_losses import IGNORE_INDEX
 from ..utils.seeding import seeded
 
 
@@ -24,7 +23,8 @@ class Belief:
 
     Attributes:
         pseudo: ``(h, w)`` int64 class ids before refinement.
-        refined: ``(h, w)`` int64 after it; ``None`` without a refinement, like the next three.
+        refined: ``(h, w)`` int64 labels that training uses: refined, manual ones pasted in, 255
+            where they are dropped; ``None`` without a refinement, like the next three.
         flagged: ``(h, w)`` bool error mask, without what is known.
         corrected: ``(h, w)`` bool, the part of it that the refinement decided.
         known: ``(h, w)`` bool, the cells in which people have labelled a pixel.
@@ -58,15 +58,9 @@ def believe(model: nn.Module, pool: Pool, image: PoolImage) -> Belief:
     valid[:, :height, :width] = True
     manual = manual_labels([item], padded, model, padded)
     view = model.view(model.labellers[0], images)
-    pseudo = pseudo_labels(view.logits, valid)
+    refined = refinement.refine(view, manual, valid)
     known = manual != IGNORE_INDEX
-    flagged = refinement.flag(view, pseudo.confidence) & valid & ~known
-    refined, corrected = pseudo.labels, torch.zeros_like(flagged)
-    if refinement.refiner is not None:
-        found = refinement.refiner(view.features, view.probs, flagged, manual, valid)
-        refined, corrected = paste_corrections(pseudo, view.probs, flagged, found)
-        refined = refined.labels
-    maps = pseudo.labels, refined, flagged, corrected, known
+    maps = refined.before.labels, refined.pseudo.labels, refined.flagged, refined.corrected, known
     return Belief(*(part[0, :height, :width].cpu() for part in maps))
 
 

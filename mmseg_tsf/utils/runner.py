@@ -18,10 +18,18 @@ def schedule_of(runner: Runner) -> tuple[int, int]:
 
 
 def unwrap(runner: Runner) -> nn.Module:
-    """Model of a runner without its distributed wrapper."""
+    """Model of a runner without its distributed wrapper.
+
+    Args:
+        runner: Runner whose model may be wrapped.
+    """
     return unwrap_model(runner.model)
 
 
 def unwrap_model(model: nn.Module) -> nn.Module:
-    """Model without its distributed wrapper, if it has one."""
+    """Model without its distributed wrapper.
+
+    Args:
+        model: Model, wrapped or not.
+    """
     return model.module if is_model_wrapper(model) else model

@@ -73,9 +73,8 @@ def bank_options() -> dict:
 
 
 def refined_options() -> dict:
-    """A mean teacher with EMD, PLAR and a class memory that forgets half in a step."""
-    refiner = dict(REFINED['refiner'], rule='gaussian', memory=dict(momentum=0.5))
-    return dict(REFINED, refiner=refiner)
+    """A mean teacher with EMD and the paper's vote with learnt weights."""
+    return dict(REFINED, refiner=dict(REFINED['refiner'], rule='vote'))
 
 
 class Partners:

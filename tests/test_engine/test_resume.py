@@ -117,9 +117,6 @@ def test_killed_and_resumed_equals_uninterrupted(data_root, tmp_path, method, wo
     if method == 'tsf':
         assert expected['state_dict']['class_bank.presence'].any()
         assert len(set(map(tuple, whole.partners.values()))) > 1
-    if method == 'mt':
-        memory = [v for k, v in expected['state_dict'].items() if k.endswith('memories.0.count')]
-        assert [part.sum() > 0 for part in memory] == [True]
     if workers == 0:
         assert len(whole_loaded) == 2 * LAST
         assert resumed_loaded == whole_loaded[2 * SAVED :]  # no skipped batch was read again

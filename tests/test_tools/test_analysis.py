@@ -46,7 +46,7 @@ def trained(data_root, tmp_path) -> list[str]:
 def test_ablation_measures_more_manual_pixels_against_the_same_labels(trained, tmp_path):
     out = tmp_path / 'plar.json'
     options = ['--shares', '0', '0.1', '--layouts', 'pixels', 'blocks', '--images', '3']
-    options += ['--settings', 'paper', 'gaussian, manual', '--min-confidence', '0.9']
+    options += ['--settings', 'paper', 'kriging, learnt weights', '--min-confidence', '0.9']
     options += ['--options', 'min_pixels=2']
     page = tmp_path / 'page.md'
     page.write_text('Before\n<!-- plar:begin -->\nold\n<!-- plar:end -->\nAfter\n')
@@ -62,30 +62,20 @@ def test_ablation_measures_more_manual_pixels_against_the_same_labels(trained, t
         gain = row['after.accuracy.inside'] - row['before.accuracy.inside']
         assert row['gain'] == pytest.approx(gain, abs=2e-3)
         assert row['after.accuracy.outside'] == row['before.accuracy.outside']
-    untouched = rows['pixels', 0.0, 'gaussian, manual']  # nobody labelled anything
+    untouched = rows['pixels', 0.0, 'kriging, learnt weights']  # nobody labelled anything
     assert untouched['gain'] == 0
-    changed = [rows[layout, 0.1, 'gaussian, manual']['gain'] for layout in ('pixels', 'blocks')]
+    changed = [
+        rows[layout, 0.1, 'kriging, learnt weights']['gain'] for layout in ('pixels', 'blocks')
+    ]
     assert all(gain != 0 for gain in changed)
     text = page.read_text()
     assert text.startswith('Before\n') and text.endswith('After\n') and 'old' not in text
-    assert f'| gaussian, manual | +0.0 | {changed[0]:+.1f} |' in text
+    assert f'| kriging, learnt weights | +0.0 | {changed[0]:+.1f} |' in text
     assert text.count('| right before, % |') == 2  # one table for each layout
     assert 'Flagged: what the EMD doubts, or a confidence below 0.33.' in text
-    error = rows['blocks', 0.1, 'gaussian, manual']['decided.calibration_error']
-    assert 0 < error < 100 and f'| gaussian, manual | – | {error:.1f} |' in text
+    error = rows['blocks', 0.1, 'kriging, learnt weights']['decided.calibration_error']
+    assert 0 < error < 100 and f'| kriging, learnt weights | – | {error:.1f} |' in text
     assert 'decided.calibration_error' not in rows['blocks', 0.1, 'paper']  # a vote
-
-
-def test_ablation_flags_by_class(trained, tmp_path):
-    page = tmp_path / 'page.md'
-    page.write_text('<!-- by-class:begin -->\n<!-- by-class:end -->\n')
-    options = ['--images', '2', '--settings', 'kriging', '--shares', '0.1']
-    options += ['--min-precision', '0.4', '--markdown', str(page), '--marker', 'by-class']
-    by_class = load_tool('plar_ablation').main([*trained, *options])
-    plain = load_tool('plar_ablation').main([*trained, *options[:6]])
-    assert by_class[0]['flagged'] != plain[0]['flagged']
-    assert 'from which on 40 % of the labels of a class are right' in page.read_text()
-    assert f'| flagged, % | {by_class[0]["flagged"]:.1f} |' in page.read_text()
 
 
 def test_ablation_takes_up_what_the_checkpoint_has_learnt(trained, monkeypatch):
@@ -97,13 +87,11 @@ def test_ablation_takes_up_what_the_checkpoint_has_learnt(trained, monkeypatch):
     torch.save(checkpoint, path)
     tool, made = load_tool('plar_ablation'), []
     monkeypatch.setattr(tool.Ablation, 'measure', lambda self, *_: made.append(self))
-    names = ['kriging', 'kriging, learnt weights', 'gaussian, class memory']
-    options = ['--images', '1', '--options', 'memory.momentum=0.5', '--settings', names[2]]
+    names = ['kriging', 'kriging, learnt weights']
+    options = ['--images', '1', '--options', 'kriging.noise=0.5', '--settings', names[0]]
     tool.main([config, path, *options])
     tool.main([config, path, '--images', '1', '--settings', *names])
-    assert made[0].refiners[names[2]].memories[0].momentum == 0.5
-    memories = made[1].refiners[names[2]].memories
-    assert all(memory.count.sum() > 1000 for memory in memories)  # five labelled images
+    assert made[0].refiners['kriging'].kriging.noise == 0.5
     assert made[1].refiners['kriging'].weight_module is None
     for key, value in (
         made[1].refiners['kriging, learnt weights'].weight_module.state_dict().items()
@@ -156,7 +144,7 @@ def test_a_model_without_a_refiner_keeps_its_own_mask():
     own = model.refinement
     found = load_tool('pseudo_labels').refinement_of(model)
     assert found is own and found.error_head is not None and found.min_confidence == 0.33
-    assert found.refiner.rule == 'vote' and found.active
+    assert found.refiner.rule == 'vote'
 
 
 def test_a_name_that_is_not_in_the_list_is_refused(trained):

@@ -23,9 +23,8 @@ from mmseg_tsf.evaluation.hidden_masks import (
     load_image,
     load_with_hidden_masks,
     taps_of,
-    view_images,
 )
-from mmseg_tsf.models.decode_heads.error_mask_decoder import error_mask
+from mmseg_tsf.models.refinement.label_refinement import error_mask
 from mmseg_tsf.models.utils.grid import nearest
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
@@ -61,7 +60,7 @@ def gather(model, dataset, args: argparse.Namespace) -> tuple[list[np.ndarray], 
     num = min(args.images, len(dataset))
     for i in range(num):
         images, truth, _ = load_image(model, dataset, i * len(dataset) // num)
-        view = view_images(model, images, taps)
+        view = model.show(model.predict_on, images, taps)
         confidence = view.probs.amax(dim=1)
         if refinement is not None:
             flagged = refinement.flag(view, confidence)

@@ -28,17 +28,12 @@ from mmseg_tsf.evaluation.hidden_masks import (
     load_image,
     load_with_hidden_masks,
     taps_of,
-    view_images,
-    with_masks,
 )
 from mmseg_tsf.evaluation.plar_table import DECIDED, plar_table
-from mmseg_tsf.models.refinement.class_thresholds import ClassThresholds
 from mmseg_tsf.models.refinement.label_refinement import LabelRefinement
-from mmseg_tsf.models.refinement.options import PAPER
-from mmseg_tsf.models.refinement.paste import paste_corrections
-from mmseg_tsf.models.refinement.plar import PseudoLabelAutoRefinement
+from mmseg_tsf.models.refinement.plar import PAPER, PseudoLabelAutoRefinement
 from mmseg_tsf.models.utils.grid import nearest
-from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
+from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import write_between_markers
@@ -49,23 +44,10 @@ SETTINGS = {
     'kriging': {},
     'paper': PAPER,
     'paper, equal weights': dict(PAPER, weights='equal'),
-    'paper, OAS': dict(PAPER, shrinkage='oas'),
-    'paper, gaussian': dict(PAPER, rule='gaussian'),
-    'paper, class memory': dict(PAPER, memory=dict(momentum=0.99)),
-    'paper, reject above 1.5': dict(PAPER, reject_above=1.5),
     'paper, pooled': dict(PAPER, covariance='pooled', min_pixels=2),
     'vote, manual': dict(rule='vote'),
     'vote, learnt weights': dict(rule='vote', **LEARNT),
-    'vote, by count': dict(rule='vote', reference='by_count'),
     'vote, own covariance': dict(rule='vote', covariance='class'),
-    'gaussian': dict(rule='gaussian', reference='reliable+manual'),
-    'gaussian, manual': dict(rule='gaussian'),
-    'gaussian, learnt weights': dict(rule='gaussian', **LEARNT),
-    'gaussian, by count': dict(rule='gaussian', reference='by_count'),
-    'gaussian, own covariance': dict(rule='gaussian', covariance='class'),
-    'fused, manual': dict(rule='fused'),
-    'gaussian, class memory': dict(rule='gaussian', memory=dict(momentum=0.9)),
-    'gaussian, reject above 1.5': dict(rule='gaussian', reject_above=1.5),
     'kriging, learnt weights': LEARNT,
 }
 
@@ -80,29 +62,28 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=float,
         nargs='+',
         default=[0, 0.01, 0.05, 0.1],
-        help="manual cells as shares of the image's feature cells",
+        help='shares of manual cells among the feature cells of an image',
     )
     parser.add_argument(
         '--layouts',
         nargs='+',
         default=['pixels'],
         choices=['pixels', 'blocks'],
-        help='how the manual cells lie',
+        help='arrangement of the manual cells',
     )
     parser.add_argument(
-        '--min-precision',
-        type=float,
-        help='flag by a confidence of each class instead, from which on this share of its labels '
-        'is right on the labelled images',
-    )
-    parser.add_argument(
-        '--options', nargs='+', action=DictAction, default={}, help='of every refiner: key=value'
+        '--options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='options of every refiner',
     )
     parser.add_argument(
         '--settings',
         nargs='+',
         choices=list(SETTINGS),
-        help='rows of the table; all that the checkpoint has the weights for by default',
+        help='rows of the table (all for which the checkpoint has weights)',
     )
     parser.add_argument('--markdown', help='page whose table, between its markers, is replaced')
     parser.add_argument('--marker', default='plar', help='name of the markers (%(default)s)')
@@ -121,8 +102,6 @@ class Ablation:
         self.model, self.args = model, args
         self.taps = taps_of(model)
         self.flagger = getattr(model, 'refinement', None) or self._refinement()
-        if args.min_precision is not None:
-            self.flagger.thresholds = ClassThresholds(model.num_classes, args.min_precision)
         learnt = getattr(getattr(model, 'refinement', None), 'refiner', None)
         self.learnt = getattr(learnt, 'weight_module', None)
         self.refiners = {name: self._refiner(name) for name in self._settings()}
@@ -165,22 +144,10 @@ class Ablation:
         return refinement.to(next(self.model.parameters()).device).eval()
 
     @torch.no_grad()
-    def remember(self, images: Tensor, truth: Tensor) -> None:
-        """Shows a labelled image to the class memories and the class thresholds."""
-        view = view_images(self.model, images, self.taps)
-        if self.flagger.thresholds is not None:
-            sure, labels = view.probs.max(dim=1)
-            self.flagger.thresholds.update(labels, sure, truth)
-        for refiner in self.refiners.values():
-            if refiner.memories is not None:
-                refiner.update_memory(view.features, truth)
-
-    @torch.no_grad()
     def measure(self, index: int, images: Tensor, truth: Tensor, valid: Tensor) -> None:
         """One image as ``load_image`` gives it, and its position."""
-        view = view_images(self.model, images, self.taps)
-        pseudo = pseudo_labels(view.logits, valid)
-        flagged = self.flagger.flag(view, pseudo.confidence)
+        view = self.model.show(self.model.predict_on, images, self.taps)
+        flagged = self.flagger.flag(view, view.probs.amax(dim=1))
         grid = view.features[-1].shape[2:]
         cells = nearest(flagged, grid)[0]
         for layout in self.args.layouts:
@@ -188,21 +155,18 @@ class Ablation:
                 generator = torch.Generator().manual_seed(self.args.seed * 100003 + index)
                 asked = draw_cells(cells, round(share * cells.numel()), layout, generator)
                 manual, left_out = answer_cells(asked, truth[0])
-                mask = flagged & (manual[None] == IGNORE_INDEX)
                 for name, refiner in self.refiners.items():
-                    found = refiner(view.features, view.probs, mask, manual[None], valid)
-                    refined, corrected = paste_corrections(pseudo, view.probs, mask, found)
-                    after = refined.labels
-                    key = (layout, share, name)
+                    self.flagger.refiner = refiner
+                    refined = self.flagger.refine(view, manual[None], valid)
                     quality = self.quality.setdefault(
-                        key, PseudoLabelQuality(self.model.num_classes)
+                        (layout, share, name), PseudoLabelQuality(self.model.num_classes)
                     )
-                    quality.update(pseudo.labels, after, flagged, truth, left_out[None])
-                    if found.confidence is not None:
-                        sure = nearest(found.confidence, truth.shape[1:])
-                        doubt = 1 - (sure if found.change is None else refined.confidence)
-                        counts = corrected & ~left_out & (truth != IGNORE_INDEX)
-                        quality.update_errors(DECIDED, doubt, after != truth, counts)
+                    before, after = refined.before.labels, refined.pseudo
+                    quality.update(before, after.labels, flagged, truth, left_out[None])
+                    if refiner.rule != 'vote':  # which has no posterior
+                        counts = refined.corrected & ~left_out & (truth != IGNORE_INDEX)
+                        wrong = after.labels != truth
+                        quality.update_errors(DECIDED, 1 - after.confidence, wrong, counts)
 
     def table(self) -> list[dict]:
         """One record per layout, share and setting."""
@@ -223,11 +187,6 @@ def main(argv: list[str] | None = None) -> list[dict]:
     cfg.merge_from_dict(args.cfg_options)
     model, dataset = load_with_hidden_masks(cfg, args.checkpoint)
     ablation = Ablation(model, args)
-    memories = [refiner.memories for refiner in ablation.refiners.values()]
-    if any(own is not None for own in (ablation.flagger.thresholds, *memories)):
-        labelled = with_masks(cfg, 'labelled')
-        for i in range(len(labelled)):
-            ablation.remember(*load_image(model, labelled, i)[:2])
     num = min(args.images or len(dataset), len(dataset))
     for i in track(range(num), 'refining', say=print):
         ablation.measure(i, *load_image(model, dataset, i * len(dataset) // num))
@@ -241,7 +200,7 @@ def main(argv: list[str] | None = None) -> list[dict]:
         )
     head = dict(config=args.config, checkpoint=args.checkpoint, images=num, seed=args.seed)
     head.update(commit=commit(), options=dict(args.options))
-    head.update(min_confidence=ablation.flagger.min_confidence, min_precision=args.min_precision)
+    head.update(min_confidence=ablation.flagger.min_confidence)
     head.update(emd=ablation.flagger.error_head is not None)
     if args.markdown:
         write_between_markers(args.markdown, args.marker, plar_table(rows, head))

@@ -16,7 +16,6 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import torch
-import torch.nn.functional as F
 from mmengine.config import Config
 from torch import Tensor
 
@@ -25,12 +24,11 @@ from mmseg_tsf.evaluation.hidden_masks import (
     load_image,
     load_with_hidden_masks,
     taps_of,
-    view_images,
 )
 from mmseg_tsf.models.refinement.label_refinement import LabelRefinement
-from mmseg_tsf.models.refinement.options import PAPER
+from mmseg_tsf.models.refinement.plar import PAPER
 from mmseg_tsf.models.utils.grid import nearest
-from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX, pseudo_labels
+from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
@@ -82,7 +80,6 @@ def refinement_of(model) -> LabelRefinement:
         if own is None:
             own = paper
         own.refiner = paper.refiner
-    own.active = True
     return own
 
 
@@ -99,24 +96,22 @@ def panels(
         seeds: Share of the feature cells with a manual label.
     """
     images, truth, valid = image
-    view = view_images(model, images, refinement.taps)
-    pseudo = pseudo_labels(view.logits, valid)
-    flagged = refinement.flag(view, pseudo.confidence)
+    view = model.show(model.predict_on, images, refinement.taps)
+    flagged = refinement.flag(view, view.probs.amax(dim=1))
     grid = view.features[-1].shape[2:]
     cells = nearest(flagged, grid)[0]
     number = round(seeds * cells.numel())
     asked = draw_cells(cells, number, 'pixels', torch.Generator().manual_seed(0))
     manual = answer_cells(asked, truth[0])[0][None]
-    refined, _ = refinement(view, pseudo, manual)
-    found = refinement.refiner(view.features, view.probs, flagged, manual, valid)
-    open_cells = F.interpolate(found.unresolved[None].float(), truth.shape[1:])[0] > 0
+    refined = refinement.refine(view, manual, valid)
+    pseudo = refined.before
     labels = {'ground truth': truth, 'pseudo-label': pseudo.labels}
     maps = {f'confidence < {c}': pseudo.confidence < c for c in (0.7, 0.8, 0.9)}
     if refinement.error_head is not None:
         maps['error decoder'] = refinement.error_probability(view)
     maps['true errors'] = (pseudo.labels != truth) & (truth != IGNORE_INDEX)
-    after = {'refined label': torch.where(manual != IGNORE_INDEX, manual, refined.labels)}
-    to_ask = {'would be asked': open_cells & flagged}
+    after = {'refined label': refined.pseudo.labels}
+    to_ask = {'would be asked': refined.unresolved}
     parts = {**labels, **{k: v.float() for k, v in maps.items()}, **after}
     parts.update({k: v.float() for k, v in to_ask.items()})
     return {title: part[0].cpu().numpy() for title, part in parts.items()}

@@ -31,8 +31,7 @@ from sklearn.covariance import LedoitWolf
 from torch import Tensor
 
 from mmseg_tsf.engine.run_info import commit
-from mmseg_tsf.models.refinement.options import PAPER
-from mmseg_tsf.models.refinement.plar import PseudoLabelAutoRefinement
+from mmseg_tsf.models.refinement.plar import PAPER, PseudoLabelAutoRefinement
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 

@@ -1,5 +1,5 @@
 """Decode heads."""
 
-from .error_mask_decoder import ErrorMaskDecoder, error_mask
+from .error_mask_decoder import ErrorMaskDecoder
 
-__all__ = ['ErrorMaskDecoder', 'error_mask']
+__all__ = ['ErrorMaskDecoder']

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from mmcv.cnn import ConvModule
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import resize
@@ -121,28 +120,3 @@ class ErrorMaskDecoder(BaseDecodeHead):
         )
         # without the channel MMSeg's loss does not look at the labels on the host
         return self.loss_decode(logits.squeeze(1), wrong, ignore_index=IGNORE_INDEX)
-
-
-def error_mask(
-    doubt: Tensor | None,
-    confidence: Tensor,
-    threshold: float | None = 0.5,
-    min_confidence: float | None = 0.7,
-) -> Tensor:
-    """``EMD > 0.5 OR confidence < 0.7``; either part may be left out (the paper's ablation).
-
-    Args:
-        doubt: ``(N, H, W)`` error probability of the EMD, or ``None`` for confidence alone.
-        confidence: ``(N, H, W)`` largest softmax probability.
-        threshold: Of the error probability, in (0, 1).
-        min_confidence: Least confidence that is trusted, or ``None`` for the EMD alone.
-
-    Returns:
-        Tensor: ``(N, H, W)`` bool, True where the pseudo-label is doubted.
-    """
-    mask = torch.zeros_like(confidence, dtype=torch.bool)
-    if doubt is not None:
-        mask = doubt > threshold
-    if min_confidence is not None:
-        mask = mask | (confidence < min_confidence)
-    return mask

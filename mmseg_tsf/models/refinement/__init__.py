@@ -1,35 +1,28 @@
-"""Pseudo-label auto-refinement: tensor functions, and the module that puts them together."""
+"""Which pseudo-labels are in doubt (error mask), and what they should be (PLAR)."""
 
-from ..utils.grid import labels_to_grid, nearest
-from .class_memory import ClassMemory
 from .class_statistics import ClassStatistics, class_statistics
-from .class_thresholds import ClassThresholds
+from .decisions import GridRefinement, paste_corrections
 from .distances import euclidean_distances, hybrid_distances, mahalanobis_distances
 from .kriging import Kriging, krige
-from .options import PAPER
-from .paste import paste_corrections
-from .plar import PseudoLabelAutoRefinement
-from .references import reference_labels
-from .result import Refinement
-from .weight_module import WeightModule, weight_loss
+from .label_refinement import LabelRefinement, RefinedLabels, error_mask
+from .plar import PAPER, PseudoLabelAutoRefinement
+from .vote import WeightModule, weight_loss
 
 __all__ = [
     'PAPER',
-    'ClassMemory',
     'ClassStatistics',
-    'ClassThresholds',
+    'GridRefinement',
     'Kriging',
+    'LabelRefinement',
     'PseudoLabelAutoRefinement',
-    'Refinement',
+    'RefinedLabels',
     'WeightModule',
     'class_statistics',
+    'error_mask',
     'euclidean_distances',
     'hybrid_distances',
     'krige',
-    'labels_to_grid',
     'mahalanobis_distances',
-    'nearest',
     'paste_corrections',
-    'reference_labels',
     'weight_loss',
 ]

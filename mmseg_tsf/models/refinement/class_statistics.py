@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...utils.errors import UserError
-from .shrinkage import SHRINKAGES, cholesky, shrink_
+from .shrinkage import cholesky, shrink_
 
 COVARIANCES = ('class', 'pooled')
 
@@ -45,11 +45,6 @@ class ClassStatistics:
             rows = self.valid.tolist()
             self.candidates = [[k for k, own in enumerate(row) if own] for row in rows]
 
-    @property
-    def log_det(self) -> Tensor:
-        """``(N, K)``, or ``(N, 1)``: logarithm of the determinant of the shrunk covariance."""
-        return 2 * self.factor.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
-
 
 def check_statistics_options(min_pixels: int, shrinkage: str | float, covariance: str) -> None:
     """Refuses options of :func:`class_statistics`.
@@ -63,15 +58,9 @@ def check_statistics_options(min_pixels: int, shrinkage: str | float, covariance
         raise UserError(
             f'min_pixels must be at least 2 (one pixel has no spread) and whole, not {min_pixels}'
         )
-    if isinstance(shrinkage, str):
-        known = shrinkage in SHRINKAGES
-    else:
-        known = isinstance(shrinkage, int | float) and 0 < shrinkage <= 1
-    if not known:
-        raise UserError(
-            f'shrinkage must be one of {", ".join(SHRINKAGES)} or a number in (0, 1], '
-            f'not {shrinkage!r}'
-        )
+    is_share = isinstance(shrinkage, int | float) and 0 < shrinkage <= 1
+    if shrinkage != 'ledoit_wolf' and not is_share:
+        raise UserError(f'shrinkage must be ledoit_wolf or a number in (0, 1], not {shrinkage!r}')
 
 
 class SortedLabels(NamedTuple):
@@ -110,7 +99,7 @@ def class_statistics(
         labels: ``(N, H, W)`` int64, 255 = no reference pixel; or :func:`sort_by_label` of them.
         num_classes: K.
         min_pixels: Classes with fewer pixels are no candidates.
-        shrinkage: ``'ledoit_wolf'``, ``'oas'`` or ``s`` itself.
+        shrinkage: ``'ledoit_wolf'`` or ``s`` itself.
         covariance: ``'class'``: each class has its own; ``'pooled'``: the candidates of an image
             share that of all their pixels around the classes' means.
 

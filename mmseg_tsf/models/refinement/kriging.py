@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from ...utils.errors import UserError
+from ..utils.grid import resize_features
 from ..utils.pixel_losses import IGNORE_INDEX
+from .decisions import Decision, best_two
 from .distances import PixelIndex
-from .references import resize
-from .rules import Decision, best_two
 
 MAX_SEEDS = 2048
 """Manual pixels of an image that count, evenly spread: the system of equations has that size."""
@@ -137,7 +137,7 @@ def scaled_maps(
     """
     if len(images) < len(valid):  # most of a pool, as long as nobody has labelled anything
         maps, valid, weights = [f[images] for f in maps], valid[images], weights[images]
-    maps = [resize(features, size) for features in maps] if images else []
+    maps = [resize_features(features, size) for features in maps] if images else []
     shares = torch.stack((weights[:, 0], 1 - weights[:, 0]), dim=1).sqrt() / options.feature_range
     return maps, [shares[:, j] / spread(features, valid) for j, features in enumerate(maps)]
 

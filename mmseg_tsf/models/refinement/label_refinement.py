@@ -13,19 +13,16 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.errors import UserError
-from ..decode_heads.error_mask_decoder import error_mask
 from ..utils.feature_tap import FeatureTap
 from ..utils.pixel_losses import (
     IGNORE_INDEX,
     PseudoLabels,
-    hard_labels,
     masked_mean,
     pseudo_labels,
     with_manual,
 )
 from ..utils.views import NetworkView
-from .class_thresholds import ClassThresholds
-from .paste import paste_corrections
+from .decisions import paste_corrections
 
 TAPS = ('decode_head.bottleneck', 'decode_head.sep_bottleneck')
 SHARES = ('flagged', 'corrected', 'changed', 'unresolved')
@@ -73,9 +70,6 @@ class LabelRefinement(BaseModule):
         taps: Module paths of F1 and F2 in the segmentor.
         min_confidence: Pseudo-labels below it are flagged (the paper: 0.7), in (0, 1); ``None``
             for the EMD alone.
-        min_precision: Flag labels by a confidence of each class instead, from which on this share
-            of them is right on labelled images, in (0, 1); see ``ClassThresholds``. Then
-            ``min_confidence`` holds for classes that no label had so far.
         unresolved: What becomes of flagged pixels that nobody corrected: ``'keep'`` their
             pseudo-label (the paper, once the budget is spent) or ``'ignore'`` them.
 
@@ -91,11 +85,10 @@ class LabelRefinement(BaseModule):
         refiner: dict | None = None,
         taps: Sequence[str] = TAPS,
         min_confidence: float | None = 0.7,
-        min_precision: float | None = None,
         unresolved: str = 'keep',
     ) -> None:
         super().__init__()
-        _check_mask_options(error_head, min_confidence, min_precision, unresolved)
+        _check_mask_options(error_head, min_confidence, unresolved)
         if len(taps) != 2:
             raise UserError(f'refinement.taps={tuple(taps)} must name two modules, F1 and F2')
         FeatureTap(network, taps)
@@ -112,9 +105,6 @@ class LabelRefinement(BaseModule):
         # pixels by class of the pseudo-label, in all and in each mask; the last class: no label
         counts = torch.zeros(1 + len(SHARES), num_classes + 1, dtype=torch.int64)
         self.register_buffer('class_counts', counts, persistent=False)
-        self.thresholds = None
-        if min_precision is not None:
-            self.thresholds = ClassThresholds(num_classes, min_precision, fallback=min_confidence)
         self.error_head = self.refiner = None
         if error_head is not None:
             self.error_head = MODELS.build(
@@ -194,7 +184,7 @@ class LabelRefinement(BaseModule):
     def flag(self, view: NetworkView, confidence: Tensor) -> Tensor:
         """``(N, H, W)`` bool error mask of the teacher's labels."""
         logits = None if self.error_head is None else self.error_logits(view)
-        return self._mask(logits, view, confidence)
+        return self._mask(logits, confidence)
 
     def error_probability(self, view: NetworkView) -> Tensor:
         """``(N, H, W)`` the EMD's probability that a pseudo-label is wrong."""
@@ -204,55 +194,70 @@ class LabelRefinement(BaseModule):
         """``(N, 1, h, w)`` of the EMD."""
         return self.error_head([*view.features, view.probs])
 
-    def _mask(self, logits: Tensor | None, view: NetworkView, confidence: Tensor) -> Tensor:
+    def _mask(self, logits: Tensor | None, confidence: Tensor) -> Tensor:
         doubt = threshold = None
         if logits is not None:
             doubt = _probability(logits.detach(), confidence.shape[1:])
             threshold = self.error_head.threshold
-        if self.thresholds is None:
-            return error_mask(doubt, confidence, threshold, self.min_confidence)
-        unsure = self.thresholds(hard_labels(view.logits), confidence)
-        return unsure | error_mask(doubt, confidence, threshold, None)
+        return error_mask(doubt, confidence, threshold, self.min_confidence)
 
     @property
     def learns(self) -> bool:
-        """Whether there is anything to learn from the teacher's view of labelled images."""
-        refiner = self.refiner
-        parts = (refiner.weight_module, refiner.memories) if refiner is not None else ()
-        return any(part is not None for part in (self.error_head, self.thresholds, *parts))
+        """Whether a head learns from what the labeller shows of labelled images."""
+        learns_weights = self.refiner is not None and self.refiner.weight_module is not None
+        return self.error_head is not None or learns_weights
 
     def losses(self, view: NetworkView, ground_truth: Tensor) -> dict[str, Tensor]:
         """Losses of the EMD and of learnt weights on labelled images.
 
         Args:
-            view: Of the labelled images.
+            view: What the labeller shows of the labelled images.
             ground_truth: ``(N, H, W)`` int64.
 
         Returns:
-            dict[str, Tensor]: ``loss_emd``, ``loss_weight_module``, as far as there are both.
+            dict[str, Tensor]: ``loss_emd`` and ``loss_weight_module``, as far as both exist.
         """
-        losses, logits, refiner = {}, None, self.refiner
-        confidence = view.probs.amax(dim=1)
-        if self.thresholds is not None:
-            self.thresholds.update(hard_labels(view.logits), confidence, ground_truth)
+        losses, logits = {}, None
         if self.error_head is not None:
             logits = self.error_logits(view)
             losses['loss_emd'] = self.error_head.loss_on(logits, view.probs, ground_truth)
-        if refiner is not None and refiner.memories is not None:
-            refiner.update_memory(view.features, ground_truth)
-        if refiner is not None and refiner.weight_module is not None:
+        if self.refiner is not None and self.refiner.weight_module is not None:
             with torch.no_grad():
-                mask = self._mask(logits, view, confidence)
-            losses['loss_weight_module'] = refiner.loss(
+                mask = self._mask(logits, view.probs.amax(dim=1))
+            losses['loss_weight_module'] = self.refiner.loss(
                 view.features, view.probs, mask, ground_truth
             )
         return {name: self.loss_weight * loss for name, loss in losses.items()}
 
 
+def error_mask(
+    doubt: Tensor | None,
+    confidence: Tensor,
+    threshold: float | None = 0.5,
+    min_confidence: float | None = 0.7,
+) -> Tensor:
+    """``EMD > 0.5 OR confidence < 0.7``; either part may be left out (the paper's ablation).
+
+    Args:
+        doubt: ``(N, H, W)`` error probability of the EMD, or ``None`` for confidence alone.
+        confidence: ``(N, H, W)`` largest softmax probability.
+        threshold: Of the error probability, in (0, 1).
+        min_confidence: Least confidence that is trusted, or ``None`` for the EMD alone.
+
+    Returns:
+        Tensor: ``(N, H, W)`` bool, True where the pseudo-label is doubted.
+    """
+    mask = torch.zeros_like(confidence, dtype=torch.bool)
+    if doubt is not None:
+        mask = doubt > threshold
+    if min_confidence is not None:
+        mask = mask | (confidence < min_confidence)
+    return mask
+
+
 def _check_mask_options(
     error_head: dict | None,
     min_confidence: float | None,
-    min_precision: float | None,
     unresolved: str,
 ) -> None:
     """Refuses options of :class:`LabelRefinement` that can not be."""
@@ -263,8 +268,6 @@ def _check_mask_options(
             'refinement has neither min_confidence nor error_head, so nothing is ever '
             'flagged: set one of them'
         )
-    if min_precision is not None and min_confidence is None:
-        raise UserError('refinement.min_precision needs min_confidence, for unseen classes')
     if unresolved not in ('keep', 'ignore'):
         raise UserError(f"refinement.unresolved is 'keep' or 'ignore', not {unresolved!r}")
 

@@ -8,17 +8,30 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..utils.grid import labels_to_grid, nearest
+from ...utils.errors import UserError
+from ..utils.grid import labels_to_grid, nearest, resize_features, thinned
 from ..utils.pixel_losses import IGNORE_INDEX, hard_labels
-from .class_memory import ClassMemory
-from .class_statistics import ClassStatistics, class_statistics, sort_by_label
+from .class_statistics import (
+    ClassStatistics,
+    check_statistics_options,
+    class_statistics,
+    sort_by_label,
+)
+from .decisions import Decision, GridRefinement, assemble, best_two
 from .distances import PixelIndex
 from .kriging import Kriging, krige
-from .options import check_options
-from .references import reference_labels, resize, thinned
-from .result import Refinement, assemble
-from .rules import Decision, best_two, class_prior, gather_evidence, gaussian, vote
-from .weight_module import WeightModule, weight_loss
+from .vote import WeightModule, gather_evidence, vote, weight_loss
+
+PAPER = dict(
+    rule='vote',
+    weights='learnt',
+    reference='reliable+manual',
+    min_pixels=8,
+    covariance='class',
+    shrinkage='ledoit_wolf',
+    min_margin=0.0,
+)
+"""The paper's own rule: every option that bears on it."""
 
 
 @MODELS.register_module()
@@ -26,40 +39,30 @@ class PseudoLabelAutoRefinement(nn.Module):
     """Corrects the pixels that the error mask flags by the features of the image's own classes.
 
     The defaults are what the measurements of ``tools/analysis/plar_ablation.py`` choose; the
-    paper's own rule is ``PAPER``. By default, images that nobody has labelled anything in stay as
-    they are: nothing is gained there.
+    paper's own rule is ``PAPER``. By default, images without a manual label stay unchanged:
+    nothing is gained there.
 
     Args:
         num_classes: K.
         channels: Channels of the two feature maps.
-        rule: ``'kriging'``, see ``kriging.py``, or what compares a pixel with the Gaussians of
-            its image's classes: ``'vote'`` (the paper's), ``'gaussian'`` or ``'fused'``, see
-            ``rules.py``. The options from ``reference`` to ``temperature`` are for these, and,
-            with any rule, for what learnt weights learn from.
+        rule: ``'kriging'``, see ``kriging.py``, or ``'vote'``, the paper's, see ``vote.py``. The
+            options from ``reference`` to ``shrinkage`` are for the vote, and with either rule for
+            what learnt weights learn from.
         kriging: Options of :class:`Kriging`.
-        weights: Of the two maps: ``'equal'``, or ``'learnt'`` by a :class:`WeightModule` from
-            the image's features (the paper's).
-        reference: Which pixels describe a class: ``'manual'``, ``'reliable+manual'`` (the
-            paper's) or ``'by_count'``, see ``references.py``.
-        enough_manual: With ``'by_count'``, manual pixels from which on a class is described by
-            them alone.
-        min_pixels: Classes with fewer reference pixels in an image are no candidates there.
+        weights: ``'equal'`` weights of the two maps, or ``'learnt'`` ones by a
+            :class:`WeightModule` from the image's features (the paper's).
+        reference: Pixels that describe a class: ``'manual'`` ones, or ``'reliable+manual'``, which
+            adds pseudo-labels outside the error mask (the paper's).
+        min_pixels: Least number of reference pixels with which a class of an image is a candidate.
         covariance: ``'pooled'`` over the classes of an image, or one of each ``'class'`` (the
             paper's).
-        shrinkage: Of the covariances: ``'ledoit_wolf'``, ``'oas'`` or a share in (0, 1].
-        temperature: Divides the Gaussian log-likelihoods, see ``rules.py``.
-        min_margin: Below this gap of the posterior a pixel stays unresolved, in [0, 1); not for
+        shrinkage: Shrinkage of the covariances: ``'ledoit_wolf'`` or a share in (0, 1].
+        min_margin: Gap of the posterior below which a pixel stays unresolved, in [0, 1); not for
             the vote, which has no posterior.
-        reject_above: Hybrid Mahalanobis distance (per root of a channel: about 1 for a class's
-            own pixels) from the nearest class above which a pixel stays unresolved; not for
-            kriging, which has its ``min_similarity``.
-        memory: Options of :class:`ClassMemory`, which stands in for classes that an image lacks
-            and is fed by :meth:`update_memory`; ``None`` for no memory. Not for kriging, which
-            asks for no Gaussians.
         hidden: Width of the module of learnt weights.
 
     Raises:
-        UserError: An option out of its range; names it.
+        UserError: An option is out of its range; the message names it.
     """
 
     def __init__(
@@ -70,42 +73,22 @@ class PseudoLabelAutoRefinement(nn.Module):
         kriging: dict | None = None,
         weights: str = 'equal',
         reference: str = 'manual',
-        enough_manual: int = 2,
         min_pixels: int = 2,
         covariance: str = 'pooled',
         shrinkage: str | float = 'ledoit_wolf',
-        temperature: float = 4.0,
         min_margin: float = 0.0,
-        reject_above: float | None = None,
-        memory: dict | None = None,
         hidden: int = 64,
     ) -> None:
         super().__init__()
+        _check_options(channels, rule, weights, reference, min_margin)
         self.statistics_options = dict(
             min_pixels=min_pixels, shrinkage=shrinkage, covariance=covariance
         )
-        check_options(
-            channels,
-            rule,
-            weights,
-            reference,
-            enough_manual,
-            temperature,
-            min_margin,
-            reject_above,
-            memory,
-            **self.statistics_options,
-        )
+        check_statistics_options(**self.statistics_options)
         self.kriging = Kriging(**(kriging or {}))
         self.num_classes, self.rule = num_classes, rule
-        self.reference, self.enough_manual = reference, enough_manual
-        self.temperature, self.min_margin = temperature, min_margin
-        self.reject_above = reject_above
+        self.reference, self.min_margin = reference, min_margin
         self.weight_module = WeightModule(channels, hidden) if weights == 'learnt' else None
-        self.memories = None
-        if memory is not None:
-            memories = [ClassMemory(num_classes, own, **memory) for own in channels]
-            self.memories = nn.ModuleList(memories)
 
     @torch.no_grad()
     def forward(
@@ -116,7 +99,7 @@ class PseudoLabelAutoRefinement(nn.Module):
         manual_labels: Tensor | None = None,
         valid: Tensor | None = None,
         with_change: bool = True,
-    ) -> Refinement:
+    ) -> GridRefinement:
         """Refines the pseudo-labels of a batch.
 
         Args:
@@ -126,11 +109,11 @@ class PseudoLabelAutoRefinement(nn.Module):
             error_mask: ``(N, H, W)`` bool, of any size: pixels whose pseudo-label is in doubt.
             manual_labels: ``(N, H, W)`` int64, of any size, 255 where nobody has labelled.
             valid: ``(N, H, W)`` bool, of any size; not set in the padding.
-            with_change: Whether ``Refinement.change`` is wanted; without it kriging is quicker.
+            with_change: Whether to fill ``GridRefinement.change``; kriging is faster without it.
         """
         with torch.autocast(probs.device.type, enabled=False):
             size = tuple(features[-1].shape[2:])
-            probs = resize(probs, size)
+            probs = resize_features(probs, size)
             pseudo = hard_labels(probs)
             manual = torch.full_like(pseudo, IGNORE_INDEX)
             if manual_labels is not None:
@@ -151,10 +134,11 @@ class PseudoLabelAutoRefinement(nn.Module):
                 )
                 undecidable = (manual == IGNORE_INDEX).flatten(1).all(dim=1)
             else:
-                maps = [resize(f, size) for f in features]
+                maps = [resize_features(f, size) for f in features]
                 statistics = self._statistics(maps, reliable, manual)
                 undecidable = statistics[0].valid.sum(dim=1) < 2
-                decision = self._compare(maps, statistics, pixels, weights[pixels.image], probs)
+                evidence = gather_evidence(maps, statistics, pixels)
+                decision = vote(evidence, weights[pixels.image])
             self._limit(decision, pixels, probs, undecidable)
             return assemble(pseudo, manual, flagged, pixels, decision, undecidable)
 
@@ -168,43 +152,18 @@ class PseudoLabelAutoRefinement(nn.Module):
         self, maps: list[Tensor], reliable: Tensor, manual: Tensor
     ) -> list[ClassStatistics]:
         """One per map, from ``(N, h, w)`` pseudo-labels outside the mask and manual labels."""
-        labels = reference_labels(
-            reliable, manual, self.reference, self.num_classes, self.enough_manual
-        )
-        labels, options = sort_by_label(labels, self.num_classes), self.statistics_options
-        statistics = [class_statistics(f, labels, self.num_classes, **options) for f in maps]
-        if self.memories is not None:
-            statistics = [
-                memory.supply(own, options['min_pixels'], options['shrinkage'])
-                for memory, own in zip(self.memories, statistics, strict=True)
-            ]
-        return statistics
-
-    def _compare(
-        self,
-        maps: list[Tensor],
-        statistics: list[ClassStatistics],
-        pixels: PixelIndex,
-        weights: Tensor,
-        probs: Tensor,
-    ) -> Decision:
-        """The rules that compare M pixels with the classes; ``weights`` is ``(M, 2)``."""
-        evidence = gather_evidence(maps, statistics, pixels, euclidean=self.rule == 'vote')
-        if self.rule == 'vote':
-            decision, distances = vote(evidence, weights)
-        else:
-            prior, fused = class_prior(statistics[0])[pixels.image], None
-            if self.rule == 'fused':
-                fused = probs.flatten(2)[pixels.image, :, pixels.position]  # (M, K)
-            decision, distances = gaussian(evidence, weights, prior, self.temperature, fused)
-        if self.reject_above is not None:
-            decision.decided &= distances.amin(dim=1) <= self.reject_above
-        return decision
+        labels = manual
+        if self.reference == 'reliable+manual':  # a manual label wins over a pseudo-label
+            labels = torch.where(manual != IGNORE_INDEX, manual, reliable)
+        labels = sort_by_label(labels, self.num_classes)
+        return [
+            class_statistics(f, labels, self.num_classes, **self.statistics_options) for f in maps
+        ]
 
     def _limit(
         self, decision: Decision, pixels: PixelIndex, probs: Tensor, undecidable: Tensor
     ) -> None:
-        """Takes back what is too close, and what is said of images that can not be decided."""
+        """Leaves pixels with a small margin, and all of undecidable images, unresolved."""
         if self.min_margin:
             decision.decided &= decision.margin >= self.min_margin
         left = undecidable[pixels.image]
@@ -240,29 +199,36 @@ class PseudoLabelAutoRefinement(nn.Module):
         features = [f.detach() for f in features]
         with torch.no_grad(), torch.autocast(probs.device.type, enabled=False):
             size = tuple(features[-1].shape[2:])
-            maps = [resize(f, size) for f in features]
+            maps = [resize_features(f, size) for f in features]
             labels, flagged = nearest(labels, size), nearest(error_mask, size)
             left_out = flagged | (labels == IGNORE_INDEX)
-            reliable = hard_labels(resize(probs, size)).masked_fill(left_out, IGNORE_INDEX)
+            reliable = hard_labels(resize_features(probs, size)).masked_fill(left_out, IGNORE_INDEX)
             manual = torch.full_like(labels, IGNORE_INDEX)
             if self.reference == 'manual':  # then pseudo-labels do not count here either
                 manual = labels.masked_fill(left_out, IGNORE_INDEX)
             pixels = PixelIndex.of(thinned(flagged & (labels != IGNORE_INDEX), max_pixels))
             statistics = self._statistics(maps, reliable, manual)
-            evidence = gather_evidence(maps, statistics, pixels, euclidean=True)
+            evidence = gather_evidence(maps, statistics, pixels)
             target = labels.flatten(1)[pixels.image, pixels.position]
         weights = self.weight_module(features)[pixels.image]
         return weight_loss(weights, evidence.euclidean, evidence.mahalanobis, target)
 
-    @torch.no_grad()
-    def update_memory(self, features: Sequence[Tensor], labels: Tensor) -> None:
-        """Shows labelled images to the class memory; every rank must call it, or none.
 
-        Args:
-            features: Two maps ``(N, C_j, h_j, w_j)``.
-            labels: ``(N, H, W)`` int64, of any size, 255 = ignore.
-        """
-        size = tuple(features[-1].shape[2:])
-        labels = nearest(labels, size)
-        for memory, own in zip(self.memories, features, strict=True):
-            memory.update(resize(own, size), labels)
+def _check_options(
+    channels: Sequence[int], rule: str, weights: str, reference: str, min_margin: float
+) -> None:
+    if len(channels) != 2:
+        raise UserError(
+            f'PLAR reads two feature maps, channels={tuple(channels)} has {len(channels)}'
+        )
+    for name, value, known in (
+        ('rule', rule, ('kriging', 'vote')),
+        ('weights', weights, ('equal', 'learnt')),
+        ('reference', reference, ('manual', 'reliable+manual')),
+    ):
+        if value not in known:
+            raise UserError(f'{name} must be one of {", ".join(known)}, not {value!r}')
+    if not 0 <= min_margin < 1:
+        raise UserError(f'min_margin must be in [0, 1), not {min_margin}')
+    if min_margin and rule == 'vote':
+        raise UserError('min_margin is a gap of posteriors, which rule=vote does not have')

@@ -1,6 +1,6 @@
 """Covariances of few pixels, shrunk towards a scaled identity, and their Cholesky factors.
 
-The share of the identity has a closed form (Ledoit and Wolf 2004, or OAS, Chen et al. 2010).
+The share of the identity has a closed form (Ledoit and Wolf 2004).
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-SHRINKAGES = ('ledoit_wolf', 'oas')
 FLOOR = 1e-5
 """Least weight of the identity, as a share of the variance of the image plus that of the class."""
 TINY = 1e-12
@@ -26,7 +25,7 @@ def shrink_(
     Args:
         covariances: ``(V, C, C)``.
         count: ``(V,)`` pixels behind each.
-        shrinkage: ``'ledoit_wolf'``, ``'oas'`` or the share of the identity itself.
+        shrinkage: ``'ledoit_wolf'`` or the share of the identity itself.
         variance: ``(V,)`` what the floor is relative to, beside the covariance's own.
         quartic: ``(V,)`` sum of the fourth powers of the centred pixels' norms, for Ledoit-Wolf.
     """
@@ -35,8 +34,7 @@ def shrink_(
     scale = diagonal.double().mean(dim=1)
     if isinstance(shrinkage, str):
         square = torch.linalg.vector_norm(covariances, dim=(1, 2), dtype=torch.float64).square()
-        shrink = ledoit_wolf if shrinkage == 'ledoit_wolf' else oas
-        share = shrink(square, scale, count.double(), channels, quartic)
+        share = ledoit_wolf(square, scale, count.double(), channels, quartic)
     else:
         share = torch.full_like(scale, shrinkage)
     covariances *= (1 - share).float().view(-1, 1, 1)
@@ -63,16 +61,6 @@ def ledoit_wolf(
     beta = (quartic / count - square) / (channels * count)
     delta = square / channels - scale.square()
     return (beta / delta.clamp(min=torch.finfo(delta.dtype).tiny)).clamp(0, 1)
-
-
-def oas(
-    square: Tensor, scale: Tensor, count: Tensor, channels: int, quartic: Tensor | None = None
-) -> Tensor:
-    """Oracle approximating shrinkage, as ``sklearn.covariance.oas`` has it (arguments as above)."""
-    alpha = square / channels**2
-    excess = (count + 1) * (alpha - scale.square() / channels)
-    share = (alpha + scale.square()) / excess.clamp(min=torch.finfo(excess.dtype).tiny)
-    return share.clamp(max=1)
 
 
 def cholesky(covariances: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .pixel_losses import IGNORE_INDEX
@@ -53,3 +54,17 @@ def labels_to_grid(labels: Tensor, size: tuple[int, int], num_classes: int) -> T
     counts = counts.view(-1, num_classes + 1, rows, columns)[:, :num_classes]
     most, winner = counts.max(dim=1)
     return winner.masked_fill_(most == 0, IGNORE_INDEX)
+
+
+def resize_features(features: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear, ``(N, C, H, W)`` to ``(N, C, h, w)``; as it is where the size fits."""
+    if tuple(features.shape[2:]) == size:
+        return features
+    return F.interpolate(features.float(), size, mode='bilinear', align_corners=False)
+
+
+def thinned(mask: Tensor, max_pixels: int) -> Tensor:
+    """About ``max_pixels`` of the set pixels of ``mask`` (bool), evenly spread, without chance."""
+    rank = mask.flatten().cumsum(0)
+    stride = rank[-1:].div(max_pixels, rounding_mode='floor').clamp(min=1)
+    return mask & (rank % stride == 0).view_as(mask)

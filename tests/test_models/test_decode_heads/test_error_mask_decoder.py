@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 
-from mmseg_tsf.models.decode_heads.error_mask_decoder import ErrorMaskDecoder, error_mask
+from mmseg_tsf.models.decode_heads.error_mask_decoder import ErrorMaskDecoder
+from mmseg_tsf.models.refinement.label_refinement import error_mask
 from mmseg_tsf.utils.errors import UserError
 
 

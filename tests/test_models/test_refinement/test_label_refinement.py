@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from helpers import REFINED, TAPS, batch_for, build_model, make_batch, model_cfg, tiny_segmentor
+from helpers import REFINED, TAPS, batch_for, build_model, model_cfg, tiny_segmentor
 from mmseg.registry import MODELS
 
-from mmseg_tsf.models.utils.pixel_losses import pseudo_labels
+from mmseg_tsf.models.utils.pixel_losses import Source, pseudo_labels
+from mmseg_tsf.models.utils.samples import ground_truth
 from mmseg_tsf.utils.errors import UserError
 
 TEACHERS = ('mt', 'mt_cutmix', 'ael', 'ael_random', 'tsf')
@@ -53,43 +54,18 @@ def test_refinement_without_heads_and_without_manual_labels_is_plain_tsf():
         assert torch.equal(value, both[1][name]), name
 
 
-def test_thresholds_of_each_class_stand_in_for_the_confidence():
-    options = dict(error_head=None, refinement=dict(taps=TAPS, min_precision=0.4))
-    model = refined_model('mt', **options)
-    model.refinement.active = True
-    inputs, samples = batch_for(model)
-    view = model.teacher_pass(inputs['unlabelled'])
-    pseudo = pseudo_labels(view.logits, torch.ones(view.logits[:, 0].shape, dtype=torch.bool))
-    plain = pseudo.confidence < 0.7
-    assert torch.equal(model.refinement.flag(view, pseudo.confidence), plain)  # nothing seen
-    model.loss(inputs, samples)
-    found = model.refinement.flag(view, pseudo.confidence)
-    least = model.refinement.thresholds.thresholds()
-    assert torch.equal(found, pseudo.confidence < least[pseudo.labels])
-    assert (least != 0.7).any()
-
-
-def test_thresholds_need_one_for_classes_that_nothing_showed():
-    options = dict(refinement=dict(taps=TAPS, min_precision=0.9, min_confidence=None))
-    with pytest.raises(UserError, match='refinement.min_precision needs min_confidence'):
-        refined_model('mt', **options)
-
-
 @pytest.mark.parametrize('method', ['mt_cutmix', 'ael', 'tsf'])
 @pytest.mark.parametrize(
     'part',
-    ['nothing', 'error_head', 'learnt weights', 'memory', 'thresholds'],
+    ['nothing', 'error_head', 'learnt weights'],
     ids=lambda part: part,
 )
 def test_the_teacher_sees_labelled_images_where_something_learns_from_them(method, part):
     refiner = dict(REFINED['refiner'], weights='equal')
     if part == 'learnt weights':
         refiner['weights'] = 'learnt'
-    if part == 'memory':
-        refiner.update(rule='gaussian', memory=dict(momentum=0.5))
     head = REFINED['error_head'] if part == 'error_head' else None
-    own = dict(taps=TAPS, min_precision=0.9 if part == 'thresholds' else None)
-    model = refined_model(method, error_head=head, refiner=refiner, refinement=own)
+    model = refined_model(method, error_head=head, refiner=refiner, refinement=dict(taps=TAPS))
     model.refinement.active = True
     seen, run = [], model.run
     model.run = lambda name, images: (
@@ -137,8 +113,9 @@ class TestEveryTeacher:
             inputs, samples = batch_for(each)
             torch.manual_seed(3)
             batches.append(each.prepare(inputs, samples))
-        assert torch.equal(batches[0].pseudo.labels, batches[1].pseudo.labels)
-        torch.testing.assert_close(batches[0].pseudo.confidence, batches[1].pseudo.confidence)
+        first, second = (batch.views['unlabelled'].pseudo['teacher'] for batch in batches)
+        assert torch.equal(first.labels, second.labels)
+        torch.testing.assert_close(first.confidence, second.confidence)
 
     def test_manual_pixels_win_with_and_without_refinement(self, method):
         for options in ({}, REFINED):
@@ -147,7 +124,7 @@ class TestEveryTeacher:
                 model.refinement.active = True
             inputs, samples = batch_for(model)
             with_manual(samples)
-            pseudo = model.prepare(inputs, samples).pseudo
+            pseudo = model.prepare(inputs, samples).views['unlabelled'].pseudo['teacher']
             assert (pseudo.labels[:, :16, :16] == 2).all()
             assert (pseudo.confidence[:, :16, :16] == 1).all()
             assert (pseudo.labels != 2).any()
@@ -164,7 +141,7 @@ def test_manual_pixels_are_the_soft_target_of_mean_teacher():
     model = build_model('mt')
     inputs, samples = batch_for(model)
     with_manual(samples)
-    target = model.prepare(inputs, samples).info['teacher']
+    target = model.prepare(inputs, samples).views['unlabelled'].targets['teacher']
     assert (target[:, 2, :16, :16] == 1).all()
     assert (target[:, 2, 16:] < 1).all()
 
@@ -175,9 +152,10 @@ def test_flagged_pixels_without_a_refiner_keep_or_lose_their_label(unresolved):
     model = refined_model('ael_random', error_head=None, refiner=None, refinement=refinement)
     model.refinement.active = True
     inputs, samples = batch_for(model)
-    view = model.teacher_pass(inputs['unlabelled'])
+    view = model.view('teacher', inputs['unlabelled'])
     valid = torch.ones(2, 32, 32, dtype=torch.bool)
-    pseudo, stats = model.teacher_labels(view, samples['unlabelled'], valid)
+    manual = ground_truth(samples['unlabelled'])
+    pseudo, stats = model.label('teacher', view, manual, valid)
     doubted = view.probs.amax(dim=1) < 0.4
     assert 0 < float(doubted.float().mean()) < 1
     assert torch.equal(pseudo.labels == 255, doubted & (unresolved == 'ignore'))
@@ -186,7 +164,7 @@ def test_flagged_pixels_without_a_refiner_keep_or_lose_their_label(unresolved):
     assert stats['refinement.corrected'] == 0
 
 
-@pytest.mark.parametrize('rule', ['gaussian', 'kriging'])
+@pytest.mark.parametrize('rule', ['vote', 'kriging'])
 def test_corrections_stay_inside_the_mask_and_count_as_far_as_they_are_sure(rule):
     options = dict(refiner=dict(REFINED['refiner'], rule=rule), error_head=None)
     model = refined_model('ael_random', **options, refinement=dict(taps=TAPS, min_confidence=0.33))
@@ -195,9 +173,10 @@ def test_corrections_stay_inside_the_mask_and_count_as_far_as_they_are_sure(rule
     with_manual(samples, label=0)
     for sample in samples['unlabelled']:
         sample.gt_sem_seg.data[..., 24:, 24:] = 3  # two classes with pixels of their own
-    view = model.teacher_pass(inputs['unlabelled'])
+    view = model.view('teacher', inputs['unlabelled'])
     valid = torch.ones(2, 32, 32, dtype=torch.bool)
-    pseudo, stats = model.teacher_labels(view, samples['unlabelled'], valid)
+    manual = ground_truth(samples['unlabelled'])
+    pseudo, stats = model.label('teacher', view, manual, valid)
     asked = torch.zeros_like(valid)
     asked[:, :16, :16] = asked[:, 24:, 24:] = True
     changed = (pseudo.labels != view.probs.argmax(dim=1)) & ~asked
@@ -206,7 +185,6 @@ def test_corrections_stay_inside_the_mask_and_count_as_far_as_they_are_sure(rule
     assert not (changed & ~flagged).any()
     least = torch.full_like(pseudo.confidence, 0.33)
     if rule == 'kriging':
-        manual = torch.stack([s.gt_sem_seg.data[0] for s in samples['unlabelled']])
         mask = flagged & (manual == 255)
         found = model.refinement.refiner(view.features, view.probs, mask, manual, valid)
         assert found.change.shape[2] < 32
@@ -219,22 +197,27 @@ def test_corrections_stay_inside_the_mask_and_count_as_far_as_they_are_sure(rule
 
 
 def test_flagged_pixels_beside_a_manual_one_take_its_label():
-    refiner = dict(REFINED['refiner'], rule='gaussian')
+    refiner = dict(REFINED['refiner'])
     refinement = dict(taps=TAPS, min_confidence=0.999)
     model = refined_model('mt', refiner=refiner, refinement=refinement)
-    view = model.teacher_pass(batch_for(model)[0]['unlabelled'])
+    view = model.view('teacher', batch_for(model)[0]['unlabelled'])
     stride = 32 // view.features[-1].shape[2]
     assert stride > 1
-    pseudo = pseudo_labels(view.logits, torch.ones(2, 32, 32, dtype=torch.bool))
-    manual = torch.full_like(pseudo.labels, 255)
+    valid = torch.ones(2, 32, 32, dtype=torch.bool)
+    valid[0, :, 30:] = False
+    manual = torch.full((2, 32, 32), 255)
     manual[1, 1, 0] = 3
-    refined, masks = model.refinement.refine(view, pseudo, manual)
-    cell = refined.labels[1, :stride, :stride].clone()
-    cell[1, 0] = 3  # a manual pixel is no business of the refinement
-    assert (cell == 3).all()
-    assert masks['corrected'][1, :stride, :stride].sum() == stride**2 - 1
-    assert not masks['unresolved'][1, :stride, :stride].any()
-    assert not masks['corrected'][0].any()
+    refined = model.refinement.refine(view, manual, valid)
+    own = (slice(1, 2), slice(stride), slice(stride))
+    assert (refined.pseudo.labels[own] == 3).all()
+    assert refined.corrected[own].sum() == stride**2 - 1
+    assert not refined.unresolved[own].any()
+    assert not refined.corrected[0].any()
+    expected = torch.where(refined.corrected, Source.CORRECTED, Source.NETWORK)
+    expected[1, 1, 0] = Source.MANUAL
+    assert torch.equal(refined.pseudo.source, expected.to(torch.uint8))
+    assert (refined.pseudo.labels[~valid] == 255).all()
+    assert torch.equal(refined.before.labels, pseudo_labels(view.logits, valid).labels)
 
 
 def test_void_labels_of_the_labelled_images_do_not_count():
@@ -307,11 +290,10 @@ def test_the_heads_are_initialised_as_mmseg_does():
         assert check(model.refinement.error_head.conv_seg.weight)
 
 
-@pytest.mark.parametrize('method', ['supervised', 'cps'])
 @pytest.mark.parametrize('option', ['error_head', 'refiner', 'refinement'])
-def test_a_method_without_teacher_has_nothing_to_refine(method, option):
-    with pytest.raises(UserError, match='has no teacher whose labels'):
-        build_model(method, **{option: REFINED[option]})
+def test_a_method_without_labels_has_nothing_to_refine(option):
+    with pytest.raises(UserError, match='SupervisedOnly has no network whose labels'):
+        build_model('supervised', **{option: REFINED[option]})
 
 
 @pytest.mark.parametrize('method', ['tsf', 'cps_cutmix'])
@@ -329,18 +311,9 @@ def test_every_parameter_gets_a_gradient_under_autocast(method):
 
 def test_casts_are_forgotten_between_labelling_and_learning(monkeypatch):
     model, order = build_model('mt'), []
-    for owner, name in ((model, 'prepare'), (torch, 'clear_autocast_cache'), (model, 'run')):
+    for owner, name in ((model, 'prepare'), (torch, 'clear_autocast_cache'), (model, 'decode')):
         original = getattr(owner, name)
         record = lambda *args, _name=name, _own=original: order.append(_name) or _own(*args)  # noqa: E731
         monkeypatch.setattr(owner, name, record)
     model.loss(*batch_for(model))
-    assert order == ['prepare', 'run', 'clear_autocast_cache', 'run']
-
-
-def test_the_memory_learns_from_labelled_images():
-    refiner = dict(REFINED['refiner'], rule='gaussian', memory=dict(momentum=0.5))
-    model = refined_model('mt', refiner=refiner)
-    before = {k: v.clone() for k, v in model.refinement.refiner.memories.state_dict().items()}
-    model.loss(*make_batch(model.required_branches))
-    after = model.refinement.refiner.memories.state_dict()
-    assert any(not torch.equal(before[k], v) for k, v in after.items())
+    assert order == ['prepare', 'decode', 'clear_autocast_cache', 'decode']

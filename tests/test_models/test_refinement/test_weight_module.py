@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmseg_tsf.models.refinement.plar import PseudoLabelAutoRefinement
-from mmseg_tsf.models.refinement.weight_module import WeightModule, weight_loss
+from mmseg_tsf.models.refinement.vote import WeightModule, weight_loss
 
 
 def toy(useful: int, seed: int = 0):

@@ -1,15 +1,69 @@
-"""The weight module: how much each feature map counts in an image (paper, section 3.3)."""
+"""The paper's rule: the distances of a pixel to the classes of its image, weighted, vote."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..utils.grid import nearest
-from .distances import hybrid_distances
+from .class_statistics import ClassStatistics
+from .decisions import Decision, best_two
+from .distances import PixelIndex, hybrid_distances, pixel_distances
+
+
+@dataclass
+class Evidence:
+    """What is known of M pixels on each of the two maps, ``(M, K)`` each.
+
+    Attributes:
+        euclidean: Distances, ``None`` where the rule does not ask for them.
+        mahalanobis: Distances; ``inf`` = no candidate.
+    """
+
+    euclidean: list[Tensor | None]
+    mahalanobis: list[Tensor]
+
+
+def gather_evidence(
+    maps: list[Tensor], statistics: list[ClassStatistics], pixels: PixelIndex
+) -> Evidence:
+    """Distances of the pixels on every map.
+
+    Args:
+        maps: ``(N, C_j, h, w)`` each.
+        statistics: One per map.
+        pixels: The M pixels.
+    """
+    evidence = Evidence([], [])
+    for features, own in zip(maps, statistics, strict=True):
+        first, second = pixel_distances(features, own, pixels)
+        evidence.euclidean.append(first)
+        evidence.mahalanobis.append(second)
+    return evidence
+
+
+def vote(evidence: Evidence, weights: Tensor) -> Decision:
+    """The paper's rule: decided where both hybrid distances have the same nearest class.
+
+    The margin is the gap of the geometric mean of the two distances: where they want different
+    classes, it is the smaller the more they contradict each other.
+
+    Args:
+        evidence: Of M pixels.
+        weights: ``(M, 2)`` lambda_E and lambda_M of each pixel's image.
+    """
+    first = hybrid_distances(*evidence.euclidean, weights[:, :1])
+    second = hybrid_distances(*evidence.mahalanobis, weights[:, 1:])
+    classes = second.argmin(dim=1)
+    tiny = torch.finfo(second.dtype).tiny
+    joint = (first.clamp(min=tiny).log() + second.clamp(min=tiny).log()) / 2
+    best, runner_up = best_two(-joint)
+    margin = 1 - (runner_up - best).exp()
+    return Decision(classes, first.argmin(dim=1) == classes, margin)
 
 
 class WeightModule(nn.Module):

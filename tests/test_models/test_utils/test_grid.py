@@ -1,9 +1,8 @@
-"""Which pixels describe a class, and how labels reach the grid of the features."""
+"""How labels and masks reach other grids."""
 
 import torch
 
-from mmseg_tsf.models.refinement.references import reference_labels
-from mmseg_tsf.models.utils.grid import labels_to_grid, nearest
+from mmseg_tsf.models.utils.grid import labels_to_grid, nearest, thinned
 
 
 def test_sparse_labels_reach_the_grid():
@@ -36,15 +35,8 @@ def test_nearest_takes_the_pixel_at_the_centre_of_the_cell():
     assert torch.equal(nearest(mask, (5, 6)), exact[:, 0].bool())
 
 
-def test_manual_labels_win_and_policies_differ_in_what_else_counts():
-    ignore = 255
-    reliable = torch.tensor([[[0, 0, 1, 1, ignore, 2]]])
-    manual = torch.tensor([[[ignore, 1, ignore, ignore, 0, ignore]]])
-    both = reference_labels(reliable, manual, 'reliable+manual', 3, 1)
-    assert both.tolist() == [[[0, 1, 1, 1, 0, 2]]]
-    assert torch.equal(reference_labels(reliable, manual, 'manual', 3, 1), manual)
-    # classes 0 and 1 have one manual pixel each: enough for one, too few for two
-    assert reference_labels(reliable, manual, 'by_count', 3, 1).tolist() == [
-        [[ignore, 1, ignore, ignore, 0, 2]]
-    ]
-    assert torch.equal(reference_labels(reliable, manual, 'by_count', 3, 2), both)
+def test_thinned_masks_are_spread_evenly():
+    mask = torch.rand(2, 40, 40, generator=torch.Generator().manual_seed(0)) < 0.5
+    found = thinned(mask, 100)
+    assert not (found & ~mask).any() and 100 <= found.sum() <= 110
+    assert torch.equal(thinned(mask, 10**6), mask)
