@@ -104,7 +104,7 @@ def collect(paths: list[str]) -> list[dict]:
         else:
             try:
                 found = [read_run(path)]
-            except (FileNotFoundError, ValueError) as error:
+            except UserError as error:
                 print(f'left out: {error}', file=sys.stderr)
                 continue
         for record in found:

@@ -23,6 +23,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -68,7 +69,7 @@ MARK = '.kill_resume'
 def tiny_config(folder: Path, work_dir: Path) -> Config:
     """The demo's active-learning config, cut down to seconds."""
     cfg = Config.fromfile(CONFIG)
-    cfg = Config(moved(cfg.to_dict(), cfg.data_root, str(folder)))
+    cfg = Config.fromstring(cfg.pretty_text.replace(cfg.data_root, str(folder)), '.py')
     cfg.work_dir, cfg.log_level, cfg.experiment_name = str(work_dir), 'ERROR', work_dir.name
     cfg.train_cfg.update(max_iters=6, rounds=2, budget=dict(total=0.5), val_begin=7)
     cfg.param_scheduler[0].end = 6
@@ -78,15 +79,6 @@ def tiny_config(folder: Path, work_dir: Path) -> Config:
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.visualizer = None
     return cfg
-
-
-def moved(value, old: str, new: str):
-    """Copy of a config in which the paths below one folder are moved below another."""
-    if isinstance(value, dict):
-        return {key: moved(item, old, new) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(moved(item, old, new) for item in value)
-    return value.replace(old, new) if isinstance(value, str) else value
 
 
 WRITERS = os.fsync, os.rename, os.replace
@@ -159,22 +151,18 @@ def run(cfg: Config, moments: Sequence[Moments], stderr: str | None = None) -> l
         stderr: File for their error output; see ``run_forked``.
     """
     with tempfile.TemporaryDirectory() as folder:
-        meeting = f'file://{folder}/meeting'
-        return run_forked(
-            lambda rank: train(cfg, moments[rank], rank, len(moments), meeting),
-            len(moments),
-            stderr,
-        )
+        work = partial(train, cfg, moments, f'file://{folder}/meeting')
+        return run_forked(work, len(moments), stderr)
 
 
-def train(cfg: Config, moments: Moments, rank: int, world_size: int, meeting: str) -> None:
+def train(cfg: Config, moments: Sequence[Moments], meeting: str, rank: int) -> None:
     """Trains as one rank of a run."""
-    if world_size > 1:
+    if len(moments) > 1:
         cfg.launcher = 'pytorch'
-        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world_size))
-        dist.init_process_group('gloo', meeting, rank=rank, world_size=world_size)
+        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(len(moments)))
+        dist.init_process_group('gloo', meeting, rank=rank, world_size=len(moments))
         start_cpu_process_group(cfg)
-    with moments.watch(), mock.patch('mmengine.runner.runner.collect_env', return_value={}):
+    with moments[rank].watch(), mock.patch('mmengine.runner.runner.collect_env', return_value={}):
         Runner.from_cfg(cfg).train()
     leave_process_group()
 
@@ -197,7 +185,7 @@ def outcome(work_dir: Path) -> dict:
     log = (work_dir / 'active_learning.jsonl').read_text().splitlines()
     checkpoint = torch.load(work_dir / 'iter_6.pth', map_location='cpu', weights_only=False)
     return dict(
-        weights={name: value for name, value in checkpoint['state_dict'].items()},
+        weights=dict(checkpoint['state_dict']),
         rounds=[
             (store.request(n).info['files'], store.answer(n).info['files'])
             for n in store.answered()
@@ -214,8 +202,8 @@ def differences(reference: dict, other: dict) -> list[str]:
         found.append('requests or labels differ')
     if reference['spent'] != other['spent']:
         found.append('the budget spent differs')
-    pairs = ((value, other['weights'].get(name)) for name, value in reference['weights'].items())
-    if not all(second is not None and torch.equal(first, second) for first, second in pairs):
+    first, second = reference['weights'], other['weights']
+    if not all(key in second and torch.equal(first[key], second[key]) for key in first):
         found.append('weights differ')
     return found
 
@@ -250,8 +238,8 @@ def kill_and_resume(cfg: Config, rank: int, fatal: int, ranks: int, reference: d
     """
     store = RoundStore(Path(cfg.work_dir, 'rounds'))
     moments = [Moments(fatal=fatal if own == rank else None) for own in range(ranks)]
-    statuses = run(cfg, moments, os.devnull)
-    found = [] if statuses[rank] == -signal.SIGKILL else ['it was not killed']
+    killed = run(cfg, moments, os.devnull)[rank] == -signal.SIGKILL
+    found = [] if killed else ['it was not killed']
     if store.numbers():
         found += [f'{problem} when it was killed' for problem in verify(store)]
     cfg.resume = True
@@ -276,9 +264,7 @@ def empty(folder: Path) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the number of lost runs."""
     parser = ToolParser(__doc__)
-    parser.add_argument(
-        '--kills', type=int, default=20, help='number of runs to kill (%(default)s)'
-    )
+    parser.add_argument('--kills', type=int, default=20, help='number of runs (%(default)s)')
     parser.add_argument('--ranks', type=int, default=1, help='processes of a run (%(default)s)')
     parser.share('--seed', help='seed of the moments (%(default)s)')
     parser.share(
@@ -300,12 +286,11 @@ def main(argv: list[str] | None = None) -> int:
     reference, lost = outcome(args.work_dir / 'whole'), 0
     drawn = draw_moments([f'{kind} {rank}' for rank, _, kind in kinds], args.kills, args.seed)
     for i, place in enumerate(drawn):
-        rank, fatal, kind = kinds[place]
-        cfg = tiny_config(data, args.work_dir / f'killed_{i:02d}')
-        found = kill_and_resume(cfg, rank, fatal, args.ranks, reference)
+        (rank, fatal, kind), folder = kinds[place], args.work_dir / f'killed_{i:02d}'
+        found = kill_and_resume(tiny_config(data, folder), rank, fatal, args.ranks, reference)
         lost += bool(found)
-        who = f'rank {rank} ' if args.ranks > 1 else ''
-        print(f'{i:3d} killed {who}{kind} ({place} of {len(kinds)}): {found or "same"}', flush=True)
+        where = f'rank {rank} {kind} ({place} of {len(kinds)})'
+        print(f'{i:3d} killed {where}: {found or "same"}', flush=True)
     print(f'{len(drawn) - lost} survived, {lost} lost')
     return lost
 
