@@ -149,10 +149,10 @@ def _find(kind: object, path: str, registry: str | None) -> object:
         return next(iter(found.values())) if len(found) == 1 else None
     if registry == 'METRICS':
         return _find(kind, path, 'EVALUATOR')
-    where = f'no {places[0].name} of' if registry else 'not registered in'
+    where = f'is no {places[0].name} of' if registry else 'is not registered in'
     names = [name for place in places for name in _names(place)]
     raise UserError(
-        f'{path}.type={kind!r} is {where} mmseg or this package'
+        f'{path}.type={kind!r} {where} mmseg or this package'
         f'{_suggestion(kind, names) or ": correct it, or import its module with custom_imports"}'
     )
 
