@@ -10,11 +10,13 @@ from .pool.outputs import PoolOutputs
 from .pool.pool import Pool, PoolImage
 from .pool.pool_pass import score_pool
 from .registry import EXCHANGE_FORMATS, ORACLES, QUERY_STRATEGIES, SELECTORS
-from .selection.selection import Choice, select
+from .selection.candidates import Choice
+from .selection.joint import JointCandidates, best_of_groups, k_center
+from .selection.selection import select
 from .selection.selectors.base import Selector
 from .store.round_store import RoundStore
 from .store.verification import check_rounds, verify
-from .strategies.base import QueryStrategy
+from .strategies.base import QueryContext, QueryStrategy
 
 __all__ = [
     'EXCHANGE_FORMATS',
@@ -24,17 +26,21 @@ __all__ = [
     'Budget',
     'Campaign',
     'Choice',
+    'JointCandidates',
     'Pool',
     'PoolImage',
     'PoolOutputs',
+    'QueryContext',
     'QueryStrategy',
     'RoundOutcome',
     'RoundStore',
     'Selector',
     'StoreError',
+    'best_of_groups',
     'build_campaign',
     'check_campaign',
     'check_rounds',
+    'k_center',
     'on_main_process',
     'open_campaign',
     'score_pool',

@@ -170,7 +170,7 @@ def _write_logs(folder: Path, store: RoundStore, rounds: int, info: dict) -> Non
         line = dict(round=number, iter=30 * (number + 1), spent=dict(paid), unit='pixels')
         last = number == rounds
         line.update(share=share, state='finished' if last else 'answered')
-        line.update(metrics=metrics(30.0 + 5 * number), plar={} if last else cells)
+        line.update(metrics=metrics(30.0 + 5 * number), notes={} if last else cells)
         line['seconds'] = (
             {} if last else dict(train=9.0, validate=1.0, score=2.0, select=0.25, oracle=0.5)
         )

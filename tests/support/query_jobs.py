@@ -10,7 +10,7 @@ import torch.distributed as dist
 from mmengine.registry import init_default_scope
 from query_runs import STRATEGIES, make_model, make_pool, plain, random_images, run_query
 
-from mmseg_tsf.active_learning.selection import candidates as spool
+from mmseg_tsf.active_learning.selection import candidates as candidate_file
 from mmseg_tsf.active_learning.selection.selection import choose
 from mmseg_tsf.active_learning.selection.selectors.pixels import PixelSelector
 from mmseg_tsf.active_learning.selection.selectors.regions import GridSelector
@@ -32,7 +32,7 @@ def queries(root: str) -> dict[str, list]:
     found = {name: plain(run_query(model, pool, name, batch_size=2)) for name in STRATEGIES}
     rank = dist.get_rank() if dist.is_initialized() else 0
     step = dist.get_world_size() if dist.is_initialized() else 1
-    spool.CHUNK = 8  # so that each process drops what it can not need
+    candidate_file.CHUNK = 8  # so that each process drops what it can not need
     for name, (selector, options) in CUTS.items():
         images = random_images(41)[rank::step]
         found[f'cut_{name}'] = plain(choose(images, selector, seed=5, **options))

@@ -10,7 +10,8 @@ from tiny_runs import part_cfg
 from mmseg_tsf.active_learning.pool.outputs import ScoredImage, cell_centres
 from mmseg_tsf.active_learning.pool.pool import Pool, PoolImage
 from mmseg_tsf.active_learning.registry import QUERY_STRATEGIES, SELECTORS
-from mmseg_tsf.active_learning.selection.selection import Choice, select
+from mmseg_tsf.active_learning.selection.candidates import Choice
+from mmseg_tsf.active_learning.selection.selection import select
 
 STRATEGIES = {
     'random': dict(type='RandomQuery'),

@@ -37,7 +37,7 @@ def snapshot(folder) -> dict:
 
 def test_status_adds_up(run, capsys):
     RoundLog(run / 'active_learning.jsonl').write(
-        dict(round=1, iter=4, state='answered', plar=dict(corrected=12), seconds={})
+        dict(round=1, iter=4, state='answered', notes=dict(corrected=12), seconds={})
     )
     write_request(RoundStore(run / 'rounds'), 2)
     before = snapshot(run)
@@ -51,7 +51,7 @@ def test_status_adds_up(run, capsys):
     assert [r['state'] for r in status['rounds']] == ['answered', 'answered', 'asked']
     assert status['rounds'][1]['pixels'] == 32 and status['rounds'][1]['clicks'] == 10
     assert status['rounds'][2]['pixels'] == 0 and status['rounds'][2]['pixels_asked'] == 32
-    assert status['plar'] == {'1': dict(corrected=12)}
+    assert status['notes'] == {'1': dict(corrected=12)}
     assert status['waits_for'] == 'the answer of round 2 by GroundTruthOracle'
     assert snapshot(run) == before
 

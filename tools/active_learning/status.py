@@ -39,9 +39,9 @@ def show(summary: dict, console: Console) -> None:
         _add_row(table, [f'round {r["round"]}', r['strategy'], who, *_amounts(r)])
     _add_row(table, ['in all', '', '', *_amounts(summary['spent'])])
     console.print(table)
-    for number, free in summary['plar'].items():
-        text = ', '.join(f'{name} {value}' for name, value in free.items())
-        console.print(f'refined for free before round {number}: {text}', soft_wrap=True)
+    for number, notes in summary['notes'].items():
+        text = ', '.join(f'{name} {value}' for name, value in notes.items())
+        console.print(f'notes of the query of round {number}: {text}', soft_wrap=True)
     for r in summary['rounds']:
         if r['state'] == 'asked':
             text = f'{r["pixels_asked"]:,} pixels in {r["images_asked"]:,} images'

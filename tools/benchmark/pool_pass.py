@@ -113,7 +113,7 @@ def make_model(classes: int, device: str) -> SemiSegmentor:
 
 def flag(model: SemiSegmentor, pool: Pool, share: float) -> None:
     """Sets the error mask to a share of the cells; the untrained error head flags none."""
-    scored = score_pool(model, pool, LeastConfidenceQuery(), PixelSelector())
+    scored = score_pool(model, pool, LeastConfidenceQuery())
     doubts = np.concatenate([image.scores.ravel() for image in scored]).astype(np.float64)
     model.refinement.min_confidence = 1 - float(np.quantile(doubts, 1 - share))
     model.refinement.error_head.threshold = 1.0

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
@@ -17,6 +18,7 @@ from ...utils.errors import UserError
 from ...utils.settings import SETTINGS, flatten
 from ..pool.pool import Pool, relative_path
 from ..registry import ORACLES, QUERY_STRATEGIES, SELECTORS
+from ..selection.clicks import class_counts
 from ..store.campaign_file import TRAINING
 from ..store.round_store import RoundStore
 from .budget import Budget
@@ -70,8 +72,10 @@ def build_campaign(
     pipeline = pass_options.pop('pipeline', None) or test_pipeline(cfg)
     options[TRAINING] = describe_training(cfg, pipeline)
     images = Pool(DATASETS.build(dict(source, pipeline=pipeline)), store)
+    labelled = copy.deepcopy(cfg.train_dataloader.dataset.labelled)
+    num_classes = len(dataset.metainfo['classes'])
     answerer = ORACLES.build(oracle)
-    answerer.bind(source, work_dir, len(dataset.metainfo['classes']))
+    answerer.bind(source, work_dir, num_classes)
     return Campaign(
         store=store,
         pool=images,
@@ -85,7 +89,19 @@ def build_campaign(
         seed=seed,
         pass_options=pass_options,
         options=json.loads(json.dumps(options, default=str)),
+        labelled=Pool(DATASETS.build(dict(labelled, pipeline=pipeline))),
+        initial_counts=lambda: count_classes(labelled, num_classes),
     )
+
+
+def count_classes(labelled: dict, num_classes: int) -> np.ndarray:
+    """``(K,)`` pixels of each class in the masks of a data set, given by its config."""
+    steps = [step for step in labelled['pipeline'] if 'LoadAnnotations' in step['type']]
+    masks = DATASETS.build(dict(labelled, pipeline=steps))
+    counts = np.zeros(num_classes, np.int64)
+    for i in range(len(masks)):
+        counts += np.asarray(class_counts(masks[i]['gt_seg_map'], num_classes), np.int64)
+    return counts
 
 
 def describe_training(cfg: Config, pool_pipeline: list[dict]) -> dict[str, str]:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
+from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 
 from ...utils.main_process import Ahead, Ask, on_main_process, with_help_of_all
 from ...utils.seeding import draw_seed
 from ..oracles.base import Oracle, Pending
 from ..pool.pool import Pool
-from ..pool.statistics import PoolStatistics
 from ..selection.selection import select
 from ..selection.selectors.base import Selector
 from ..store.round_store import RoundStore
-from ..strategies.base import QueryStrategy
-from .budget import Budget, add_up, paid_rounds, spent
-from .round_items import amount_asked, answer_items, request_items
+from ..strategies.base import QueryContext, QueryStrategy
+from .budget import (
+    Budget,
+    add_up,
+    amount_asked,
+    answer_items,
+    paid_rounds,
+    request_items,
+    spent,
+)
 
 
 @dataclass
@@ -32,13 +40,12 @@ class RoundOutcome:
             (nothing was found to ask, or nothing is left to spend).
         message: What to do, where it is pending; why nothing is asked, where it is exhausted.
         seconds: Spent in ``score``, ``select`` and ``oracle``.
-        plar: Cells of the pool that the refinement saw, flagged, corrected for free and left
-            open, where the query asked it.
+        notes: Figures of the query over the whole pool, see ``QueryStrategy.notes``.
     """
 
     state: str
     message: str = ''
-    plar: dict = field(default_factory=dict)
+    notes: dict = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -59,6 +66,8 @@ class Campaign:
         first_query: Scores the pool in round 0; ``query`` by default.
         pass_options: Of :func:`~mmseg_tsf.active_learning.selection.selection.select`.
         options: Further options of all of these by name, to say what a resumed run changes.
+        labelled: Images that are labelled from the start, shown as the pool is.
+        initial_counts: Gives the ``(K,)`` pixels of each class in their masks.
     """
 
     def __init__(
@@ -75,12 +84,15 @@ class Campaign:
         first_query: QueryStrategy | None = None,
         pass_options: dict | None = None,
         options: dict | None = None,
+        labelled: Pool | None = None,
+        initial_counts: Callable[[], np.ndarray] | None = None,
     ) -> None:
         self.store, self.pool, self.facts = store, pool, facts
         self.rounds, self.budget = rounds, budget
         self.query, self.first_query = query, first_query or query
         self.selector, self.oracle, self.seed = selector, oracle, seed
         self.pass_options, self.options = pass_options or {}, options or {}
+        self.labelled, self.initial_counts = labelled, initial_counts
 
     def spent(self, before: int | None = None) -> dict[str, int]:
         """See :func:`~mmseg_tsf.active_learning.campaign.budget.spent`."""
@@ -107,7 +119,7 @@ class Campaign:
             if message:
                 outcome.state, outcome.message = 'pending', message
         info = on_main_process(lambda: self.store.request(number).info)
-        outcome.plar = info['plar']
+        outcome.notes = info['notes']
         if not info['images']:
             outcome.state, outcome.message = 'exhausted', self._why_nothing(number, info['amount'])
         return outcome
@@ -147,21 +159,44 @@ class Campaign:
         if not amount:
             on_main_process(lambda: self._write_request(number, [], amount, {}))
             return
-        statistics = PoolStatistics()
+        query, seed = self.query if number else self.first_query, draw_seed(self.seed, number)
+        folder = self.store.root.parent / 'query' / f'round_{number:03d}'
+        query.begin(
+            QueryContext(
+                model,
+                self.pool,
+                self.labelled,
+                number,
+                self.rounds,
+                seed,
+                folder,
+                lambda: self._class_counts(number),
+            )
+        )
         chosen = select(
             model,
             self.pool,
-            self.query if number else self.first_query,
+            query,
             self.selector,
             amount,
             self.budget.unit,
-            seed=draw_seed(self.seed, number),
+            seed=seed,
+            labelled=self.labelled,
             seconds=seconds,
-            statistics=statistics,
             **self.pass_options,
         )
-        plar = statistics.compute(next(model.parameters()).device)
-        on_main_process(lambda: self._write_request(number, chosen, amount, plar))
+        notes = sum_notes(query.notes())
+        on_main_process(lambda: self._write_request(number, chosen, amount, notes))
+        on_main_process(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+    def _class_counts(self, number: int) -> np.ndarray:
+        """``(K,)`` labelled pixels of each class before a round."""
+        counts = np.zeros(len(self.facts['classes']), np.int64)
+        counts += self.initial_counts() if self.initial_counts is not None else 0
+        for before in range(number):
+            for notes in self.store.answer(before).images.values():
+                counts += np.asarray(notes['classes'], np.int64)
+        return counts
 
     def _warn_of_too_little(self, number: int, amount: int) -> None:
         asked = amount_asked(self.store.request(number).images, self.budget.unit)
@@ -176,7 +211,7 @@ class Campaign:
             logging.WARNING,
         )
 
-    def _write_request(self, number: int, chosen: list, amount: int, plar: dict) -> None:
+    def _write_request(self, number: int, chosen: list, amount: int, notes: dict) -> None:
         paid = paid_rounds(self.store, number)
         info = dict(
             unit=self.budget.unit,
@@ -184,7 +219,7 @@ class Campaign:
             selector=type(self.selector).__name__,
             seed=self.seed + number,
             amount=amount,
-            plar=plar,
+            notes=notes,
             spent_before=add_up(self.facts['initial'], paid),
         )
         items = request_items(self.pool, self.selector, chosen, self.budget.unit)
@@ -221,3 +256,12 @@ class Campaign:
                 spent_after=add_up(self.facts['initial'], [*paid, (asked, own)]),
             ),
         )
+
+
+def sum_notes(notes: dict[str, int | float]) -> dict[str, int | float]:
+    """Sums figures over all ranks; every rank must call it."""
+    total: dict[str, int | float] = {}
+    for own in all_gather_object(notes):
+        for name, value in own.items():
+            total[name] = total.get(name, 0) + value
+    return total

@@ -38,7 +38,7 @@ def summarise(work_dir: Path, store: RoundStore | None = None) -> dict:
         classes=class_pixels(campaign['classes'], rounds),
         rounds=rounds,
         # by round; the last line is what counts where a round was held again
-        plar={line['round']: line['plar'] for line in lines if line.get('plar')},
+        notes={line['round']: line['notes'] for line in lines if line.get('notes')},
         finished=is_finished(lines),
         waits_for=waits_for(work_dir, campaign, rounds, lines, left),
     )

@@ -8,33 +8,31 @@ import torch
 import torch.nn.functional as F
 from mmseg.models.utils import resize
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
-from ...evaluation.hidden_masks import taps_of
+from ...models.refinement.label_refinement import TAPS
 from ...models.segmentors.semi_base import SemiSegmentor
-from ...models.utils.feature_tap import FeatureTap
 from ...models.utils.grid import nearest
 from ...models.utils.pixel_losses import IGNORE_INDEX
 from ...models.utils.views import NetworkView, as_class_logits
 from ...utils.errors import UserError
-from ..strategies.base import QueryStrategy
-from .outputs import PoolOutputs
-from .statistics import PoolStatistics
+from ...utils.seeding import draw_seed
+from .outputs import PoolOutputs, Scorer
 
 SLIDE_STRIDE = 4  # of the grid where the network slides: about a decode head's own
 
 
 class GridForward:
-    """Runs the network that predicts, without upsampling where nobody needs it.
+    """Runs the network that predicts, and what else a strategy needs, on the decode head's grid.
 
-    A model with a teacher and a refinement shows the teacher's features. Views (flips, scales)
-    and sliding give probabilities only.
+    A model with a refinement shows the features of its first labeller. Views (flips, scales) and
+    sliding windows give probabilities only.
 
     Args:
         model: A ``SemiSegmentor``.
-        strategy: What is needed of it.
+        strategy: Query strategy; says which outputs it needs.
         flip: Whether to average with the mirrored image.
-        scales: Of the views whose probabilities are averaged, on the grid of the first one.
-        statistics: Is told what the refinement decides, where the strategy needs one.
+        scales: Scales of the views whose probabilities are averaged, on the grid of the first.
 
     Raises:
         UserError: The strategy needs what the model, its test mode or the views do not give.
@@ -43,29 +41,32 @@ class GridForward:
     def __init__(
         self,
         model: nn.Module,
-        strategy: QueryStrategy,
+        strategy: Scorer,
         flip: bool = False,
         scales: Sequence[float] = (1.0,),
-        statistics: PoolStatistics | None = None,
     ) -> None:
         if not isinstance(model, SemiSegmentor):
             raise UserError(
-                f'a {type(model).__name__} can not score a pool: wrap it, model=dict('
+                f'a {type(model).__name__} cannot score a pool: wrap it, model=dict('
                 "type='SupervisedOnly', segmentor=...)"
             )
         strategy.check(model)
         if not scales or min(scales) <= 0:
             raise UserError(f'scales={tuple(scales)} must be positive: (1.0,) for one view')
-        self.model, self.needs = model, strategy.needs
-        self.statistics = statistics
-        self.refinement = getattr(model, 'refinement', None)
+        self.model, self.needs, self.passes = model, strategy.needs, strategy.passes
+        self.networks = _committee(model, strategy)
+        self.refinement = model.refinement
         self.views = [(scale, mirror) for scale in scales for mirror in (False, True)[: 1 + flip]]
         self.slides = (model.network.test_cfg or {}).get('mode', 'whole') == 'slide'
         error_head = getattr(self.refinement, 'error_head', None)
-        self.taps_features = bool({'features', 'refinement'} & set(self.needs)) or (
-            'flagged' in self.needs and error_head is not None
-        )
+        named = {'features', 'refinement', 'error_probability'} & set(self.needs)
+        self.taps_features = bool(named) or ('flagged' in self.needs and error_head is not None)
         name = type(strategy).__name__
+        if 'error_probability' in self.needs and error_head is None:
+            raise UserError(
+                f'{name} needs the error probability, and this {type(model).__name__} has no '
+                "error_head: give model.error_head=dict(type='ErrorMaskDecoder')"
+            )
         if self.taps_features and self.slides:
             raise UserError(
                 f"{name} needs features, which test_cfg.mode='slide' does not give: set "
@@ -98,6 +99,13 @@ class GridForward:
         logits, features = self._logits(images)
         grid = tuple(logits.shape[2:])
         outputs = PoolOutputs(logits, keys, seed, features, nearest(valid, grid))
+        if self.passes:
+            outputs.passes = self._dropout_passes(images, keys, seed)
+        if self.networks:
+            outputs.committee = torch.stack([self._view(images, name) for name in self.networks])
+        if 'error_probability' in self.needs:
+            view = NetworkView(logits, features, grid)
+            outputs.error_probability = self.refinement.error_probability(view)
         if self.refinement is None or not {'flagged', 'refinement'} & set(self.needs):
             return outputs
         view = NetworkView(logits, features, grid)
@@ -112,18 +120,16 @@ class GridForward:
             outputs.flagged = outputs.flagged & (outputs.manual == IGNORE_INDEX)
             for name in ('labels', 'unresolved', 'margin'):
                 setattr(outputs, name, nearest(getattr(found, name), grid))
-            if self.statistics is not None:
-                self.statistics.add(outputs.valid, outputs.flagged, outputs.unresolved)
         return outputs
 
     def _logits(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """``(N, K, h, w)`` float32 logits on the grid, and the tapped features."""
         if self.taps_features:
-            name = self.model.predict_on if self.refinement is None else self.model.labellers[0]
-            taps = taps_of(self.model)
-            with FeatureTap(getattr(self.model, name), taps) as tap:
-                logits = self.model.run(name, images)[1]
-            return as_class_logits(logits.float()), [tap[path] for path in taps]
+            name, taps = self.model.predict_on, TAPS
+            if self.refinement is not None:
+                name, taps = self.model.labellers[0], self.refinement.taps
+            view = self.model.show(name, images, taps)
+            return as_class_logits(view.grid_logits.float()), view.features
         if self.views == [(1.0, False)]:
             return self._view(images), []
         mean, grid = 0.0, None
@@ -136,11 +142,53 @@ class GridForward:
             mean = mean + resize(probs, grid, mode='bilinear')
         return (mean / len(self.views)).clamp(min=torch.finfo(mean.dtype).tiny).log(), []
 
-    def _view(self, images: Tensor) -> Tensor:
-        """``(N, K, h, w)`` float32 logits of one view."""
+    def _dropout_passes(self, images: Tensor, keys: Tensor, seed: int) -> Tensor:
+        """``(T, N, K, h, w)`` logits with dropout on, everything else in evaluation mode.
+
+        The T passes of an image are one batch with a seed of its own, so that they do not depend
+        on the other images of a batch.
+        """
+        name, passes = self.model.predict_on, []
+        layers = [m for m in getattr(self.model, name).modules() if isinstance(m, _DropoutNd)]
+        device = images.device
+        with torch.random.fork_rng([device] if device.type == 'cuda' else []):
+            for layer in layers:
+                layer.train()
+            for image, key in zip(images, keys.tolist(), strict=True):
+                torch.manual_seed(draw_seed(seed, key))
+                repeated = image.expand(self.passes, *image.shape)
+                passes.append(as_class_logits(self.model.run(name, repeated)[1].float()))
+            for layer in layers:
+                layer.eval()
+        return torch.stack(passes, dim=1)
+
+    def _view(self, images: Tensor, name: str = '') -> Tensor:
+        """``(N, K, h, w)`` float32 logits of one view, by the network that predicts or another."""
+        name = name or self.model.predict_on
         if not self.slides:
-            return as_class_logits(self.model.run(self.model.predict_on, images)[1].float())
+            return as_class_logits(self.model.run(name, images)[1].float())
         metas = [dict(img_shape=images.shape[2:]) for _ in images]
-        logits = as_class_logits(self.model.network.slide_inference(images, metas).float())
+        logits = as_class_logits(getattr(self.model, name).slide_inference(images, metas).float())
         size = tuple(-(-side // SLIDE_STRIDE) for side in images.shape[2:])
         return F.interpolate(logits, size, mode='bilinear', align_corners=False)
+
+
+def _committee(model: SemiSegmentor, strategy: Scorer) -> tuple[str, ...]:
+    """Names of the committee's networks; checks passes and networks against the model."""
+    name = type(strategy).__name__
+    if strategy.passes:
+        layers = [m for m in model.network.modules() if isinstance(m, _DropoutNd)]
+        if not any(layer.p > 0 for layer in layers):
+            raise UserError(
+                f'{name} takes passes with dropout, and the {model.predict_on} of this '
+                f'{type(model).__name__} has none: set segmentor.decode_head.dropout_ratio'
+            )
+    if strategy.networks is None:
+        return ()
+    unknown = sorted(set(strategy.networks) - set(model.network_names))
+    if unknown:
+        raise UserError(
+            f'{name} asks the networks {", ".join(unknown)}: {type(model).__name__} has '
+            f'{", ".join(model.network_names)}'
+        )
+    return tuple(strategy.networks) or model.network_names

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...models.utils.pixel_losses import hard_labels
 from .pool import PoolImage
@@ -14,7 +15,7 @@ from .pool import PoolImage
 
 @dataclass
 class ScoredImage:
-    """A pool image and how much its cells are wanted.
+    """A pool image and the scores of its cells.
 
     Attributes:
         image: The image.
@@ -22,8 +23,10 @@ class ScoredImage:
         rows: ``(h,)`` native rows of the cells' centres.
         columns: ``(w,)`` native columns of them.
         classes: ``(h, w)`` uint8 predicted classes, where the selector balances them.
-        prepared: What :meth:`Selector.prepare` made of the image.
+        prepared: Result of :meth:`Selector.prepare` for the image.
         ranked: Whether the scores are turns of the image's cells, see ``QueryStrategy.ranks``.
+        embedding: ``(D,)`` of the image or ``(D, h, w)`` of its cells, float32, where the strategy
+            embeds.
     """
 
     image: PoolImage
@@ -33,6 +36,7 @@ class ScoredImage:
     classes: np.ndarray | None = None
     prepared: np.ndarray | None = None
     ranked: bool = False
+    embedding: np.ndarray | None = None
 
     @property
     def wanted(self) -> np.ndarray:
@@ -67,7 +71,7 @@ def cell_centres(native: int, cells: int, shown: int = 1, padded: int = 1) -> np
 
 
 NEVER = float('-inf')
-"""The score of what must not be asked."""
+"""Score of what must not be asked."""
 
 
 @dataclass
@@ -77,17 +81,23 @@ class PoolOutputs:
     Attributes:
         logits: ``(N, K, h, w)`` float32.
         keys: ``(N,)`` int64 pool indices, on the host.
-        seed: Of this query.
+        seed: Seed of this query.
         features: Tapped maps F1 ``(N, C1, h1, w1)`` and F2 ``(N, C2, h2, w2)``, where the
             strategy needs ``'features'``.
         valid: ``(N, h, w)`` bool, False in the padding; ``None`` where there is none.
         flagged: ``(N, h, w)`` bool error mask of the model's refinement without the padding,
             where the strategy needs ``'flagged'`` and the model has one.
+        error_probability: ``(N, h, w)`` probability of the EMD that the label is wrong, where the
+            strategy needs ``'error_probability'``.
+        passes: ``(T, N, K, h, w)`` float32 logits of T passes with dropout, where the strategy has
+            ``passes``.
+        committee: ``(M, N, K, h, w)`` float32 logits of M networks of the model, where the
+            strategy has ``networks``.
         manual: ``(N, h, w)`` int64 manual labels, 255 elsewhere; this and the next three where
             the strategy needs ``'refinement'``.
         labels: ``(N, h, w)`` int64 refined labels.
-        unresolved: ``(N, h, w)`` bool, flagged pixels that the refinement leaves open.
-        margin: ``(N, h, w)`` float32 in [0, 1], its margin.
+        unresolved: ``(N, h, w)`` bool, flagged pixels that the refinement does not decide.
+        margin: ``(N, h, w)`` float32 in [0, 1], margin of the refinement's decision.
     """
 
     logits: Tensor
@@ -96,6 +106,9 @@ class PoolOutputs:
     features: list[Tensor] = field(default_factory=list)
     valid: Tensor | None = None
     flagged: Tensor | None = None
+    error_probability: Tensor | None = None
+    passes: Tensor | None = None
+    committee: Tensor | None = None
     manual: Tensor | None = None
     labels: Tensor | None = None
     unresolved: Tensor | None = None
@@ -115,3 +128,26 @@ class PoolOutputs:
     def predicted(self) -> Tensor:
         """``(N, h, w)`` int64 predicted classes."""
         return hard_labels(self.logits)
+
+
+class Scorer(Protocol):
+    """What the pass over the pool and the selection ask of a strategy; see ``QueryStrategy``."""
+
+    needs: tuple[str, ...]
+    passes: int
+    networks: tuple[str, ...] | None
+    in_pool_order: bool
+    ranks: bool
+    picks: bool
+
+    def check(self, model: nn.Module) -> None:
+        """Raises ``UserError`` if the model lacks what the strategy needs."""
+
+    def score(self, outputs: PoolOutputs) -> Tensor:
+        """``(N, h, w)`` scores."""
+
+    def embed(self, outputs: PoolOutputs) -> Tensor | None:
+        """``(N, D)`` or ``(N, D, h, w)`` embeddings."""
+
+    def pick(self, candidates) -> np.ndarray:
+        """Records of the units that are chosen jointly."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,13 +20,10 @@ from ...models.utils.pixel_losses import IGNORE_INDEX
 from ...utils.errors import UserError
 from ...utils.progress import track
 from ...utils.runner import unwrap_model
-from ..selection.selectors.base import Selector
-from ..strategies.base import QueryStrategy
 from .grid_forward import GridForward
-from .outputs import NEVER, ScoredImage, cell_centres
-from .pool import Pool
+from .outputs import NEVER, ScoredImage, Scorer, cell_centres
+from .pool import Pool, PoolImage
 from .reader import PoolItem, PoolReader, batches_of_one_size
-from .statistics import PoolStatistics
 
 HALF_MAX = float(np.finfo(np.float16).max)
 
@@ -34,47 +31,47 @@ HALF_MAX = float(np.finfo(np.float16).max)
 def score_pool(
     model: nn.Module,
     pool: Pool,
-    strategy: QueryStrategy,
-    selector: Selector,
+    strategy: Scorer,
+    prepare: Callable[[PoolImage], np.ndarray | None] | None = None,
+    with_classes: bool = False,
     seed: int = 0,
     batch_size: int = 1,
     num_workers: int = 0,
     flip: bool = False,
     scales: Sequence[float] = (1.0,),
-    statistics: PoolStatistics | None = None,
 ) -> Iterator[ScoredImage]:
     """Scores this rank's share of the pool, the images ``rank, rank + world size, ...``.
 
-    A batch holds images of one size after the pipeline only, so no image is padded because of
-    another and the result does not depend on ranks, workers or batch size, as far as the
+    A batch holds only images that have one size after the pipeline, so no image is padded because
+    of another and the result does not depend on ranks, workers or batch size, as far as the
     network's arithmetic does not. The model is in evaluation mode meanwhile and afterwards as it
-    was; no global random state is touched.
+    was; no global random state changes.
 
     Args:
         model: See :class:`GridForward`; may be wrapped by DDP.
         pool: The images.
         strategy: Gives the scores.
-        selector: Prepares the images.
-        seed: Of the query.
-        batch_size: Of the forward pass.
-        num_workers: Of the loader.
+        prepare: Work on an image alone, done by the loader's workers; see ``Selector.prepare``.
+        with_classes: Whether the predicted classes of the cells are needed.
+        seed: Seed of the query.
+        batch_size: Number of images in a forward pass.
+        num_workers: Number of workers of the loader.
         flip: See :class:`GridForward`.
         scales: See :class:`GridForward`.
-        statistics: See :class:`GridForward`.
 
     Yields:
         ScoredImage: In any order.
 
     Raises:
-        UserError: A wrong option, or scores that are no numbers.
+        UserError: An option is wrong, or a score is not a number.
     """
-    forward = check_pass(model, strategy, batch_size, num_workers, flip, scales, statistics)
+    forward = check_pass(model, strategy, batch_size, num_workers, flip, scales)
     model = forward.model
-    scorer = _Scorer(model, forward, strategy, selector, seed)
+    scorer = _BatchScorer(model, forward, strategy, with_classes, seed)
     rank, world_size = get_dist_info()
     share = range(rank, len(pool), world_size)
     loader = DataLoader(
-        PoolReader(pool, selector, seed),
+        PoolReader(pool, prepare, seed),
         batch_size=None,
         sampler=share,
         num_workers=num_workers,
@@ -90,12 +87,11 @@ def score_pool(
 
 def check_pass(
     model: nn.Module,
-    strategy: QueryStrategy,
+    strategy: Scorer,
     batch_size: int = 1,
     num_workers: int = 0,
     flip: bool = False,
     scales: Sequence[float] = (1.0,),
-    statistics: PoolStatistics | None = None,
     **unknown,
 ) -> GridForward:
     """What :func:`score_pool` runs; refuses its options before any time is spent.
@@ -111,11 +107,10 @@ def check_pass(
     for name, value, least in (('batch_size', batch_size, 1), ('num_workers', num_workers, 0)):
         if not isinstance(value, int) or value < least:
             raise UserError(f'{name}={value!r} must be a whole number, at least {least}')
-    model = unwrap_model(model)
-    return GridForward(model, strategy, flip, scales, statistics)
+    return GridForward(unwrap_model(model), strategy, flip, scales)
 
 
-def _score(scorer: _Scorer, batches: Iterable[list[PoolItem]]) -> Iterator[ScoredImage]:
+def _score(scorer: _BatchScorer, batches: Iterable[list[PoolItem]]) -> Iterator[ScoredImage]:
     waiting = None
     for batch in batches:
         started = scorer.start(batch)
@@ -147,6 +142,7 @@ class _Started:
     scores: Tensor
     broken: Tensor
     classes: Tensor | None
+    embeddings: Tensor | None
     done: object | None
     ranked: bool
 
@@ -154,10 +150,12 @@ class _Started:
         if self.done is not None:
             self.done.synchronize()
         scores = self.scores.numpy()
-        classes = [None] * len(scores) if self.classes is None else self.classes.numpy()
-        broken = self.broken.tolist()
-        for item, own, no_number, predicted in zip(
-            self.items, scores, broken, classes, strict=True
+        classes, embeddings = (
+            [None] * len(scores) if own is None else own.numpy()
+            for own in (self.classes, self.embeddings)
+        )
+        for item, own, no_number, predicted, embedding in zip(
+            self.items, scores, self.broken.tolist(), classes, embeddings, strict=True
         ):
             if no_number:
                 raise UserError(
@@ -168,15 +166,17 @@ class _Started:
                 cell_centres(item.image.size[axis], own.shape[axis], shown, self.padded[axis])
                 for axis, shown in enumerate(item.inputs.shape[1:])
             )
-            yield ScoredImage(item.image, own, rows, columns, predicted, item.prepared, self.ranked)
+            yield ScoredImage(
+                item.image, own, rows, columns, predicted, item.prepared, self.ranked, embedding
+            )
 
 
-class _Scorer:
+class _BatchScorer:
     """Preprocesses a batch, runs the network and reduces the scores, all on the device."""
 
-    def __init__(self, model, forward, strategy, selector, seed) -> None:
+    def __init__(self, model, forward, strategy, with_classes: bool, seed: int) -> None:
         self.model, self.forward, self.strategy = model, forward, strategy
-        self.with_classes, self.seed = selector.class_balanced, seed
+        self.with_classes, self.seed = with_classes, seed
 
     @torch.no_grad()
     def start(self, items: list[PoolItem]) -> _Started:
@@ -195,15 +195,14 @@ class _Scorer:
         finite = outputs.logits < torch.inf  # so do infinite ones, whose softmax is no number
         broken = scores.isnan().flatten(1).any(1) | ~finite.flatten(1).all(1)
         classes = outputs.predicted.to(torch.uint8) if self.with_classes else None
-        done = None
+        embeddings = self.strategy.embed(outputs)
+        embeddings = None if embeddings is None else embeddings.float()
+        maps, done = (scores, broken, classes, embeddings), None
         if scores.is_cuda:
-            scores = scores.to('cpu', non_blocking=True)
-            broken = broken.to('cpu', non_blocking=True)
-            classes = classes if classes is None else classes.to('cpu', non_blocking=True)
+            maps = [own if own is None else own.to('cpu', non_blocking=True) for own in maps]
             done = torch.cuda.Event()
             done.record()
-        ranked = self.strategy.ranks
-        return _Started(items, padded, scores, broken, classes, done, ranked)
+        return _Started(items, padded, *maps, done, self.strategy.ranks)
 
 
 def manual_labels(

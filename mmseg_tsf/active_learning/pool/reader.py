@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,19 +12,18 @@ from torch.utils.data import Dataset
 
 from ...utils.errors import UserError
 from ...utils.seeding import seeded
-from ..selection.selectors.base import Selector
 from .pool import Pool, PoolImage
 
 
 @dataclass
 class PoolItem:
-    """An image as a worker of the loader hands it on.
+    """An image as a worker of the loader returns it.
 
     Attributes:
         image: The image, with what is known of it.
         inputs: ``(3, h, w)`` uint8 after the pipeline.
         sample: Its data sample.
-        prepared: What the selector made of it.
+        prepared: What ``prepare`` of the reader returned.
     """
 
     image: PoolImage
@@ -34,10 +33,18 @@ class PoolItem:
 
 
 class PoolReader(Dataset):
-    """Loads images and what selectors make of them; made for workers."""
+    """Loads images of the pool in workers.
 
-    def __init__(self, pool: Pool, selector: Selector, seed: int) -> None:
-        self.pool, self.selector, self.seed = pool, selector, seed
+    Args:
+        pool: The images.
+        prepare: Work on an image alone that is slow, such as superpixels; ``None`` for none.
+        seed: Seed of the query.
+    """
+
+    def __init__(
+        self, pool: Pool, prepare: Callable[[PoolImage], np.ndarray | None] | None, seed: int
+    ) -> None:
+        self.pool, self.prepare, self.seed = pool, prepare, seed
 
     def __len__(self) -> int:
         return len(self.pool)
@@ -52,7 +59,8 @@ class PoolReader(Dataset):
                 f'image {image.path} is {image.size} (height, width) in its header and {found} '
                 'when loaded, so its EXIF data turn it: save it upright'
             )
-        return PoolItem(image, data['inputs'], data['data_samples'], self.selector.prepare(image))
+        prepared = None if self.prepare is None else self.prepare(image)
+        return PoolItem(image, data['inputs'], data['data_samples'], prepared)
 
 
 def batches_of_one_size(items: Iterable[PoolItem], batch_size: int) -> Iterator[list[PoolItem]]:

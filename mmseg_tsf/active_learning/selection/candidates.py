@@ -15,6 +15,9 @@ RECORD = np.dtype(
 )
 """One candidate: sort key (the larger the better), pool index, unit, cost, predicted class."""
 CHUNK = 1 << 16  # records that are in memory at a time
+REACH = 8
+"""Candidates are kept as far as this many budgets would go, for those that do not fit: smaller
+units that still fit are found unless eight budgets of better ones do not."""
 
 
 def sort_keys(
@@ -68,7 +71,7 @@ class Cut(NamedTuple):
         return np.zeros(len(records), bool) if self.key is None else records['key'] == self.key
 
 
-class Spool:
+class CandidateFile:
     """A scratch file of candidates that keeps those that a budget may still reach.
 
     Once the candidates of this process alone would spend the budget, worse ones can not be chosen
@@ -90,7 +93,7 @@ class Spool:
     def __len__(self) -> int:
         return self._num + self._num_waiting
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> CandidateFile:
         return self
 
     def __exit__(self, *_) -> None:
@@ -184,3 +187,89 @@ class Spool:
         self._file.close()
         self._file = kept
         self._compact_at = max(CHUNK // 8, 2 * self._num)
+
+
+def take_whole_units(records: np.ndarray, shares: list[int], budget: int) -> np.ndarray:
+    """Spends a budget, best first, on units that cost different amounts.
+
+    A unit that does not fit any more is passed over. Each group spends its share first; what is
+    left then, less than a unit of each, goes unit by unit to the group that has spent least.
+
+    Args:
+        records: ``(M,)`` candidates (:data:`RECORD`), none above the budget.
+        shares: ``(G,)`` share of each group in the budget.
+        budget: All that may be spent.
+
+    Returns:
+        np.ndarray: Those that are taken, the same for the same candidates in any order.
+    """
+    records = records[np.lexsort((records['unit'], records['index'], ~records['key']))]
+    costs, groups = records['cost'].astype(np.int64), records['group'].astype(np.int64)
+    taken, left = np.zeros(len(records), bool), list(shares)
+    for place, (cost, group) in enumerate(zip(costs.tolist(), groups.tolist(), strict=True)):
+        if cost <= left[group]:
+            taken[place] = True
+            left[group] -= cost
+    spent = np.subtract(shares, left)
+    rest = budget - int(spent.sum())
+    while (fits := (~taken & (costs <= rest)).nonzero()[0]).size:
+        place = fits[spent[groups[fits]].argmin()]  # of equals the first, which is the best
+        taken[place] = True
+        spent[groups[place]] += costs[place]
+        rest -= int(costs[place])
+    return records[taken]
+
+
+def share_budget(costs: np.ndarray, budget: int) -> list[int]:
+    """Shares a budget equally among groups; what a group can not use goes to the others.
+
+    Args:
+        costs: ``(G,)`` int64 cost of all that a group has.
+        budget: To share; where it is no multiple, the first groups get one more.
+
+    Returns:
+        list[int]: ``(G,)``.
+    """
+    shares = [0] * len(costs)
+    costs = np.minimum(costs, budget)  # more is not known for certain, see CandidateFile
+    # from the poorest on: each takes its part of what is left, or all that it has
+    order = [int(group) for group in np.argsort(costs, kind='stable') if costs[group]]
+    for place, group in enumerate(order):
+        part = -(-budget // (len(order) - place))
+        shares[group] = min(part, int(costs[group]))
+        budget -= shares[group]
+    return shares
+
+
+class Choice(NamedTuple):
+    """What is asked of one image.
+
+    Attributes:
+        index: Position in the pool.
+        units: ``(M,)`` uint32 in the order of the choice, for :meth:`Selector.mask`.
+        limits: Most pixels to ask of a unit, where the budget ended inside of it.
+        cost: Of all its units, in those of the budget.
+    """
+
+    index: int
+    units: np.ndarray
+    limits: dict[int, int]
+    cost: int
+
+
+def choices_of(records: np.ndarray, trimmed: dict[tuple[int, int], int]) -> list[Choice]:
+    """Records by image, the best first."""
+    spent = records['cost'].astype(np.int64)
+    limits: dict[int, dict[int, int]] = {}
+    for (index, unit), left in trimmed.items():
+        spent[(records['index'] == index) & (records['unit'] == unit)] = left
+        limits.setdefault(index, {})[unit] = left
+    order = np.lexsort((records['unit'], ~records['key'], records['index']))
+    records, spent = records[order], spent[order]
+    indices, starts = np.unique(records['index'], return_index=True)
+    choices = []
+    parts = np.split(np.arange(len(records)), starts[1:])
+    for index, own in zip(indices.tolist(), parts[: len(indices)], strict=True):
+        cost = int(spent[own].sum())
+        choices.append(Choice(index, records['unit'][own], limits.get(index, {}), cost))
+    return choices

@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,69 +14,125 @@ from mmengine.dist import all_gather_object, all_reduce
 from torch import nn
 
 from ...utils.errors import UserError, explain_disk_errors_in
-from ..pool.outputs import ScoredImage
+from ..pool.outputs import ScoredImage, Scorer
 from ..pool.pool import Pool
 from ..pool.pool_pass import score_pool
-from ..strategies.base import QueryStrategy
-from .candidates import RECORD, Cut, Spool, sort_keys
+from .candidates import (
+    REACH,
+    RECORD,
+    CandidateFile,
+    Choice,
+    Cut,
+    choices_of,
+    share_budget,
+    sort_keys,
+    take_whole_units,
+)
+from .joint import JointCandidates
 from .selectors.base import Selector
-from .whole_units import REACH, take_whole_units
-
-
-class Choice(NamedTuple):
-    """What is asked of one image.
-
-    Attributes:
-        index: Position in the pool.
-        units: ``(M,)`` uint32 in the order of the choice, for :meth:`Selector.mask`.
-        limits: Most pixels to ask of a unit, where the budget ended inside of it.
-        cost: Of all its units, in those of the budget.
-    """
-
-    index: int
-    units: np.ndarray
-    limits: dict[int, int]
-    cost: int
 
 
 def select(
     model: nn.Module,
     pool: Pool,
-    strategy: QueryStrategy,
+    strategy: Scorer,
     selector: Selector,
     budget: int,
     unit: str = 'pixels',
     seed: int = 0,
+    labelled: Pool | None = None,
     seconds: dict[str, float] | None = None,
     **options,
 ) -> list[Choice]:
     """Scores the pool and chooses what to ask; every rank must call it and gets the same result.
 
     Args:
-        model: That scores.
+        model: Model that scores.
         pool: The images.
-        strategy: What to ask first.
-        selector: In which units.
-        budget: How much, in ``unit``.
+        strategy: Gives the scores, and chooses jointly where it overrides ``pick``.
+        selector: Turns cells into units.
+        budget: Amount to ask, in ``unit``.
         unit: ``'pixels'`` (native), ``'regions'``, ``'images'`` or ``'clicks'``, whichever the
             selector has.
-        seed: Parts equal scores, and whatever else is random.
-        seconds: Is told how long ``score`` and ``select`` took.
-        **options: Of :func:`~mmseg_tsf.active_learning.pool.pool_pass.score_pool`.
+        seed: Seed of what is random, the order of equal scores included.
+        labelled: Images that are labelled from the start, for the centres of a joint choice.
+        seconds: Receives how long ``score`` and ``select`` took.
+        **options: Options of :func:`~mmseg_tsf.active_learning.pool.pool_pass.score_pool`.
+
+    Returns:
+        list[Choice]: In the order of the pool.
 
     Raises:
-        UserError: An option that is wrong or does not fit the model; names it.
+        UserError: An option is wrong or does not fit the model; the message names it.
     """
     check_budget(selector, budget, unit)
     selector.check_strategy(strategy)
     seconds = {} if seconds is None else seconds
     began = time.perf_counter()
-    scored = score_pool(model, pool, strategy, selector, seed=seed, **options)
+    scored = score_pool(
+        model,
+        pool,
+        strategy,
+        selector.prepare,
+        with_classes=selector.class_balanced,
+        seed=seed,
+        **options,
+    )
     with contextlib.closing(scored):  # the model is as it was, also after an error
         timed = _timed(scored, seconds)
-        chosen = choose(timed, selector, budget, unit, seed, strategy.in_pool_order)
+        if strategy.picks:
+            of_labelled = ()
+            if labelled is not None:
+                of_labelled = score_pool(model, labelled, strategy, seed=seed, **options)
+            chosen = choose_jointly(timed, of_labelled, strategy, selector, budget, unit, seed)
+        else:
+            chosen = choose(timed, selector, budget, unit, seed, strategy.in_pool_order)
     seconds['select'] = time.perf_counter() - began - seconds['score']
     return chosen
+
+
+def choose_jointly(
+    scored: Iterable[ScoredImage],
+    labelled: Iterable[ScoredImage],
+    strategy: Scorer,
+    selector: Selector,
+    budget: int,
+    unit: str,
+    seed: int,
+) -> list[Choice]:
+    """Lets a strategy choose among the units of the whole pool.
+
+    Centres are the labelled images and those of the pool in which people have labelled something.
+
+    Raises:
+        UserError: The strategy chose more than the budget pays.
+        StoreError: A scratch file cannot be written; the message names its folder.
+    """
+    folder = Path(tempfile.gettempdir())
+    with explain_disk_errors_in(folder), JointCandidates(budget, str(folder)) as candidates:
+        centres = [_centre(image) for image in labelled]
+        for image in scored:
+            records, units = _records(image, selector, unit, seed)
+            candidates.add(records, selector.embeddings(image, units))
+            if image.image.manual is not None:
+                centres.append(_centre(image))
+        gathered = [own for part in all_gather_object(centres) for own in part if own is not None]
+        if gathered:
+            candidates.centres = np.stack(gathered)
+        records = np.array(strategy.pick(candidates), RECORD)
+    spent = int(records['cost'].sum())
+    if spent > budget:
+        raise UserError(
+            f'{type(strategy).__name__}.pick chose {spent} {unit}, the round has {budget}: choose '
+            'within candidates.budget'
+        )
+    return choices_of(records, {})
+
+
+def _centre(scored: ScoredImage) -> np.ndarray | None:
+    """``(D,)`` embedding of an image."""
+    whole = scored.embedding
+    return whole if whole is None or whole.ndim == 1 else whole.mean(axis=(1, 2))
 
 
 def _timed(scored: Iterable[ScoredImage], seconds: dict[str, float]) -> Iterator[ScoredImage]:
@@ -114,7 +169,7 @@ def choose(
     Each rank writes its candidates to a scratch file, the ranks search the key of the cut
     together by summed histograms, and each reads its file once more. A budget is met exactly
     where there are enough candidates; whole regions and images never exceed one of pixels or
-    clicks, see :func:`~mmseg_tsf.active_learning.selection.whole_units.take_whole_units`.
+    clicks, see :func:`~mmseg_tsf.active_learning.selection.candidates.take_whole_units`.
 
     Args:
         scored: The share of this rank; no image on two ranks.
@@ -136,55 +191,43 @@ def choose(
     folder = Path(scratch or tempfile.gettempdir())
     whole = unit == 'clicks' or (unit == 'pixels' and not selector.can_trim)
     reach = REACH * budget if whole else budget
-    with explain_disk_errors_in(folder), Spool(reach, num_groups, str(folder)) as spool:
+    with explain_disk_errors_in(folder), CandidateFile(reach, num_groups, str(folder)) as file:
         for image in scored:
-            records = _records(image, selector, unit, seed, in_pool_order, spool)
-            spool.add(records[records['cost'] <= budget] if whole else records)
-        costs = _sum_over_ranks(spool.costs())
+            records, _ = _records(image, selector, unit, seed, in_pool_order, file)
+            file.add(records[records['cost'] <= budget] if whole else records)
+        costs = _sum_over_ranks(file.costs())
         shares = share_budget(costs, budget)
         taken, trimmed = [np.zeros(0, RECORD)], {}
         for group in np.flatnonzero(costs if whole else shares).tolist():
             own_budget = reach if whole else shares[group]
-            cut = spool.cut(group, own_budget, _sum_over_ranks)
-            taken.append(_take(spool, group, own_budget, cut, not whole, trimmed))
+            cut = file.cut(group, own_budget, _sum_over_ranks)
+            taken.append(_take(file, group, own_budget, cut, not whole, trimmed))
     records = np.concatenate(taken)
     if whole:
         records = take_whole_units(records, shares, budget)
-    return _choices(records, trimmed)
-
-
-def share_budget(costs: np.ndarray, budget: int) -> list[int]:
-    """Shares a budget equally among groups; what a group can not use goes to the others.
-
-    Args:
-        costs: ``(G,)`` int64 cost of all that a group has.
-        budget: To share; where it is no multiple, the first groups get one more.
-
-    Returns:
-        list[int]: ``(G,)``.
-    """
-    shares = [0] * len(costs)
-    costs = np.minimum(costs, budget)  # more is not known for certain, see Spool
-    # from the poorest on: each takes its part of what is left, or all that it has
-    order = [int(group) for group in np.argsort(costs, kind='stable') if costs[group]]
-    for place, group in enumerate(order):
-        part = -(-budget // (len(order) - place))
-        shares[group] = min(part, int(costs[group]))
-        budget -= shares[group]
-    return shares
+    return choices_of(records, trimmed)
 
 
 def _records(
-    scored: ScoredImage, selector: Selector, unit: str, seed: int, in_pool_order: bool, spool: Spool
-) -> np.ndarray:
-    """The candidates of an image that the budget may still reach, as records."""
+    scored: ScoredImage,
+    selector: Selector,
+    unit: str,
+    seed: int,
+    in_pool_order: bool = False,
+    file: CandidateFile | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The candidates of an image as records, and their units.
+
+    With a ``file``, those are left out that the budget can no longer reach.
+    """
     index = scored.image.index
-    if not in_pool_order and not spool.can_reach(scored.scores.max()):
-        return np.zeros(0, RECORD)  # no unit scores higher than the best of its cells
+    if file is not None and not in_pool_order and not file.can_reach(scored.scores.max()):
+        return np.zeros(0, RECORD), np.zeros(0, np.uint32)  # no unit scores above its best cell
     candidates = selector.candidates(scored)
     keys = sort_keys(candidates.scores, index, candidates.units, seed, in_pool_order)
-    # what is out of reach for all groups can suppress only what is, too
-    order = (keys >= spool.floors.min()).nonzero()[0]
+    order = np.arange(len(keys))
+    if file is not None:  # what is out of reach for all groups can suppress only what is, too
+        order = (keys >= file.floors.min()).nonzero()[0]
     order = order[keys[order].argsort(kind='stable')[::-1]]
     order = selector.thin(scored, candidates, order)
     records = np.empty(len(order), RECORD)
@@ -194,15 +237,15 @@ def _records(
         records['cost'] = selector.clicks(scored, candidates.units[order])
     else:
         records['cost'] = candidates.pixels[order] if unit == 'pixels' else 1
-    return records
+    return records, candidates.units[order]
 
 
 def _take(
-    spool: Spool, group: int, budget: int, cut: Cut, can_trim: bool, trimmed: dict
+    file: CandidateFile, group: int, budget: int, cut: Cut, can_trim: bool, trimmed: dict
 ) -> np.ndarray:
     """Chosen records of a group from all ranks; notes what is asked of one in part."""
     own, ties = [np.zeros(0, RECORD)], [np.zeros(0, RECORD)]
-    for records in spool.chunks():
+    for records in file.chunks():
         records = records[records['group'] == group]
         own.append(records[cut.above(records)])
         ties.append(records[cut.at(records)])
@@ -218,24 +261,6 @@ def _take(
         taken.append(record[None])
         left -= min(left, int(record['cost']))
     return np.concatenate(taken)
-
-
-def _choices(records: np.ndarray, trimmed: dict[tuple[int, int], int]) -> list[Choice]:
-    """Records by image, the best first."""
-    spent = records['cost'].astype(np.int64)
-    limits: dict[int, dict[int, int]] = {}
-    for (index, unit), left in trimmed.items():
-        spent[(records['index'] == index) & (records['unit'] == unit)] = left
-        limits.setdefault(index, {})[unit] = left
-    order = np.lexsort((records['unit'], ~records['key'], records['index']))
-    records, spent = records[order], spent[order]
-    indices, starts = np.unique(records['index'], return_index=True)
-    choices = []
-    parts = np.split(np.arange(len(records)), starts[1:])
-    for index, own in zip(indices.tolist(), parts[: len(indices)], strict=True):
-        cost = int(spent[own].sum())
-        choices.append(Choice(index, records['unit'][own], limits.get(index, {}), cost))
-    return choices
 
 
 def _sum_over_ranks(counts: np.ndarray) -> np.ndarray:

@@ -1,12 +1,17 @@
-"""What to ask first."""
+"""Query strategies: how useful the label of a pixel would be."""
 
 from ..pool.outputs import PoolOutputs
-from .base import QueryStrategy
-from .confidence import ConfidenceQuery, ErrorMaskQuery
+from .base import QueryContext, QueryStrategy
 from .plar import PLARQuery
-from .random import RandomQuery
 from .seed import SeedQuery
-from .uncertainty import EntropyQuery, LeastConfidenceQuery, MarginQuery
+from .uncertainty import (
+    ConfidenceQuery,
+    EntropyQuery,
+    ErrorMaskQuery,
+    LeastConfidenceQuery,
+    MarginQuery,
+    RandomQuery,
+)
 
 __all__ = [
     'ConfidenceQuery',
@@ -16,6 +21,7 @@ __all__ = [
     'MarginQuery',
     'PLARQuery',
     'PoolOutputs',
+    'QueryContext',
     'QueryStrategy',
     'RandomQuery',
     'SeedQuery',

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from ...utils.errors import UserError
 from ..pool.outputs import NEVER, PoolOutputs
 from ..registry import QUERY_STRATEGIES
-from .base import QueryStrategy
+from .base import QueryContext, QueryStrategy
+
+NOTES = ('cells', 'flagged', 'corrected', 'unresolved')
 
 
 @QUERY_STRATEGIES.register_module()
@@ -27,6 +29,7 @@ class PLARQuery(QueryStrategy):
 
     def __init__(self, paper_order: bool = False) -> None:
         self.in_pool_order = paper_order
+        self._counts: Tensor | None = None
 
     def check(self, model: nn.Module) -> None:
         """Refuses a model without a refiner."""
@@ -38,10 +41,26 @@ class PLARQuery(QueryStrategy):
                 'strategy'
             )
 
+    def begin(self, context: QueryContext) -> None:
+        """See the base class."""
+        self._counts = None
+
     def score(self, outputs: PoolOutputs) -> Tensor:
         """See the base class."""
+        valid = outputs.valid
+        valid = torch.ones_like(outputs.flagged) if valid is None else valid
+        flagged = outputs.flagged & valid
+        unresolved = flagged & outputs.unresolved
+        masks = (valid, flagged, flagged & ~outputs.unresolved, unresolved)
+        counts = torch.stack([mask.sum() for mask in masks])
+        self._counts = counts if self._counts is None else self._counts + counts
         score = -outputs.margin
         if self.in_pool_order:
             return score.masked_fill(~outputs.unresolved, NEVER)
         score = torch.where(outputs.unresolved, score, score - 1)  # margins lie in [0, 1]
         return score.masked_fill(~outputs.flagged, NEVER)
+
+    def notes(self) -> dict[str, int]:
+        """Cells that the refinement saw, flagged, corrected without asking, and left open."""
+        counts = [0] * len(NOTES) if self._counts is None else self._counts.tolist()
+        return dict(zip(NOTES, counts, strict=True))

@@ -1,14 +1,29 @@
-"""Strategies that ask where the network's probabilities are undecided."""
+"""Random choice, and strategies that ask where the network is in doubt."""
 
 from __future__ import annotations
 
 import math
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..pool.outputs import PoolOutputs
+from ...utils.errors import UserError
+from ..pool.outputs import NEVER, PoolOutputs
 from ..registry import QUERY_STRATEGIES
-from .base import QueryStrategy
+from .base import QueryStrategy, check_threshold
+
+
+@QUERY_STRATEGIES.register_module()
+class RandomQuery(QueryStrategy):
+    """Asks at random, uniformly among cells, regions or images.
+
+    All scores are equal, so that the selection's hash of (seed, pool index, unit) decides. A
+    random score per cell would not do: the mean over a small region is larger, or smaller, than
+    over a large one.
+    """
+
+    def score(self, outputs: PoolOutputs) -> Tensor:
+        """See the base class."""
+        return outputs.logits.new_zeros(outputs.logits[:, 0].shape)
 
 
 @QUERY_STRATEGIES.register_module()
@@ -39,3 +54,45 @@ class LeastConfidenceQuery(QueryStrategy):
     def score(self, outputs: PoolOutputs) -> Tensor:
         """See the base class."""
         return 1 - outputs.confidence
+
+
+@QUERY_STRATEGIES.register_module()
+class ConfidenceQuery(QueryStrategy):
+    """Only pixels whose confidence is below a threshold, the least confident first.
+
+    Args:
+        threshold: In (0, 1).
+
+    Raises:
+        UserError: It is not.
+    """
+
+    def __init__(self, threshold: float = 0.7) -> None:
+        self.threshold = check_threshold('ConfidenceQuery.threshold', threshold)
+
+    def score(self, outputs: PoolOutputs) -> Tensor:
+        """See the base class."""
+        sure = outputs.confidence >= self.threshold
+        return (1 - outputs.confidence).masked_fill(sure, NEVER)
+
+
+@QUERY_STRATEGIES.register_module()
+class ErrorMaskQuery(QueryStrategy):
+    """Only pixels of the model's error mask, EMD or confidence, the least confident first.
+
+    The paper's ablation with error mask decoder and without refinement (section 5).
+    """
+
+    needs = ('flagged',)
+
+    def check(self, model: nn.Module) -> None:
+        """Refuses a model without an error mask."""
+        if getattr(model, 'refinement', None) is None:
+            raise UserError(
+                f'ErrorMaskQuery asks inside the error mask, and this {type(model).__name__} has '
+                "none: give model.error_head=dict(type='ErrorMaskDecoder') or take ConfidenceQuery"
+            )
+
+    def score(self, outputs: PoolOutputs) -> Tensor:
+        """See the base class."""
+        return (1 - outputs.confidence).masked_fill(~outputs.flagged, NEVER)

@@ -215,7 +215,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         before = self.campaign.spent(number)
         outcome = self.campaign.hold(number, unwrap(self.runner), self._predict)
         seconds.update(outcome.seconds)
-        self._record(number, outcome.state, seconds, before, outcome.plar)
+        self._record(number, outcome.state, seconds, before, outcome.notes)
         self._stage_began = time.perf_counter()
         if outcome.state == 'pending':
             # a warning, so that every log_level shows it
@@ -247,7 +247,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         return found.pred_sem_seg.data.squeeze(0).cpu().numpy().astype(np.uint8)
 
     def _record(
-        self, number: int, state: str, seconds: dict, spent: dict, plar: dict | None = None
+        self, number: int, state: str, seconds: dict, spent: dict, notes: dict | None = None
     ) -> None:
         """Writes a line of the log: metrics, the spend when they were taken, and the outcome."""
         unit, facts = self.campaign.budget.unit, self.campaign.facts
@@ -255,6 +255,6 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         if unit in facts['available']:
             line['share'] = spent[unit] / facts['available'][unit]
         metrics = self._validated[1] if self._validated[0] == self._iter else {}
-        line.update(metrics=figures(metrics), plar=plar or {})
+        line.update(metrics=figures(metrics), notes=notes or {})
         line['seconds'] = {name: round(value, 3) for name, value in seconds.items()}
         on_main_process(lambda: self.log.write(line))

@@ -129,8 +129,8 @@ def describe_refinement(
     asked = {r['round']: r['pixels_asked'] for r in (summary or {}).get('rounds', [])}
     rounds = [
         dict(cells, round=number, asked=asked[number], kept=cells['cells'] - cells['flagged'])
-        for number, cells in (summary or {}).get('plar', {}).items()
-        if number in asked
+        for number, cells in (summary or {}).get('notes', {}).items()
+        if number in asked and 'flagged' in cells  # notes of a query that refines
     ]
     names = [f'refinement.{name}' for name in (*CELLS, 'changed')]
     series = [

@@ -24,7 +24,7 @@ from mmseg_tsf.utils.errors import UserError
 def scores_of(model, pool, strategy=None, **options) -> dict[int, np.ndarray]:
     """Scores by pool index."""
     strategy, selector = strategy or LeastConfidenceQuery(), PixelSelector()
-    scored = score_pool(model, pool, strategy, selector, **options)
+    scored = score_pool(model, pool, strategy, selector.prepare, **options)
     return {image.image.index: image.scores for image in scored}
 
 
@@ -127,7 +127,7 @@ def test_few_images_wait_however_many_sizes_there_are():
 def test_resized_images_are_asked_in_their_own_pixels(data_root):
     steps = (dict(type='Resize', scale=(24, 20), keep_ratio=False),)
     model, pool = make_model(), make_pool(data_root, steps=steps)
-    (image, *_) = score_pool(model, pool, LeastConfidenceQuery(), PixelSelector())
+    (image, *_) = score_pool(model, pool, LeastConfidenceQuery())
     assert image.scores.shape == (10, 12)  # of 40x48 native pixels
     assert image.rows.tolist() == list(range(2, 40, 4))
     assert image.columns.tolist() == list(range(2, 48, 4))
@@ -139,7 +139,7 @@ def test_padding_for_the_network_is_never_asked(data_root):
     segmentor['data_preprocessor']['test_cfg'] = dict(size_divisor=32)
     segmentor['data_preprocessor']['size_divisor'] = 32
     model, pool = make_model(segmentor=segmentor), make_pool(data_root)
-    (image, *_) = score_pool(model, pool, LeastConfidenceQuery(), PixelSelector())
+    (image, *_) = score_pool(model, pool, LeastConfidenceQuery())
     assert image.scores.shape == (32, 32)  # 64x64, of which 40x48 are the image
     assert image.rows.tolist() == list(range(1, 65, 2))
     assert image.wanted.sum() == 20 * 24
@@ -248,5 +248,5 @@ def test_wrong_options_are_refused(data_root, strategy, options, message):
 
 
 def test_a_plain_module_is_refused(data_root):
-    with pytest.raises(UserError, match='a Conv2d can not score a pool: wrap it'):
+    with pytest.raises(UserError, match='a Conv2d cannot score a pool: wrap it'):
         run_query(nn.Conv2d(3, 3, 1), make_pool(data_root), 'random')

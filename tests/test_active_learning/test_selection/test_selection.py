@@ -6,10 +6,15 @@ import torch
 from query_jobs import CUTS, queries, work
 from query_runs import STRATEGIES, make_model, make_pool, plain, random_images, scored_image
 
-from mmseg_tsf.active_learning.selection import candidates as spool
-from mmseg_tsf.active_learning.selection.candidates import RECORD, Spool, sort_keys
+from mmseg_tsf.active_learning.selection import candidates as candidate_file
+from mmseg_tsf.active_learning.selection.candidates import (
+    RECORD,
+    CandidateFile,
+    share_budget,
+    sort_keys,
+)
 from mmseg_tsf.active_learning.selection.clicks import count_clicks
-from mmseg_tsf.active_learning.selection.selection import choose, select, share_budget
+from mmseg_tsf.active_learning.selection.selection import choose, select
 from mmseg_tsf.active_learning.selection.selectors.base import Selector
 from mmseg_tsf.active_learning.selection.selectors.images import ImageSelector
 from mmseg_tsf.active_learning.selection.selectors.pixels import PixelSelector
@@ -29,9 +34,9 @@ def ranks(data_root, tmp_path_factory) -> list[dict]:
 @pytest.fixture(scope='module')
 def alone(data_root) -> dict:
     """Requests of one process, which keeps all candidates in reach."""
-    chunk = spool.CHUNK
+    chunk = candidate_file.CHUNK
     found = queries(str(data_root))
-    spool.CHUNK = chunk
+    candidate_file.CHUNK = chunk
     return found
 
 
@@ -44,7 +49,7 @@ def test_two_ranks_ask_what_one_asks(ranks, alone, name):
 
 @pytest.mark.parametrize('name', CUTS)
 def test_dropping_candidates_changes_nothing(name, monkeypatch, alone):
-    monkeypatch.setattr(spool, 'CHUNK', 1 << 20)
+    monkeypatch.setattr(candidate_file, 'CHUNK', 1 << 20)
     selector, options = CUTS[name]
     assert plain(choose(random_images(41), selector, seed=5, **options)) == alone[f'cut_{name}']
 
@@ -75,7 +80,7 @@ def by_hand(images, selector, budget, seed, in_pool_order=False) -> dict[tuple[i
 @pytest.mark.parametrize('budget', [1, 5, 77, 100000])
 @pytest.mark.parametrize('block', [1, 3])
 def test_the_best_of_the_pool_are_chosen(monkeypatch, in_pool_order, budget, block):
-    monkeypatch.setattr(spool, 'CHUNK', 16)
+    monkeypatch.setattr(candidate_file, 'CHUNK', 16)
     selector, images = PixelSelector(block=block), random_images(40)
     choices = choose(images, selector, budget, seed=3, in_pool_order=in_pool_order)
     expected = by_hand(images, selector, budget, 3, in_pool_order)
@@ -174,7 +179,7 @@ def test_sort_keys_order_like_the_scores():
 def test_equal_keys_are_cut_by_image_and_unit():
     records = np.zeros(9, RECORD)
     records['key'], records['unit'], records['cost'] = 7, np.arange(9), 2
-    with Spool(100) as own:
+    with CandidateFile(100) as own:
         own.add(records)
         cut = own.cut(0, 5)
         assert (cut.key, cut.spent) == (7, 0)
@@ -182,10 +187,10 @@ def test_equal_keys_are_cut_by_image_and_unit():
 
 
 def test_the_file_holds_what_the_budget_can_reach(monkeypatch):
-    monkeypatch.setattr(spool, 'CHUNK', 16)
+    monkeypatch.setattr(candidate_file, 'CHUNK', 16)
     rng = np.random.default_rng(0)
     keys = rng.integers(0, 1 << 62, 5000).astype(np.uint64)
-    with Spool(50) as own:
+    with CandidateFile(50) as own:
         for part in np.split(keys, 100):
             records = np.zeros(50, RECORD)
             records['key'], records['cost'] = part, 1

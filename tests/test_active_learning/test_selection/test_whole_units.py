@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from query_runs import scored_image
 
-from mmseg_tsf.active_learning.selection import candidates as spool
-from mmseg_tsf.active_learning.selection.candidates import RECORD
+from mmseg_tsf.active_learning.selection import candidates as candidate_file
+from mmseg_tsf.active_learning.selection.candidates import RECORD, take_whole_units
 from mmseg_tsf.active_learning.selection.selection import choose
 from mmseg_tsf.active_learning.selection.selectors.images import ImageSelector
 from mmseg_tsf.active_learning.selection.selectors.regions import GridSelector
-from mmseg_tsf.active_learning.selection.whole_units import take_whole_units
 
 
 def records(*units: tuple[int, int, int]) -> np.ndarray:
@@ -49,7 +48,7 @@ def test_an_image_too_large_does_not_keep_the_others_out(budget):
 
 @pytest.mark.parametrize('large', [2, 4])
 def test_what_is_left_goes_to_small_images_however_many_large_ones_are_better(large, monkeypatch):
-    monkeypatch.setattr(spool, 'CHUNK', 8)  # so that candidates are dropped
+    monkeypatch.setattr(candidate_file, 'CHUNK', 8)  # so that candidates are dropped
     images = [scored_image(np.full((15, 10), 2.0), i) for i in range(large)]  # 2400 pixels
     images += [scored_image(np.ones((3, 3)), large + i) for i in range(10)]  # 144 pixels
     choices = choose(images, ImageSelector(), 4000)
@@ -59,7 +58,7 @@ def test_what_is_left_goes_to_small_images_however_many_large_ones_are_better(la
 
 
 def test_units_out_of_reach_are_not_looked_at(monkeypatch):
-    monkeypatch.setattr(spool, 'CHUNK', 64)
+    monkeypatch.setattr(candidate_file, 'CHUNK', 64)
     looked = []
 
     class Watched(GridSelector):

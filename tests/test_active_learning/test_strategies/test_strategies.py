@@ -14,14 +14,15 @@ from mmseg_tsf.active_learning.selection.selection import select
 from mmseg_tsf.active_learning.selection.selectors.images import ImageSelector
 from mmseg_tsf.active_learning.selection.selectors.pixels import PixelSelector
 from mmseg_tsf.active_learning.strategies.base import QueryStrategy
-from mmseg_tsf.active_learning.strategies.confidence import ConfidenceQuery, ErrorMaskQuery
 from mmseg_tsf.active_learning.strategies.plar import PLARQuery
-from mmseg_tsf.active_learning.strategies.random import RandomQuery
 from mmseg_tsf.active_learning.strategies.seed import SeedQuery, ranks_in_turn, spread_order
 from mmseg_tsf.active_learning.strategies.uncertainty import (
+    ConfidenceQuery,
     EntropyQuery,
+    ErrorMaskQuery,
     LeastConfidenceQuery,
     MarginQuery,
+    RandomQuery,
 )
 from mmseg_tsf.utils.errors import UserError
 
@@ -216,3 +217,18 @@ def test_images_of_random_scores_are_drawn_alike(data_root):
         for seed in range(12)
     ]
     assert len(set(drawn)) > 3
+
+
+def test_plar_notes_count_cells_and_leave_the_padding_out():
+    query = PLARQuery()
+    query.begin(None)
+    valid = torch.tensor([[[True, True, True, False]]])
+    flagged = torch.tensor([[[True, True, False, True]]])
+    unresolved = torch.tensor([[[True, False, False, True]]])
+    outputs = PoolOutputs(torch.zeros(1, 2, 1, 4), torch.arange(1), valid=valid, flagged=flagged)
+    outputs.unresolved, outputs.margin = unresolved, torch.zeros(1, 1, 4)
+    for _ in range(2):
+        query.score(outputs)
+    assert query.notes() == dict(cells=6, flagged=4, corrected=2, unresolved=2)
+    query.begin(None)
+    assert set(query.notes().values()) == {0}

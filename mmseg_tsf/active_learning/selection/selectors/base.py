@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ....utils.errors import UserError
-from ...pool.outputs import ScoredImage
+from ...pool.outputs import ScoredImage, Scorer
 from ...pool.pool import PoolImage
 from ..clicks import count_clicks
-
-if TYPE_CHECKING:
-    from ...strategies.base import QueryStrategy
 
 
 class Candidates(NamedTuple):
@@ -59,7 +56,7 @@ class Selector(ABC):
                 f'{" or ".join(self.budgets)}, or take another selector'
             )
 
-    def check_strategy(self, strategy: QueryStrategy) -> None:
+    def check_strategy(self, strategy: Scorer) -> None:
         """Refuses, with a ``UserError``, a strategy whose scores mean nothing here."""
         return None
 
@@ -96,6 +93,31 @@ class Selector(ABC):
         """
         masks = (self.mask(unit[None], scored.image) for unit in units)
         return np.fromiter(map(count_clicks, masks), np.uint32, len(units))
+
+    def embeddings(self, scored: ScoredImage, units: np.ndarray) -> np.ndarray | None:
+        """Embeddings of some units: the image's, or the mean over the cells of each unit.
+
+        Args:
+            scored: The image, with an embedding of itself or of its cells.
+            units: ``(M,)``, of its candidates.
+
+        Returns:
+            np.ndarray | None: ``(M, D)``; ``None`` where the strategy does not embed.
+        """
+        whole = scored.embedding
+        if whole is None or whole.ndim == 1:
+            return whole if whole is None else np.repeat(whole[None], len(units), axis=0)
+        height, width = scored.image.size
+        rows, columns = scored.rows.clip(max=height - 1), scored.columns.clip(max=width - 1)
+        found = np.empty((len(units), len(whole)), np.float32)
+        for i, unit in enumerate(units):
+            mask = self.mask(unit[None], scored.image)
+            cells = mask[np.ix_(rows, columns)]
+            if not cells.any():  # smaller than a cell: the cell in which it lies
+                row, column = (own.mean() for own in mask.nonzero())
+                cells[np.abs(rows - row).argmin(), np.abs(columns - column).argmin()] = True
+            found[i] = whole[:, cells].mean(axis=1)
+        return found
 
     @abstractmethod
     def mask(

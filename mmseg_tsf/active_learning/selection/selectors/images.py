@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ....utils.errors import UserError
-from ...pool.outputs import ScoredImage
+from ...pool.outputs import ScoredImage, Scorer
 from ...pool.pool import PoolImage
 from ...registry import SELECTORS
 from .base import Candidates, Selector
-
-if TYPE_CHECKING:
-    from ...strategies.base import QueryStrategy
 
 
 @SELECTORS.register_module()
@@ -30,7 +26,7 @@ class ImageSelector(Selector):
     def __init__(self) -> None:
         super().__init__()
 
-    def check_strategy(self, strategy: QueryStrategy) -> None:
+    def check_strategy(self, strategy: Scorer) -> None:
         """See the base class; turns that cells take inside an image say nothing of images."""
         if strategy.ranks:
             raise UserError(

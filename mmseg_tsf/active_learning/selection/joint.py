@@ -1,0 +1,170 @@
+"""Joint choices: units that are chosen because of each other, not best first."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from mmengine.dist import all_gather_object, get_rank
+
+from .candidates import CHUNK, REACH, RECORD
+
+
+class JointCandidates:
+    """Candidates of the whole pool with their embeddings, on disk, each rank its own share.
+
+    Memory does not grow with the pool, but for 9 bytes of a candidate in :func:`k_center`: a
+    record takes 21 bytes of disk and an embedding 2 D (float16), 600 MB for a million images with
+    D = 300. Every method must be called by all ranks alike.
+
+    Args:
+        budget: What may be spent.
+        folder: Folder of the scratch files; the system's scratch folder by default.
+
+    Attributes:
+        centres: ``(L, D)`` float32 embeddings of what is labelled already, where the strategy
+            embeds.
+    """
+
+    def __init__(self, budget: int, folder: str | None = None) -> None:
+        self.budget = budget
+        self.centres = np.zeros((0, 0), np.float32)
+        self._records = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        self._embeddings = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        self._num, self._dim = 0, 0
+
+    def __enter__(self) -> JointCandidates:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._records.close()
+        self._embeddings.close()
+
+    def __len__(self) -> int:
+        """Number of candidates of this rank."""
+        return self._num
+
+    def add(self, records: np.ndarray, embeddings: np.ndarray | None) -> None:
+        """Adds units of an image.
+
+        Args:
+            records: ``(M,)`` of :data:`RECORD`.
+            embeddings: ``(M, D)``, or ``None`` where the strategy has none.
+        """
+        self._records.write(records.tobytes())
+        if embeddings is not None and len(records):
+            self._dim = embeddings.shape[1]
+            self._embeddings.write(embeddings.astype(np.float16).tobytes())
+        self._num += len(records)
+
+    def records(self) -> np.ndarray:
+        """``(M,)`` records of this rank, mapped from disk."""
+        return self._mapped(self._records, RECORD, (self._num,))
+
+    def embeddings(self) -> np.ndarray:
+        """``(M, D)`` float16 embeddings of this rank, mapped from disk."""
+        return self._mapped(self._embeddings, np.dtype(np.float16), (self._num, self._dim))
+
+    def chunks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Positions, records and float32 embeddings of a few candidates at a time."""
+        records, embeddings = self.records(), self.embeddings()
+        for begin in range(0, self._num, CHUNK):
+            own = slice(begin, min(begin + CHUNK, self._num))
+            yield own, records[own], embeddings[own].astype(np.float32)
+
+    def _mapped(self, file, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+        file.flush()
+        if 0 in shape:
+            return np.zeros(shape, dtype)
+        return np.memmap(file, dtype, 'r', shape=shape)
+
+
+def k_center(candidates: JointCandidates, metric: str = 'euclidean') -> np.ndarray:
+    """Greedy k-center (Sener & Savarese 2018): the candidate farthest from all centres, in turn.
+
+    Each rank keeps the distance of its candidates to the nearest centre and offers its farthest
+    one; all ranks take the best offer as the next centre. Of equal distances the larger key of the
+    records wins, so the answer does not depend on ranks. Time: one pass over the embeddings for
+    each centre, that is (chosen + labelled) x M x D operations.
+
+    Args:
+        candidates: Units with embeddings; those that do not fit into the rest of the budget are
+            passed over.
+        metric: ``'euclidean'`` or ``'cosine'``.
+
+    Returns:
+        np.ndarray: Records of the chosen units, in the order of the choice, the same on all ranks.
+    """
+    records, left, chosen = candidates.records(), candidates.budget, []
+    distance = np.full(len(candidates), np.inf, np.float32)
+    for centre in candidates.centres:
+        _approach(candidates, distance, centre, metric)
+    is_open = np.ones(len(candidates), bool)
+    while True:
+        is_open &= records['cost'] <= left
+        found = all_gather_object(_farthest(candidates, records, distance, is_open))
+        offers = [(offer[:2], rank, offer) for rank, offer in enumerate(found) if offer is not None]
+        if not offers:
+            return np.array(chosen, RECORD)
+        _, rank, (_, _, place, record, centre) = max(offers, key=lambda offer: offer[0])
+        chosen.append(record)
+        left -= int(record['cost'])
+        if rank == get_rank():
+            is_open[place] = False
+        _approach(candidates, distance, centre, metric)
+
+
+def best_of_groups(candidates: JointCandidates, quotas: Mapping[int, int]) -> np.ndarray:
+    """The best candidates of each group that its quota pays; those that do not fit are passed over.
+
+    Args:
+        candidates: Units; their groups are predicted classes.
+        quotas: What may be spent on each group; groups that are not named get nothing.
+
+    Returns:
+        np.ndarray: Records of the chosen units, the same on all ranks.
+    """
+    records, chosen = candidates.records(), []
+    for group, quota in sorted(quotas.items()):
+        own = records[(records['group'] == group) & (records['cost'] <= quota)]
+        gathered = np.concatenate(all_gather_object(_within_reach(np.array(own), quota)))
+        for record in _within_reach(gathered, quota):
+            if record['cost'] <= quota:
+                chosen.append(record)
+                quota -= int(record['cost'])
+    return np.array(chosen, RECORD)
+
+
+def _within_reach(records: np.ndarray, quota: int) -> np.ndarray:
+    """The best records, as far as :data:`REACH` quotas go: a part of them holds all that fit."""
+    records = records[np.lexsort((records['unit'], records['index'], ~records['key']))]
+    spent = np.cumsum(records['cost'], dtype=np.int64)
+    return records[: int(np.searchsorted(spent, REACH * quota, 'right')) + 1]
+
+
+def _approach(
+    candidates: JointCandidates, distance: np.ndarray, centre: np.ndarray, metric: str
+) -> None:
+    """Lowers ``(M,)`` distances to those to a new centre ``(D,)``, in place."""
+    for own, _, embeddings in candidates.chunks():
+        if metric == 'cosine':
+            norms = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(centre)
+            new = 1 - (embeddings * centre).sum(axis=1) / np.maximum(norms, 1e-12)
+        else:
+            new = np.square(embeddings - centre).sum(axis=1)
+        np.minimum(distance[own], new, out=distance[own])
+
+
+def _farthest(
+    candidates: JointCandidates, records: np.ndarray, distance: np.ndarray, is_open: np.ndarray
+) -> tuple | None:
+    """This rank's offer: distance, key, position, record and embedding; ``None`` without any."""
+    places = is_open.nonzero()[0]
+    if not len(places):
+        return None
+    far = places[distance[places] == distance[places].max()]
+    place = far[records['key'][far].argmax()]
+    embedding = candidates.embeddings()[place].astype(np.float32)
+    key = int(records['key'][place])
+    return float(distance[place]), key, int(place), np.array(records[place]), embedding
