@@ -6,48 +6,38 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1] / 'mmseg_tsf'
 AL = 'active_learning'
-MODEL_PARTS = ('models/refinement', 'models/mixing', 'models/decode_heads')
-EVERYTHING = ('models', 'datasets', 'evaluation', 'utils', 'compat')
+BASE = ('models/utils', 'utils')
+LOWER = ('models', 'datasets', 'evaluation', 'utils', 'compat')
+
+
+def of_al(*names: str) -> tuple[str, ...]:
+    return tuple(f'{AL}/{name}' for name in ('registry', *names))
+
+
 ALLOWED = {
     'utils': (),
     'version': (),
     'models/utils': ('utils',),
-    **{folder: ('models/utils', 'utils') for folder in MODEL_PARTS},
+    'models/refinement': BASE,
+    'models/mixing': BASE,
+    'models/decode_heads': BASE,
     'models': ('models', 'utils'),
     'compat': ('models/utils',),
     'demo': ('utils',),
-    'datasets': ('models/utils', 'utils'),
+    'datasets': BASE,
     'evaluation': ('models', 'datasets', 'utils'),
     f'{AL}/registry': (),
-    f'{AL}/store': ('models/utils', 'utils'),
-    f'{AL}/pool': (f'{AL}/registry', *EVERYTHING),
-    f'{AL}/strategies': (f'{AL}/registry', f'{AL}/pool', 'models/utils', 'utils'),
-    f'{AL}/selection': (
-        f'{AL}/registry',
-        f'{AL}/pool',
-        f'{AL}/strategies',
-        'models/utils',
-        'utils',
-    ),
-    f'{AL}/exchange': (
-        *(f'{AL}/{name}' for name in ('registry', 'store', 'selection')),
-        'models/utils',
-        'utils',
-    ),
-    f'{AL}/oracles': (
-        *(f'{AL}/{name}' for name in ('registry', 'store', 'pool', 'exchange')),
-        'models/utils',
-        'utils',
-    ),
-    f'{AL}/campaign': (
-        *(f'{AL}/{name}' for name in ('registry', 'store', 'pool', 'strategies', 'selection')),
-        f'{AL}/oracles',
-        *EVERYTHING,
-    ),
-    AL: (AL, *EVERYTHING),
-    'reporting': (AL, *EVERYTHING),
-    'engine': ('reporting', AL, *EVERYTHING),
-    '__init__': ('engine', 'reporting', AL, 'demo', 'version', *EVERYTHING),
+    f'{AL}/store': BASE,
+    f'{AL}/pool': of_al() + LOWER,
+    f'{AL}/selection': of_al('pool') + BASE,
+    f'{AL}/strategies': of_al('pool', 'selection') + BASE,
+    f'{AL}/exchange': of_al('store', 'selection') + BASE,
+    f'{AL}/oracles': of_al('store', 'pool', 'exchange') + BASE,
+    f'{AL}/campaign': of_al('store', 'pool', 'selection', 'strategies', 'oracles') + LOWER,
+    AL: (AL, *LOWER),
+    'reporting': (AL, *LOWER),
+    'engine': ('reporting', AL, *LOWER),
+    '__init__': ('engine', 'reporting', AL, 'demo', 'version', *LOWER),
 }
 """Folders and modules that each folder may import, besides itself; the longest path counts."""
 
@@ -82,7 +72,7 @@ def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
 def problems(path: Path) -> Iterator[str]:
     name = path.relative_to(ROOT).with_suffix('').as_posix()
     lines = len(path.read_text().splitlines())
-    if path.name not in ('__init__.py', 'version.py') and not 30 <= lines <= 300:
+    if path.name not in ('__init__.py', 'version.py', 'registry.py') and not 30 <= lines <= 300:
         yield f'{name}.py has {lines} lines, not 30 to 300'
     folder = max((own for own in ALLOWED if is_in(name, own)), key=len)
     for module, line, nested in imports(path):
