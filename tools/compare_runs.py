@@ -1,56 +1,48 @@
-"""Shows how runs of one method differ and what their validations said while they trained.
+"""Compares runs: the settings in which they differ and their validations during training.
 
     python tools/compare_runs.py work_dirs/a work_dirs/b -o docs/tried.md --title 'Teacher mode'
 
-For finding out what a setting does, on a validation list; the results that count are those of
-tools/results_table.py. A run folder is what tools/train.py leaves. The settings are compared as
-they were dumped, command-line overrides included. The table replaces the one of the same title in
-the Markdown file, or is put at its end.
+The tool serves to study a setting on a validation list; tools/results_table.py writes the final
+results. A run folder is the --work-dir of tools/train.py. The dumped settings are compared,
+command-line overrides included. The table replaces the one with the same title in the Markdown
+file, or is appended to the file.
 """
 
 from __future__ import annotations
 
-import json
-import os.path as osp
-from glob import glob
+from pathlib import Path
 
-from mmengine.config import Config
-
+from mmseg_tsf.reporting.run_reader import read_config, read_info, read_scalars
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
+from mmseg_tsf.utils.markdown import table_lines
 from mmseg_tsf.utils.settings import flatten
 
 IGNORED = ('work_dir', 'experiment_name', 'launcher', 'resume', 'load_from', 'log_level')
 
 
-def read_run(folder: str) -> dict:
-    """Settings by dotted key, and validations by iteration.
+def read_run(folder: Path) -> dict:
+    """Record of a run with its settings by dotted key and its validations by iteration.
 
     Raises:
-        UserError: The folder holds no run, or one that was never validated.
+        UserError: If the folder does not hold a run, or the run was never validated.
     """
-    configs = glob(osp.join(folder, '*.py'))
-    if not configs or not osp.isfile(osp.join(folder, 'run_info.json')):
-        raise UserError(f'{folder} is no folder of a run: give what --work-dir named')
-    with open(osp.join(folder, 'run_info.json')) as file:
-        info = json.load(file)
-    validations: dict[int, dict[str, float]] = {}
-    for path in sorted(glob(osp.join(folder, '*', 'vis_data', 'scalars.json'))):
-        with open(path) as file:
-            for entry in map(json.loads, file):
-                found = {k: v for k, v in entry.items() if k.endswith('/mIoU')}
-                if found:
-                    validations[entry['step']] = found
+    info = read_info(folder)
+    cfg = read_config(folder, info['config'])
+    if cfg is None:
+        raise UserError(f'{folder} does not hold the config of its run: copy it from there')
+    keys = [f'{name}/mIoU' for name in info['networks']]
+    found = ((entry['step'], [entry.get(key) for key in keys]) for entry in read_scalars(folder)[1])
+    validations = {step: scores for step, scores in found if any(s is not None for s in scores)}
     if not validations:
         raise UserError(f'{folder} was never validated: train with a val_interval')
-    settings = flatten(Config.fromfile(configs[0], import_custom_modules=False).to_dict())
-    return dict(name=osp.basename(osp.normpath(folder)), info=info, settings=settings) | dict(
-        validations=validations
-    )
+    settings = flatten(cfg.to_dict())
+    name = folder.resolve().name
+    return dict(name=name, info=info, settings=settings, validations=validations)
 
 
 def differences(runs: list[dict]) -> list[str]:
-    """Keys of the settings in which the runs are not alike."""
+    """Keys of the settings in which the runs differ."""
     keys = sorted({key for run in runs for key in run['settings']})
     return [
         key
@@ -64,10 +56,11 @@ def to_markdown(runs: list[dict], title: str) -> str:
     keys = differences(runs)
     steps = sorted({step for run in runs for step in run['validations']})
     info = runs[0]['info']
+    networks = dict.fromkeys(' / '.join(run['info']['networks']) for run in runs)
     head = [
         f'## {title}',
         '',
-        f'Validation mIoU (teacher / student / friend, as far as there are) by iteration; '
+        f'Validation mIoU ({"; ".join(networks)}) by iteration; '
         f'{info["lists"]["labelled"]["images"]} labelled images '
         f'(`{info["lists"]["labelled"]["ann_file"]}`).',
         '',
@@ -79,19 +72,17 @@ def to_markdown(runs: list[dict], title: str) -> str:
         scores = [_scores(run['validations'].get(step)) for step in steps]
         commit = run['info']['commit'] or 'unknown'
         rows.append([run['name'], *cells, str(run['info']['seed']), *scores, commit])
-    lines = [columns, ['---'] * len(columns), *rows]
-    return '\n'.join([*head, *('| ' + ' | '.join(line) + ' |' for line in lines), ''])
+    return '\n'.join([*head, *table_lines(columns, rows), ''])
 
 
-def _scores(validation: dict[str, float] | None) -> str:
-    if validation is None:
+def _scores(scores: list[float | None] | None) -> str:
+    if scores is None:
         return '–'
-    names = [f'{name}/mIoU' for name in ('teacher', 'student', 'friend')]
-    return ' / '.join(f'{validation[name]:.1f}' for name in names if name in validation)
+    return ' / '.join('–' if score is None else f'{score:.1f}' for score in scores)
 
 
 def replace_section(text: str, section: str) -> str:
-    """Puts a section in the place of the one of its title, or at the end."""
+    """Replaces the section with the same title, or appends the section."""
     title = section.splitlines()[0]
     parts = text.rstrip('\n').split('\n## ')
     for i, part in enumerate(parts[1:], start=1):
@@ -104,19 +95,15 @@ def replace_section(text: str, section: str) -> str:
 def main(argv: list[str] | None = None) -> str:
     """Entry point."""
     parser = ToolParser(__doc__)
-    parser.add_argument('runs', nargs='+', metavar='RUN_DIR', help='run folders')
+    parser.add_argument('runs', nargs='+', type=Path, metavar='RUN_DIR', help='run folders')
     parser.add_argument('--title', required=True, help='heading of the table')
     parser.share('--out', help='Markdown file (the table is only printed)')
     args = parser.parse_args(argv)
     section = to_markdown([read_run(folder) for folder in args.runs], args.title)
     print(section)
     if args.out:
-        text = '# What was tried\n'
-        if osp.isfile(args.out):
-            with open(args.out) as file:
-                text = file.read()
-        with open(args.out, 'w') as file:
-            file.write(replace_section(text, section))
+        text = args.out.read_text() if args.out.is_file() else '# What was tried\n'
+        args.out.write_text(replace_section(text, section))
     return section
 
 

@@ -1,11 +1,10 @@
-"""Runs the demo: supervised training, TSF, and TSF with active learning on a generated street.
+"""The demo: trains a supervised model, TSF, and TSF with active learning on a generated street.
 
-Generates the data set and trains a supervised model on ten labelled images. Three trainings of
-equal length start from its weights: supervised, TSF, and TSF that also requests labels of single
+The demo generates the data set and trains a model on ten labelled images. Three trainings of the
+same length continue from its weights: supervised, TSF, and TSF that requests labels of single
 pixels from a simulated annotator in rounds. The labelled images show sunny streets; the unlabelled
-and the validation images show streets in mild to severe weather. Prints the IoU of each class and
-writes side-by-side pictures and the curve of mIoU against labels. All files are in
-``work_dirs/demo``.
+and the held-out images show streets in any weather. The demo prints the IoU of each class, and
+writes side-by-side pictures and the curve of mIoU against labels to ``work_dirs/demo``.
 """
 
 from __future__ import annotations
@@ -28,13 +27,14 @@ from rich.table import Table
 from mmseg_tsf.active_learning.store.round_log import RoundLog
 from mmseg_tsf.demo.data_set import CLASSES, PALETTE, generate
 from mmseg_tsf.reporting.page import write_report
+from mmseg_tsf.reporting.run_reader import main_network, read_info, score_key
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
 ROOT = Path('work_dirs/demo')
 METHODS = {'supervised': 'Supervised', 'tsf': 'TSF', 'active_learning': 'TSF + AL'}
 START = 'start'
-"""Folder of the supervised training from which all methods start."""
+"""Folder of the supervised training from whose weights all methods continue."""
 NUM_LABELLED = 10
 NUM_VAL = 60
 NUM_PICTURES = 6
@@ -44,7 +44,7 @@ def find_config(method: str) -> Path:
     """Path of the demo config of a method.
 
     Raises:
-        UserError: The working directory is not the root folder of the project.
+        UserError: If the tool does not run in the project's root folder.
     """
     found = sorted(Path('configs', method).glob('*demo-street*.py'))
     if not found:
@@ -55,10 +55,10 @@ def find_config(method: str) -> Path:
 
 
 def run_all(console: Console, what: str, commands: dict[str, list[str]]) -> None:
-    """Runs one tool per method at the same time; writes log files and shows the progress.
+    """Runs one command per folder in parallel, with output to log files and progress on screen.
 
     Raises:
-        UserError: A tool failed.
+        UserError: If a command failed.
     """
     began = time.perf_counter()
     env = dict(os.environ, OMP_NUM_THREADS=str(max(1, (os.cpu_count() or 2) // len(commands))))
@@ -85,13 +85,13 @@ def run_all(console: Console, what: str, commands: dict[str, list[str]]) -> None
 
 
 def last_step(log: Path) -> str:
-    """Last iteration in a log: ``[100/300]``."""
+    """Progress of a tool according to its log: ``[100/300]``."""
     steps = re.findall(r'Iter\(\w+\) (\[ *\d+/\d+\])', log.read_text())
     return steps[-1] if steps else 'starting'
 
 
 def train_and_test(console: Console) -> dict[str, dict[str, float]]:
-    """Trains all methods and tests their last checkpoints; returns metrics by method."""
+    """Trains all methods, tests their last checkpoints and returns the metrics by method."""
     weights = train_start(console)
     configs = {method: str(find_config(method)) for method in METHODS}
     folders = {method: str(ROOT / method) for method in METHODS}
@@ -112,7 +112,7 @@ def train_and_test(console: Console) -> dict[str, dict[str, float]]:
 
 
 def train_start(console: Console) -> Path:
-    """Trains the model from which all methods start; returns its exported checkpoint."""
+    """Trains the supervised model from which the others continue; returns its plain checkpoint."""
     folder = ROOT / START
     run_all(console, 'start', {START: train(find_config('supervised'), folder)})
     weights = folder / 'student.pth'
@@ -122,12 +122,12 @@ def train_start(console: Console) -> Path:
 
 
 def train(config: str | Path, folder: str | Path) -> list[str]:
-    """Arguments of a training."""
+    """Command line of a training."""
     return ['tools/train.py', str(config), '--work-dir', str(folder)]
 
 
 def last_checkpoint(method: str) -> str:
-    """Path of the last checkpoint of a method."""
+    """Path of the last checkpoint of a training."""
     return (ROOT / method / 'last_checkpoint').read_text().strip()
 
 
@@ -144,14 +144,14 @@ def predict(method: str, images: list[Path]) -> list[np.ndarray]:
 
 
 def paint(labels: np.ndarray) -> Image.Image:
-    """Colours a class map; 255 is black."""
+    """Coloured image of a class map; 255 is black."""
     table = np.zeros((256, 3), np.uint8)
     table[: len(PALETTE)] = PALETTE
     return Image.fromarray(table[labels])
 
 
 def write_pictures(folder: Path, scale: int = 3) -> Path:
-    """Writes one sheet: image, ground truth and every method, one row per image.
+    """Writes a sheet with the image, the ground truth and every method, one row per image.
 
     Returns:
         Path: Path of the sheet.
@@ -182,11 +182,11 @@ def write_pictures(folder: Path, scale: int = 3) -> Path:
 
 
 def print_table(console: Console, metrics: dict[str, dict[str, float]]) -> None:
-    """Prints the IoU per class of every method, of the network that predicts by default."""
+    """Prints the IoU of each class, measured with the network of each method that predicts."""
     table = Table(title='IoU on the validation streets, last checkpoint (%)')
     for column in ('class', *METHODS.values()):
         table.add_column(column, justify='left' if column == 'class' else 'right')
-    networks = {'supervised': 'student', 'tsf': 'teacher', 'active_learning': 'teacher'}
+    networks = {method: main_network(read_info(ROOT / method)) for method in METHODS}
     for name in (*(f'IoU.{name}' for name in CLASSES), 'mIoU'):
         if name == 'mIoU':
             table.add_section()
@@ -196,11 +196,12 @@ def print_table(console: Console, metrics: dict[str, dict[str, float]]) -> None:
 
 
 def describe_labels(console: Console) -> None:
-    """Prints cost and mIoU of each round; writes curve and report."""
+    """Prints the mIoU and the labels of each round, and writes the curve and the report."""
     folder = ROOT / 'active_learning'
+    key = score_key(read_info(folder))
     for line in RoundLog(folder / 'active_learning.jsonl').read():
         console.print(
-            f'TSF + AL, iteration {line["iter"]}: {line["metrics"]["teacher/mIoU"]:.1f} mIoU with '
+            f'TSF + AL, iteration {line["iter"]}: {line["metrics"][key]:.1f} mIoU with '
             f'{line["share"]:.2%} of all pixels labelled'
         )
     command = ['tools/active_learning/curves.py', str(folder), '-o', str(ROOT / 'curves')]

@@ -1,13 +1,14 @@
-"""Writes a page about a run that opens in any browser, without a network connection.
+"""Writes the report of a run as an HTML page that works offline.
 
     python tools/report.py work_dirs/<run>
     python tools/report.py work_dirs/<run> -o report --compare work_dirs/<other> work_dirs/<full>
 
-The page shows the settings of the run, mIoU against label spend, IoU of each class by round, the
-use of the budget, the decisions of the refinement, losses and speed, and images of every round with
-predictions, request and answer. Runs to compare with are drawn as curves (the seeds of one config
-as one curve, with deviations) or, without rounds, as a level. With ReportHook in custom_hooks the
-page is updated after every round and shows the predictions at each query.
+The page shows the settings of the run, mIoU against the spent budget, the IoU of each class by
+round, how the budget was spent, what the refinement decided, losses, speed, and a gallery of images
+with pseudo-labels, requests and answers of every round. Runs given by --compare are drawn as curves
+(one curve with deviations for all seeds of a config) or, without rounds, as a level. With
+ReportHook in custom_hooks a training updates the page after every round and saves the pseudo-labels
+of each query for the gallery.
 """
 
 from __future__ import annotations

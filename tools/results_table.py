@@ -1,30 +1,28 @@
-"""Writes result tables from the folders of runs.
+"""Writes the tables of results from run folders, so that no number is copied by hand.
 
     python tools/results_table.py work_dirs/* --metafiles
     python tools/results_table.py docs/results.json work_dirs/new --metafiles
 
-A run folder is the work dir of tools/train.py and tools/test.py. Only finished runs whose last
-checkpoint was tested are included; the others are named on stderr. A JSON file of an earlier call
-stands for the runs in it. The table replaces the text between two markers of the Markdown file.
+A run folder is the --work-dir of tools/train.py and tools/test.py. Only finished runs whose last
+checkpoint was tested are included; the others are listed on stderr. A JSON file written by an
+earlier call adds the runs in it. The tables replace the text between two markers in the Markdown
+file.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os.path as osp
-import statistics
 import sys
 from glob import glob
 from pathlib import Path
 
-from mmseg_tsf.active_learning.store.round_log import RoundLog
-from mmseg_tsf.active_learning.store.round_store import CAMPAIGN
-from mmseg_tsf.reporting.run_reader import hash_settings, read_label_quality
+from mmseg_tsf.reporting.results import group_results
+from mmseg_tsf.reporting.results_tables import to_markdown, update_metafiles
+from mmseg_tsf.reporting.run_reader import read_finished
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import write_between_markers
-from mmseg_tsf.utils.results import make_groups, to_markdown, update_metafiles
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -43,67 +41,24 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def read_run(folder: str) -> dict:
-    """Reads one finished run as a flat record.
+def collect(paths: list[str]) -> list[dict]:
+    """Records of all finished runs; lists the others on stderr.
+
+    Args:
+        paths: Run folders, or JSON files written by ``--json``.
 
     Raises:
-        UserError: The run is unfinished, or its last checkpoint was not tested.
+        UserError: If a JSON file does not exist.
     """
-    info = _read_json(osp.join(folder, 'run_info.json'), 'train with tools/train.py and SemiHook')
-    done, wanted = info.get('finished_iters'), info['max_iters']
-    if done != wanted:
-        raise UserError(f'{folder} is unfinished: {done or 0} of {wanted} iterations')
-    test = _read_json(osp.join(folder, 'test_metrics.json'), 'test its last checkpoint')
-    last = f'iter_{wanted}.pth'
-    if test['checkpoint'] != last:
-        raise UserError(
-            f'{folder} was tested with {test["checkpoint"]}: test {last}, the last checkpoint'
-        )
-    if test.get('tta') or test.get('cfg_options'):
-        raise UserError(
-            f'{folder} was tested with --tta or --cfg-options: test it as its config says'
-        )
-    return dict(
-        info,
-        metrics=test['metrics'],
-        step_time=step_time(folder),
-        recipe=hash_settings(Path(folder), info['config']),
-        spent=spent(folder),
-        pseudo_labels=read_label_quality(Path(folder)),
-    )
-
-
-def spent(folder: str) -> float | None:
-    """Share of labelled pixels in percent, initial labels included; ``None`` without rounds."""
-    lines = RoundLog(Path(folder, 'active_learning.jsonl')).read()
-    if not lines:
-        return None
-    campaign = _read_json(
-        osp.join(folder, 'rounds', CAMPAIGN), 'it holds the size of the pool: copy it with the run'
-    )
-    return round(100 * lines[-1]['spent']['pixels'] / campaign['available']['pixels'], 2)
-
-
-def step_time(folder: str) -> float | None:
-    """Median of the logged times of training iterations, in seconds; ``None`` without a log."""
-    times = []
-    for path in glob(osp.join(folder, '*', 'vis_data', 'scalars.json')):
-        with open(path) as file:
-            entries = [json.loads(line) for line in file]
-        # entries of validation and test have a time, but no loss
-        times += [entry['time'] for entry in entries if 'loss' in entry and 'time' in entry]
-    return statistics.median(times) if times else None
-
-
-def collect(paths: list[str]) -> list[dict]:
-    """Reads the records of all finished runs; names the others on stderr."""
     records, seen = [], {}
     for path in paths:
         if path.endswith('.json'):
-            found = _read_json(path, 'it is written by --json')['runs']
+            if not Path(path).is_file():
+                raise UserError(f'{path} does not exist: give a file written by --json')
+            found = json.loads(Path(path).read_text())['runs']
         else:
             try:
-                found = [read_run(path)]
+                found = [read_finished(Path(path))]
             except UserError as error:
                 print(f'left out: {error}', file=sys.stderr)
                 continue
@@ -127,8 +82,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     records = collect(args.runs)
     if not records:
-        raise UserError('none of the folders holds a finished run: nothing is written')
-    groups = make_groups(records)
+        raise UserError('none of the given folders holds a finished run: nothing was written')
+    groups = group_results(records)
     write_between_markers(args.out, 'results', to_markdown(groups))
     with open(args.json, 'w') as file:
         json.dump(dict(groups=groups, runs=records), file, indent=2)
@@ -137,13 +92,6 @@ def main(argv: list[str] | None = None) -> None:
         for path in update_metafiles(groups, sorted(glob('configs/*/metafile.yaml'))):
             print(f'updated {path}')
     print(f'{len(records)} runs: {args.out}, {args.json}')
-
-
-def _read_json(path: str, mend: str) -> dict:
-    if not osp.isfile(path):
-        raise UserError(f'{path} does not exist: {mend}')
-    with open(path) as file:
-        return json.load(file)
 
 
 if __name__ == '__main__':

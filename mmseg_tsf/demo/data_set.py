@@ -1,4 +1,4 @@
-"""The generated demo street: its MMSegmentation data set and the generator of its files."""
+"""The generated demo street as an MMSegmentation data set, and the generator of its files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .street_scene.canvas import CLASSES, VOID
 from .street_scene.mood import draw_weather
 from .street_scene.scene import render
 
-# Okabe and Ito's colours, which people with any colour vision tell apart, and greys.
+# Okabe and Ito's colours, which are safe for colour-blind readers, and greys.
 PALETTE = [
     [86, 180, 233],
     [213, 94, 0],
@@ -32,7 +32,7 @@ PALETTE = [
 
 @DATASETS.register_module()
 class DemoStreetDataset(BaseSegDataset):
-    """Pictures that ``tools/dataset_converters/demo_street.py`` writes: 9 classes, 255 = void."""
+    """Data set written by ``tools/dataset_converters/demo_street.py``: 9 classes, 255 is void."""
 
     METAINFO = dict(classes=CLASSES, palette=PALETTE)
 
@@ -51,23 +51,24 @@ def generate(
     num_labelled: int = 10,
     labelled_weather: str | None = 'sunny',
 ) -> None:
-    """Write the demo data set in MMSegmentation's layout.
+    """Writes the demo data set in MMSegmentation's layout.
 
-    Picture number ``i`` of a subset depends on ``seed`` and ``i`` alone, so a larger set starts
-    with the pictures of a smaller one.
+    Picture ``i`` of a subset depends on ``seed`` and ``i`` only, so a larger set begins with the
+    pictures of a smaller one.
 
     Args:
-        root: Folder to write ``img_dir``, ``ann_dir`` and ``splits`` into.
+        root: Folder that receives ``img_dir``, ``ann_dir`` and ``splits``.
         num_train: Number of training pictures.
         num_val: Number of validation pictures.
         size: Height and width in pixels.
         seed: Seed of the pictures and of the choice of the labelled ones.
-        num_labelled: How many training pictures the labelled list names.
-        labelled_weather: They are drawn from the pictures of this weather as long as there are any:
-            who labels little labels what was recorded first. ``None``: from all.
+        num_labelled: Number of training pictures in the labelled list.
+        labelled_weather: Weather of the labelled pictures, as far as there are enough of them;
+            ``None`` draws from all pictures. A small labelled set often covers only the
+            conditions that were recorded first.
 
     Raises:
-        UserError: There are no ``num_labelled`` training pictures.
+        UserError: If ``num_labelled`` is not in 1..``num_train``.
     """
     if not 0 < num_labelled <= num_train:
         raise UserError(f'num_labelled must be in 1..{num_train}, got {num_labelled}')

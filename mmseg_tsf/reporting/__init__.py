@@ -1,4 +1,4 @@
-"""A page on a run that opens in any browser, without a network."""
+"""Reports and tables of runs, read from their folders."""
 
 from .page import write_report
 

@@ -1,4 +1,4 @@
-"""Writes the report of a run: one page, and small pictures beside it."""
+"""Writes the report of a run: one HTML page with thumbnails beside it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .sections.overview import describe_run
 from .sections.spend import describe_spend
 
 GALLERY = 12
-"""Images of a round that are shown."""
+"""Default number of images shown of each round."""
 
 
 def write_report(
@@ -36,22 +36,22 @@ def write_report(
     gallery: int = GALLERY,
     palette: str = 'own',
 ) -> Path:
-    """Writes ``index.html`` and ``img/``; pictures that are there already are kept.
+    """Writes ``index.html`` and ``img/``; pictures that are up to date are kept.
 
     Args:
         work_dir: Folder of a run, with rounds or without.
         out: Folder of the page; ``<work_dir>/report`` by default.
-        compare: Folders of other runs, for the curve of the score.
-        gallery: Most images of a round that are shown.
-        palette: In which the page opens: ``'own'`` (the data set's) or ``'safe'`` (such as
-            colour-blind people can tell apart); a button changes it.
+        compare: Folders of other runs whose scores are drawn as well.
+        gallery: Maximum number of images shown of each round.
+        palette: Palette with which the page opens: ``'own'`` (the data set's) or ``'safe'`` (safe
+            for colour-blind readers); a button on the page switches it.
 
     Returns:
-        Path: The page.
+        Path: Path of the page.
 
     Raises:
-        UserError: A folder is not of a run.
-        UserError: The rounds are damaged, runs can not be compared, or jinja2 is missing.
+        UserError: If a folder is not the folder of a run, the rounds are damaged, the runs cannot
+            be compared, or jinja2 is missing.
     """
     work_dir = Path(work_dir)
     out = Path(out) if out else work_dir / 'report'
@@ -64,7 +64,7 @@ def write_report(
 def describe(
     work_dir: Path, out: Path, compare: list[Path], gallery: int, palette: str
 ) -> dict[str, object]:
-    """Everything that the template shows; writes the pictures."""
+    """Writes the pictures and returns the variables of the template."""
     info = read_info(work_dir)
     lines = RoundLog(work_dir / 'active_learning.jsonl').read()
     training, validations = read_scalars(work_dir)
@@ -97,15 +97,20 @@ def describe(
 
 
 def render(content: dict[str, object]) -> str:
-    """The page as HTML.
+    """HTML of the page.
+
+    Args:
+        content: Variables of the template, see :func:`describe`.
 
     Raises:
-        UserError: jinja2 is missing.
+        UserError: If jinja2 is missing.
     """
     try:
         import jinja2
     except ModuleNotFoundError:
-        raise UserError('the report needs jinja2: python -m pip install jinja2') from None
+        raise UserError(
+            'the report needs jinja2, which is not installed: python -m pip install jinja2'
+        ) from None
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader('mmseg_tsf.reporting'),
         autoescape=True,
@@ -123,6 +128,6 @@ def _names(classes: dict | None) -> list[str]:
 
 
 def _layers(pictures: list[dict]) -> dict[str, str]:
-    """Titles of the layers that any image has."""
+    """Titles of the layers that at least one image has."""
     there = {layer for part in pictures for panel in part['panels'] for layer in panel['layers']}
     return {layer: title for layer, title in LAYERS.items() if layer in there}

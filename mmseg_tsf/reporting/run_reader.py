@@ -1,104 +1,65 @@
-"""What the folder of a run says: its config, its logs, and its curve of score against spend."""
+"""Reads the folder of a run: its record, config, logs and test metrics."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
+import statistics
 from pathlib import Path
-from statistics import fmean
 
 from mmengine.config import Config
 
 from ..active_learning.store.round_log import RoundLog
-from ..evaluation.label_efficiency import rising, summarise_curves
+from ..active_learning.store.round_store import CAMPAIGN
 from ..utils.errors import UserError
-from ..utils.settings import SETTINGS, flatten
+from ..utils.settings import SETTINGS
 
 PSEUDO_LABELS = re.compile(r'Quality of pseudo-labels after iteration (\d+): (.*)')
 
 
 def read_info(folder: Path) -> dict:
-    """``run_info.json`` of a run.
+    """Contents of ``run_info.json``.
 
     Raises:
-        UserError: There is none.
+        UserError: If the file is missing.
     """
-    path = folder / 'run_info.json'
-    if not path.is_file():
-        raise UserError(f'{folder} is no folder of a run: give what --work-dir named')
-    return json.loads(path.read_text())
+    if not (folder / 'run_info.json').is_file():
+        raise UserError(
+            f'{folder} is not the folder of a run, it has no run_info.json: give the --work-dir '
+            'of a training'
+        )
+    return _read_json(folder / 'run_info.json', '')
+
+
+def main_network(info: dict) -> str:
+    """Name of the network that predicts by default.
+
+    Args:
+        info: Contents of ``run_info.json``. The runs in ``docs/results.json`` were recorded before
+            ``predict_on`` was; in them the first network predicts.
+    """
+    return info.get('predict_on', info['networks'][0])
+
+
+def score_key(info: dict) -> str:
+    """Name of the metric by which runs are judged: the mIoU of :func:`main_network`."""
+    return f'{main_network(info)}/mIoU'
 
 
 def read_config(folder: Path, config: str | None) -> Config | None:
-    """The dumped config of a run, overrides included; ``None`` where there is none.
+    """Config of a run as it was dumped, command-line overrides included; ``None`` if missing.
 
     Args:
-        folder: Of the run.
-        config: What its ``run_info.json`` names.
+        folder: Folder of the run.
+        config: Path of the config according to ``run_info.json``.
     """
     path = folder / Path(config or '').name
     return Config.fromfile(path, import_custom_modules=False) if path.is_file() else None
 
 
-def read_run(folder: Path) -> dict:
-    """One run of active learning: its config, its points and on what axis they lie.
-
-    Raises:
-        UserError: The folder holds no run of active learning.
-        UserError: It was never validated before a query.
-    """
-    info = read_info(folder)
-    lines = RoundLog(folder / 'active_learning.jsonl').read()
-    if not lines:
-        raise UserError(f'{folder}/active_learning.jsonl is missing: no round was held')
-    key = f'{info["networks"][0]}/mIoU'
-    unit, shares = lines[-1].get('unit', 'pixels'), 'share' in lines[-1]
-    rounds = {
-        line['round']: (
-            100 * line['share'] if shares else line['spent'][unit],
-            line['metrics'][key],
-        )
-        for line in sorted(lines, key=lambda line: line['iter'])
-        if key in line.get('metrics', {})
-    }
-    if not rounds:
-        raise UserError(f'{folder} has no {key} in active_learning.jsonl: train with val_cfg')
-    for number, (_, score) in rounds.items():
-        if not math.isfinite(score):
-            raise UserError(f'{folder} has no number as {key} of round {number}: leave it out')
-    return dict(
-        folder=str(folder),
-        config=info['config'],
-        settings=hash_settings(folder, info['config']),
-        validation=_hash_validation(read_config(folder, info['config'])),
-        seed=info['seed'],
-        commit=info['commit'],
-        axis=f'% of all {unit}' if shares else unit,
-        points=rising(rounds),
-        rounds=[[number, *rounds[number]] for number in sorted(rounds)],
-    )
-
-
-def read_runs(path: Path) -> list[dict]:
-    """A run of active learning by its folder, or those that a ``curves.json`` holds.
-
-    Raises:
-        UserError: See :func:`read_run`.
-        UserError: A file that ``curves.py`` did not write; see :func:`read_run`, too.
-    """
-    if path.suffix != '.json':
-        return [read_run(path)]
-    try:
-        groups = json.loads(path.read_text())['groups']
-        return [run for group in groups for run in group['runs']]
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f'{path} is no curves.json: give one that curves.py has written') from None
-
-
 def hash_settings(folder: Path, config: str | None) -> str | None:
-    """Of what a run was trained with, command-line overrides included; not of its seed."""
+    """Hash of the settings of a training, command-line overrides included, without the seed."""
     cfg = read_config(folder, config)
     if cfg is None:
         return None
@@ -106,110 +67,17 @@ def hash_settings(folder: Path, config: str | None) -> str | None:
     return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
-def _hash_validation(cfg: Config | None) -> str | None:
-    """Of what a run was validated on, and how; not of where the data lie."""
-    if cfg is None or not cfg.get('val_dataloader'):
-        return None
-    flat = flatten(dict(data=cfg.val_dataloader.dataset, evaluator=cfg.get('val_evaluator')))
-    flat = {key: '/'.join(Path(value).parts[-2:]) for key, value in flat.items()}
-    flat.pop('data.data_root', None)
-    return hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()[:6]
-
-
-def read_full(values: list[str]) -> float | None:
-    """Fully supervised mIoU: a number, or the mean of what runs reached at their ends.
-
-    Raises:
-        UserError: A run is unfinished, or was not validated at its end.
-    """
-    scores = []
-    for value in values:
-        is_run = Path(value).is_dir()
-        scores.append(last_score(Path(value))[0] if is_run else _number(value))
-    return fmean(scores) if scores else None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f'{text} is neither a number nor the folder of a run') from None
-
-
-def last_score(folder: Path) -> tuple[float, str]:
-    """MIoU of a finished run and whence: its validation at the end, or else the test of its end.
-
-    Raises:
-        UserError: It is unfinished, or was neither validated nor tested there.
-    """
-    info = read_info(folder)
-    key, end = f'{info["networks"][0]}/mIoU', info['max_iters']
-    for entry in reversed(read_scalars(folder)[1]):
-        if key in entry and entry['step'] == end:
-            return entry[key], 'at its end'
-    path = folder / 'test_metrics.json'
-    test = json.loads(path.read_text()) if path.is_file() else {}
-    if test.get('checkpoint') == f'iter_{end}.pth':
-        return test['metrics'][key], 'as tested'
-    raise UserError(
-        f'{folder} has no {key} at iteration {end}: let it finish, then validate or test it there'
-    )
-
-
-def make_groups(runs: list[dict], full: float | None, share: float) -> list[dict]:
-    """Seeds of one config together, with their figures.
-
-    Raises:
-        UserError: The runs spend in different units, or a seed is there twice.
-    """
-    axes = sorted({run['axis'] for run in runs})
-    if len(axes) > 1:
-        raise UserError(f'the runs spend in {" and in ".join(axes)}: draw them apart')
-    found: dict[tuple, list[dict]] = {}
-    for run in runs:
-        found.setdefault((run['config'], run['settings']), []).append(run)
-    configs = [config for config, _ in found]
-    groups = []
-    for (config, settings), members in found.items():
-        seeds = [run['seed'] for run in members]
-        if len(set(seeds)) < len(seeds):
-            folders = ', '.join(run['folder'] for run in members)
-            raise UserError(f'{folders} repeat a seed of {config}: give each seed once')
-        if len({run.get('validation') for run in members} - {None}) > 1:
-            folders = ', '.join(run['folder'] for run in members)
-            raise UserError(f'{folders} were validated on different data: draw them apart')
-        name = Path(config or members[0]['folder']).stem  # made without a file: its folder
-        if configs.count(config) > 1:  # one config, several settings: tell them apart
-            name = f'{name} [{settings}]'
-        curves = [_by_round(run) for run in members]
-        groups.append(
-            dict(
-                name=name,
-                runs=members,
-                last_rounds=[max(curve) for curve in curves],
-                **summarise_curves(curves, full, share),
-            )
-        )
-    return groups
-
-
-def _by_round(run: dict) -> dict[int, tuple[float, float]]:
-    """Points by number of the round; files of earlier versions have none, but a point for each."""
-    rounds = run.get('rounds') or [[i, *point] for i, point in enumerate(run['points'])]
-    return {number: (spend, score) for number, spend, score in rounds}
-
-
 def read_test(folder: Path) -> dict[str, float]:
-    """Metrics that the tool for testing wrote; empty where there are none."""
+    """Metrics written by ``tools/test.py``; empty if the run was not tested."""
     path = folder / 'test_metrics.json'
     return json.loads(path.read_text())['metrics'] if path.is_file() else {}
 
 
 def read_scalars(folder: Path) -> tuple[list[dict], list[dict]]:
-    """Training and validation entries of a run's logs, by step.
+    """Training and validation entries of a run's logs, sorted by step.
 
-    Of a step that ran twice, after a crash, the later entry counts; a line that a crash has cut
-    off is left out.
+    If a step was run twice because of a crash, the later entry counts. A line that was cut off by
+    a crash is skipped.
     """
     training, validation = {}, {}
     for path in sorted(folder.glob('*/vis_data/scalars.json')):
@@ -225,10 +93,82 @@ def read_scalars(folder: Path) -> tuple[list[dict], list[dict]]:
 
 
 def read_label_quality(folder: Path) -> list[dict]:
-    """What ``PLARHook`` measured against hidden ground truth: ``iter`` and figures in percent."""
+    """Quality of pseudo-labels as logged by ``PLARHook``: ``iter`` and figures in percent."""
     found = {}
     for path in sorted(folder.glob('*/*.log')):
         for iteration, text in PSEUDO_LABELS.findall(path.read_text(errors='replace')):
             figures = (part.rsplit(': ', 1) for part in text.split('  '))
             found[int(iteration)] = {name: float(value) for name, value in figures}
     return [dict(iter=iteration, **found[iteration]) for iteration in sorted(found)]
+
+
+def last_score(folder: Path) -> tuple[float, str]:
+    """Final mIoU of a finished run in percent, and where it was measured.
+
+    The validation at the last iteration counts, otherwise the test of the last checkpoint.
+
+    Raises:
+        UserError: If the run is unfinished, or was neither validated nor tested at its end.
+    """
+    info = read_info(folder)
+    key, end = score_key(info), info['max_iters']
+    for entry in reversed(read_scalars(folder)[1]):
+        if key in entry and entry['step'] == end:
+            return entry[key], 'at its end'
+    path = folder / 'test_metrics.json'
+    test = json.loads(path.read_text()) if path.is_file() else {}
+    if test.get('checkpoint') == f'iter_{end}.pth':
+        return test['metrics'][key], 'as tested'
+    raise UserError(
+        f'{folder} has no {key} at iteration {end}: let it finish, then validate or test it there'
+    )
+
+
+def read_finished(folder: Path) -> dict:
+    """Record of a finished run for the results table.
+
+    Returns:
+        dict: ``run_info.json`` with the ``metrics`` of the last checkpoint, the ``recipe`` (see
+        :func:`hash_settings`), ``step_time``, ``spent`` and ``pseudo_labels``.
+
+    Raises:
+        UserError: If the run is unfinished, or its last checkpoint was not tested as configured.
+    """
+    info = _read_json(folder / 'run_info.json', 'train with tools/train.py and SemiHook')
+    done, planned = info.get('finished_iters'), info['max_iters']
+    if done != planned:
+        raise UserError(f'{folder} is unfinished: {done or 0} of {planned} iterations')
+    test = _read_json(folder / 'test_metrics.json', 'test its last checkpoint')
+    last = f'iter_{planned}.pth'
+    if test['checkpoint'] != last:
+        raise UserError(
+            f'{folder} was tested with {test["checkpoint"]}: test {last}, the last checkpoint'
+        )
+    if test.get('tta') or test.get('cfg_options'):
+        raise UserError(f'{folder} was tested with --tta or --cfg-options: test it without either')
+    # entries whose lines have a time but no loss are of validations and tests
+    times = [entry['time'] for entry in read_scalars(folder)[0] if 'time' in entry]
+    return dict(
+        info,
+        metrics=test['metrics'],
+        step_time=statistics.median(times) if times else None,
+        recipe=hash_settings(folder, info['config']),
+        spent=_spent_share(folder),
+        pseudo_labels=read_label_quality(folder),
+    )
+
+
+def _spent_share(folder: Path) -> float | None:
+    """Percent of all pixels that a campaign has paid for, including the initial labels."""
+    lines = RoundLog(folder / 'active_learning.jsonl').read()
+    if not lines:
+        return None
+    path = folder / 'rounds' / CAMPAIGN
+    campaign = _read_json(path, 'copy it from the run, it holds the number of all pixels')
+    return round(100 * lines[-1]['spent']['pixels'] / campaign['available']['pixels'], 2)
+
+
+def _read_json(path: Path, remedy: str) -> dict:
+    if not path.is_file():
+        raise UserError(f'{path} does not exist: {remedy}')
+    return json.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""Markdown tables, and pages in which tools replace them."""
+"""Markdown tables, and sections of documents that tools rewrite."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def write_between_markers(path: str | Path, name: str, text: str) -> None:
     """Replaces the text between ``<!-- name:begin -->`` and ``<!-- name:end -->`` in a file.
 
     Args:
-        path: Path of the file; a missing file is written with a heading.
+        path: Path of the file; a missing file is created with a heading.
         name: Name of the markers.
-        text: Markdown text.
+        text: New text in Markdown.
 
     Raises:
-        UserError: The file lacks a marker.
+        UserError: If the file lacks a marker.
     """
     path = Path(path)
     begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'

@@ -1,4 +1,4 @@
-"""Progress of long loops on the screen or in a log."""
+"""Progress of long loops: a bar in terminals, lines of text elsewhere."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def track(
     say: Callable[[str], object] | None = None,
     every: float = 60.0,
 ) -> Iterator[Item]:
-    """Yields the items and shows a progress bar with the remaining time.
+    """Yields the items and shows the progress with an estimate of the remaining time.
 
-    Only the main process shows progress. The bar needs a terminal as stderr and rich; it is removed
-    at the end. Without a bar, lines of text are written at intervals, if ``say`` is given.
+    Only the main process shows progress. It shows a transient bar if stderr is a terminal and rich
+    is installed; otherwise it reports lines of text from time to time.
 
     Args:
-        items: Items to yield.
-        title: Title of the bar.
-        total: Number of items (their length).
-        say: Function that writes a line of text; ``None`` for no text.
-        every: Interval between two lines, in seconds.
+        items: Items to iterate over.
+        title: Description of the loop.
+        total: Number of items; their length by default.
+        say: Function that receives a line of text if there is no bar; ``None`` reports nothing.
+        every: Minimum number of seconds between two lines.
     """
     if total is None:
         total = len(items) if isinstance(items, Sized) else 0
@@ -76,7 +76,7 @@ def _said(
 
 
 def in_words(seconds: float) -> str:
-    """Formats a duration in a suitable unit: ``'40 s'``, ``'3 min'``, ``'2 h 05 min'``."""
+    """Duration in a suitable unit: ``'40 s'``, ``'3 min'``, ``'2 h 05 min'``."""
     if seconds < 10:
         return f'{seconds:.1f} s'
     if seconds < 99.5:

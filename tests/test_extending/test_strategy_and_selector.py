@@ -9,7 +9,7 @@ from extending import run_section
 from extending_query_jobs import COUNTS, ask, joint_choices, made_up_candidates, make_query, work
 from helpers import REFINED, TAPS, tiny_segmentor
 from PIL import Image
-from query_runs import make_pool, scored_image
+from query_runs import make_model, scored_image
 from tiny_runs import INITIAL, active_learning_cfg, make_runner
 from torch import nn
 
@@ -17,6 +17,7 @@ from mmseg_tsf.active_learning.pool.grid_forward import GridForward
 from mmseg_tsf.active_learning.pool.pool import PoolImage
 from mmseg_tsf.active_learning.selection.selectors import GridSelector
 from mmseg_tsf.active_learning.strategies import EntropyQuery
+from mmseg_tsf.models.utils.views import NetworkView
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.seeding import draw_seed
 
@@ -109,8 +110,6 @@ def test_a_committee_is_every_network_of_the_model(data_root):
 
 
 def test_what_a_strategy_needs_is_checked_before_the_pass(data_root):
-    from query_runs import make_model
-
     strategy = run_section('A query strategy')['DiverseDisagreement']()
     with pytest.raises(UserError, match='DiverseDisagreement takes passes with dropout'):
         GridForward(make_model(), strategy)
@@ -122,8 +121,9 @@ def test_what_a_strategy_needs_is_checked_before_the_pass(data_root):
     images, valid = torch.randn(1, 3, 32, 32), torch.ones(1, 32, 32, dtype=torch.bool)
     outputs = GridForward(model, query)(images, torch.arange(1), 0, None, valid)
     view = model.show('teacher', images, TAPS)
-    expected = model.refinement.error_logits(view).sigmoid()[:, 0]
-    torch.testing.assert_close(outputs.error_probability, expected, atol=1e-4, rtol=0)
+    on_grid = NetworkView(view.grid_logits, view.features, view.grid_logits.shape[2:])
+    expected = model.refinement.error_probability(on_grid)
+    torch.testing.assert_close(outputs.error_probability, expected)
 
 
 def plain_k_center(candidates, metric: str) -> list[int]:
@@ -159,10 +159,7 @@ def test_joint_choices_equal_their_definitions():
             if record['cost'] <= quota:
                 quota -= record['cost']
                 expected.append(int(record['index']))
-    spent = records['cost'][found['groups']]
-    assert set(found['groups']) <= set(range(57)) and spent.sum() <= 15
-    # best first; behind the first one that does not fit, cheaper ones may have been out of reach
-    assert found['groups'][:2] == expected[:2]
+    assert found['groups'] == expected
 
 
 def test_two_ranks_choose_as_one(data_root, tmp_path):
@@ -175,13 +172,12 @@ def test_two_ranks_choose_as_one(data_root, tmp_path):
 
 def test_a_campaign_with_the_strategy(data_root, tmp_path):
     run_section('A query strategy')
-    options = dict(error_head=None, refinement=dict(taps=TAPS), refiner=None)
     model = dict(type='MeanTeacher', weight=1.0, segmentor=tiny_segmentor(dropout_ratio=0.5))
     cfg = active_learning_cfg(
         'mt',
         data_root,
         tmp_path,
-        model={**model, **REFINED, **options},
+        model={**model, **REFINED},
         query=dict(type='DiverseDisagreement'),
         selector=dict(type='ImageSelector'),
         budget=dict(total=INITIAL // 1920 + 3, unit='images'),
@@ -206,7 +202,7 @@ def test_a_campaign_with_the_strategy(data_root, tmp_path):
     assert not list((tmp_path / 'query').iterdir())  # scratch of finished rounds is removed
 
 
-def test_stripes_are_asked_whole(data_root):
+def test_stripes_are_asked_whole():
     selector = run_section('A selector')['StripeSelector'](size=8)
     image = PoolImage(0, 'x', (20, 6))
     regions = selector.regions(image)
@@ -223,4 +219,3 @@ def test_stripes_are_asked_whole(data_root):
     np.testing.assert_allclose(
         small.embeddings(scored, np.array([0])), scored.embedding[:, 0, :1].T
     )
-    assert make_pool(data_root) is not None

@@ -143,7 +143,7 @@ def test_runs_to_compare_with_are_curves_and_levels(tmp_path):
         ('line', 's1'),
         ('level', 's2'),
     ]
-    with pytest.raises(UserError, match='nothing is no folder of a run'):
+    with pytest.raises(UserError, match='nothing is not the folder of a run'):
         write_report(run, compare=[tmp_path / 'nothing'])
 
 
@@ -167,7 +167,7 @@ def test_runs_without_rounds_have_the_sections_that_they_can(tmp_path):
 
 
 def test_other_folders_and_damaged_rounds_are_refused(tmp_path, own_made_up):
-    with pytest.raises(UserError, match='no folder of a run'):
+    with pytest.raises(UserError, match='not the folder of a run'):
         write_report(tmp_path)
     mask = next((own_made_up / 'rounds/round_000/request/masks').rglob('*.png'))
     mask.write_bytes(b'')

@@ -132,7 +132,7 @@ def test_replay_rebuilds_any_round(run, tmp_path, capsys):
 
 @pytest.mark.parametrize('name', ['status', 'curves'])
 def test_a_folder_of_something_else_is_refused(name, tmp_path):
-    with pytest.raises(UserError, match='campaign|is no folder of a run'):
+    with pytest.raises(UserError, match='campaign|is not the folder of a run'):
         load_tool(name).main([str(tmp_path)])
 
 
@@ -228,7 +228,7 @@ def test_curves_say_which_seed_is_behind(make_run, tmp_path):
     (group,) = load_tool('curves').main([done, begun, '-o', str(tmp_path)])
     assert group['final']['mean'] == 42
     text = (tmp_path / 'curves.md').read_text()
-    assert 'al: seed 1 has come to round 1 of 2; its figures are of the rounds that all' in text
+    assert 'al: seed 1 has reached round 1 of 2; its figures cover the rounds that all' in text
 
 
 def test_names_of_curves_leave_out_what_they_share():
@@ -244,7 +244,7 @@ def test_curves_mark_what_a_seed_had_before_it_asked(make_run, tmp_path):
     run = make_run('entropy', 0, [0.1, 0.2], [30.0, 40.0])
     load_tool('curves').main([run, '-o', str(tmp_path), '--full', '30'])
     text = (tmp_path / 'curves.md').read_text()
-    assert '| ≤ 10.00 |' in text and '≤: a seed had the score' in text
+    assert '| ≤ 10.00 |' in text and '≤: a seed had reached the score' in text
 
 
 def test_curves_of_what_can_not_be_compared(make_run, tmp_path):
@@ -252,12 +252,12 @@ def test_curves_of_what_can_not_be_compared(make_run, tmp_path):
     for run, name in zip(runs, ('val', 'test'), strict=True):
         with open(Path(run, 'al.py'), 'a') as file:
             file.write(f"val_dataloader = dict(dataset=dict(ann_file='/data/{name}.txt'))\n")
-    with pytest.raises(UserError, match='were validated on different data: draw them apart'):
+    with pytest.raises(UserError, match='were validated on different data: draw them separately'):
         load_tool('curves').main([*runs, '-o', str(tmp_path)])
     with pytest.raises(UserError, match='nowhere is neither a number nor the folder'):
         load_tool('curves').main([runs[0], '-o', str(tmp_path), '--full', 'nowhere'])
     broken = make_run('random', 0, [0.1, 0.2], [30.0, float('nan')])
-    with pytest.raises(UserError, match=r'random-0 has no number as teacher/mIoU of round 1'):
+    with pytest.raises(UserError, match=r'random-0 has nan as teacher/mIoU of round 1'):
         load_tool('curves').main([broken, '-o', str(tmp_path)])
 
 
@@ -276,7 +276,7 @@ def test_curves_go_on_from_earlier_ones(make_run, tmp_path):
         curves([earlier, first, '-o', out])
     foreign = tmp_path / 'foreign.json'
     foreign.write_text('[1]')
-    with pytest.raises(UserError, match='foreign.json is no curves.json'):
+    with pytest.raises(UserError, match='foreign.json was not written by curves.py'):
         curves([str(foreign), '-o', out])
 
 

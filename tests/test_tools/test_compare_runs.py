@@ -16,7 +16,8 @@ def write_run(folder, decay: float, miou: dict[int, float]):
         f"custom_hooks = [dict(type='SemiHook'), dict(type='MeanTeacherHook', decay={decay})]\n"
     )
     lists = dict(labelled=dict(ann_file='labelled.txt', images=5))
-    info = dict(seed=3, commit='abc', lists=lists)
+    info = dict(seed=3, commit='abc', lists=lists, config='configs/mt_tiny.py')
+    info['networks'] = ['teacher', 'student']
     (folder / 'run_info.json').write_text(json.dumps(info))
     lines = [dict(loss=1.0, step=1)]
     lines += [{'teacher/mIoU': v, 'student/mIoU': v + 1, 'step': k} for k, v in miou.items()]
@@ -28,6 +29,7 @@ def test_only_what_differs_is_shown_beside_the_validations(tmp_path):
     slow = write_run(tmp_path / 'slow', 0.99, {10: 1.0, 20: 2.0})
     fast = write_run(tmp_path / 'fast', 0.9, {20: 3.0})
     section = compare_runs.main([slow, fast, '--title', 'Decay'])
+    assert 'Validation mIoU (teacher / student) by iteration; 5 labelled images' in section
     rows = [line.split(' | ') for line in section.splitlines() if line.startswith('| ')]
     assert rows[0] == ['| run', '`custom_hooks.1.decay`', 'seed', '10', '20', 'commit |']
     assert rows[2] == ['| slow', '0.99', '3', '1.0 / 2.0', '2.0 / 3.0', 'abc |']
@@ -48,7 +50,7 @@ def test_a_table_replaces_the_one_of_its_title(tmp_path):
 
 
 def test_folders_that_say_nothing_are_refused(tmp_path):
-    with pytest.raises(UserError, match='is no folder of a run'):
+    with pytest.raises(UserError, match='is not the folder of a run'):
         compare_runs.main([str(tmp_path), '--title', 'A'])
     empty = write_run(tmp_path / 'empty', 0.9, {})
     with pytest.raises(UserError, match='was never validated'):

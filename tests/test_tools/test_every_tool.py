@@ -22,7 +22,7 @@ MISTAKES = {
     'make_splits.py': (['--image-dir', 'no', '--out', 'out'], 'no does not exist'),
     'report.py': (['no'], 'no'),
     'results_table.py': (['no'], 'no'),
-    'active_learning/curves.py': (['no'], 'no is no folder of a run'),
+    'active_learning/curves.py': (['no'], 'no is not the folder of a run'),
     'active_learning/export_requests.py': (['no', '--format', 'cvat', '-o', 'out'], 'no'),
     'active_learning/import_answers.py': (['no', 'no.zip', '--format', 'cvat'], 'no'),
     'active_learning/replay.py': (['no', '--round', '0'], 'no'),

@@ -46,7 +46,7 @@ def test_runs_are_compared(tool, trained, tmp_path):
 
 
 def test_what_is_no_run_is_refused(tool, tmp_path, capsys):
-    with pytest.raises(UserError, match='is no folder of a run: give what --work-dir'):
+    with pytest.raises(UserError, match='is not the folder of a run'):
         tool.main([str(tmp_path)])
     with pytest.raises(SystemExit) as stopped:
         tool.main([str(tmp_path), '--gallery', '-1'])

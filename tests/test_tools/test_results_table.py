@@ -32,8 +32,8 @@ def make_run(tmp_path, monkeypatch):
         folder = tmp_path / f'{method}-s{seed}{name}'
         scalars = folder / '20260101_000000/vis_data/scalars.json'
         scalars.parent.mkdir(parents=True)
-        entries = [dict(loss=1.0, time=value) for value in (9.0, 0.2, 0.4, 0.3)]
-        entries += [{'student/mIoU': 1.0, 'time': 50.0}]
+        entries = [dict(loss=1.0, time=t, step=i) for i, t in enumerate((9.0, 0.2, 0.4, 0.3))]
+        entries += [{'student/mIoU': 1.0, 'time': 50.0, 'step': 4}]
         scalars.write_text(''.join(json.dumps(entry) + '\n' for entry in entries))
         config = f'configs/{method}/{method}_{setting}.py'
         (folder / Path(config).name).write_text(f'model = dict(weight={weight})\n')
@@ -138,7 +138,7 @@ def test_unfinished_and_untested_runs_are_left_out(tool, make_run, runs, capsys)
         strict=True,
     ):
         assert said in note
-    with pytest.raises(UserError, match='no finished run'):
+    with pytest.raises(UserError, match='none of the given folders holds a finished run'):
         tool.main(bad[:4])
 
 
@@ -218,7 +218,7 @@ def test_rounds_without_their_store_are_left_out(tool, make_run, capsys):
     hold_rounds(folder, 100, 200)
     Path(folder, 'rounds/campaign.json').unlink()
     tool.main([folder, make_run('tsf', 0, dict(teacher=40.0))])
-    assert 'rounds/campaign.json does not exist: it says' in capsys.readouterr().err
+    assert 'rounds/campaign.json does not exist: copy it' in capsys.readouterr().err
 
 
 def test_queries_of_one_config_are_rows_of_their_own(tool, make_run):

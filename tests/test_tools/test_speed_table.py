@@ -65,5 +65,5 @@ def test_the_pool_has_a_place_of_its_own(tmp_path):
 def test_another_file_is_refused(tmp_path):
     path = tmp_path / 'other.json'
     path.write_text('{}')
-    with pytest.raises(UserError, match='other.json is neither of step_time.py nor of plar.py'):
+    with pytest.raises(UserError, match='other.json was not written by step_time.py, plar.py'):
         load_tool('benchmark/speed_table.py').main([str(path), '-o', str(tmp_path / 'page.md')])

@@ -1,12 +1,12 @@
-"""Draws mIoU against label spend of active-learning runs, averaged over seeds.
+"""Draws the mIoU of active-learning runs against the spent budget, averaged over seeds.
 
     python tools/active_learning/curves.py work_dirs/al-* -o docs/curves --full work_dirs/full
 
-Runs of one config with equal settings are the seeds of one curve, which shows mean and sample
-deviation by round. The files are curves.png, curves.json and curves.md. They hold the last score,
-the area under the budget curve (AUBC, divided by the range of spend), and with ``--full`` the share
-of the fully supervised score and the spend at which a share of it is reached. Scores are mIoU in
-percent of the network that predicts by default, validated before each query.
+Runs with the same config and settings are seeds of one curve, which shows the mean and the sample
+deviation of each round. The tool writes curves.png, curves.json and curves.md. The tables hold the
+last score, the area under the budget curve (AUBC, divided by the range of spend) and, with
+``--full``, the share of the fully supervised score and the spend at which a share of it is reached.
+Scores are the mIoU in percent of the network that predicts by default, validated before each query.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from mmseg_tsf.reporting.run_reader import make_groups, read_full, read_runs
+from mmseg_tsf.reporting.budget_curves import group_curves, read_curves, read_full
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.markdown import table_lines
 
-# colours of Okabe and Ito, distinct for colour-blind readers; markers for print
+# Okabe and Ito's colours, which are safe for colour-blind readers; markers for print in grey
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 MARKERS = 'osD^vPX*'
 RUN_HELP = 'folder of a run, or an earlier curves.json, which stands for the runs in it'
 
 
 def draw(groups: list[dict], full: float | None, share: float, path: Path) -> None:
-    """Draws means as lines and deviations as bars."""
+    """Writes ``curves.png``: means as lines, sample deviations as error bars."""
     names, common = short_names([group['name'] for group in groups])
-    # the height of the axes does not depend on the length of the legend
+    # the figure grows with the legend so that the axes keep their height
     figure = Figure(figsize=(8, 4.5 + 0.22 * -(-len(groups) // 2)), layout='constrained')
     axes = figure.subplots()
     axes.set_title(common, fontsize='small')
@@ -57,7 +57,7 @@ def draw(groups: list[dict], full: float | None, share: float, path: Path) -> No
 
 
 def short_names(names: list[str]) -> tuple[list[str], str]:
-    """Names of configs without their common parts, and the common parts."""
+    """Names of configs without the parts that all of them share, and the shared parts."""
     split = [name.split('_') for name in names]
     common = [part for part in split[0] if all(part in own for own in split)]
     if len(names) == 1:
@@ -67,7 +67,7 @@ def short_names(names: list[str]) -> tuple[list[str], str]:
 
 
 def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
-    """Formats the figures as Markdown."""
+    """Markdown of ``curves.md``."""
     axis = groups[0]['runs'][0]['axis']
     head = ['config', 'seeds', f'spent ({axis})', 'last mIoU', 'AUBC']
     if full is not None:
@@ -86,9 +86,9 @@ def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
         '# Label efficiency',
         '',
         f'{note}mIoU in percent before each query, mean ± sample deviation over seeds. AUBC is the '
-        'area under a curve divided by its own range of spend: compare it between equal ranges. '
-        '≤: a seed had the score before anything was asked. Runs that go on with their weights '
-        "(`start='continue'`) have trained longer at their later points, too.",
+        'area under a curve divided by its own range of spend: compare it between equal ranges '
+        'only. ≤: a seed had reached the score before its first query. Runs that continue from '
+        "their own weights (`start='continue'`) have also trained longer at their later points.",
         '',
         *table_lines(head, rows),
     ]
@@ -105,10 +105,10 @@ def to_markdown(groups: list[dict], full: float | None, share: float) -> str:
 
 
 def _behind(group: dict) -> list[str]:
-    """Lines that name the seeds with fewer rounds than the others, if there are any."""
+    """Notes which rounds the figures cover if some seeds have held fewer rounds than others."""
     last = max(group['last_rounds'])
     behind = [
-        f'seed {run["seed"]} has come to round {number}'
+        f'seed {run["seed"]} has reached round {number}'
         for run, number in zip(group['runs'], group['last_rounds'], strict=True)
         if number < last
     ]
@@ -116,8 +116,8 @@ def _behind(group: dict) -> list[str]:
         return []
     return [
         '',
-        f'{group["name"]}: {", ".join(behind)} of {last}; its figures are of the rounds that all '
-        'seeds have.',
+        f'{group["name"]}: {", ".join(behind)} of {last}; its figures cover the rounds that all '
+        'seeds have held.',
     ]
 
 
@@ -128,7 +128,7 @@ def _text(value: dict, factor: float = 1) -> str:
 
 def _reached(group: dict) -> str:
     if group['spend_to_reach']:
-        most = '≤ ' if group.get('at_start') else ''  # where a seed had it from the start
+        most = '≤ ' if group.get('at_start') else ''  # a seed had reached it before its first query
         return most + _text(group['spend_to_reach'])
     return f'reached by {group["reached"]} of {len(group["runs"])}'
 
@@ -153,8 +153,8 @@ def main(argv: list[str] | None = None) -> list[dict]:
     )
     args = parser.parse_args(argv)
     full = read_full(args.full)
-    runs = [run for path in args.runs for run in read_runs(path)]
-    groups = make_groups(runs, full, args.share)
+    runs = [run for path in args.runs for run in read_curves(path)]
+    groups = group_curves(runs, full, args.share)
     args.out.mkdir(parents=True, exist_ok=True)
     draw(groups, full, args.share, args.out / 'curves.png')
     result = dict(full=full, share=args.share, groups=groups)

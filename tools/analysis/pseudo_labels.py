@@ -16,9 +16,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import torch
-from mmengine.config import Config
 from torch import Tensor
 
+from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.evaluation import answer_cells, draw_cells
 from mmseg_tsf.evaluation.hidden_masks import (
     load_image,
@@ -158,7 +158,7 @@ def draw(rows: list[tuple[str, np.ndarray, dict]], metainfo: dict, out: str) -> 
 def main(argv: list[str] | None = None) -> str:
     """Entry point."""
     args = parse_args(argv)
-    cfg = Config.fromfile(args.config)
+    cfg = load_config(args.config)
     model, dataset = load_with_hidden_masks(cfg, args.checkpoint)
     refinement = refinement_of(model)
     rows = []

@@ -1,10 +1,11 @@
-"""Writes the results of the other benchmarks into a page.
+"""Writes the results of the other benchmarks into a page of the documentation.
 
     python tools/benchmark/speed_table.py step.json plar.json -o docs/speed.md
     python tools/benchmark/speed_table.py pool.json pool_labelled.json
 
-Reads JSON files of step_time.py, plar.py and pool_pass.py. The tables replace those between the
-markers of the page (one pair for the first two, one for the last); the other text is kept.
+The arguments are JSON files written by step_time.py, plar.py and pool_pass.py. The tables replace
+the text between two markers of the page (one pair for step_time.py and plar.py, one for
+pool_pass.py); its other text is kept.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ STEP = {
     'loader_time': 's, loader',
     'peak_memory_mib': 'peak MiB',
 }
-"""Titles of the columns for a training step, by key of step_time.py."""
+"""Columns of the table of training steps, by the keys of step_time.py."""
 PLAR = {
     'plar_time': 's, paper',
     'ratio_to_gemm': 'paper / products',
@@ -34,9 +35,9 @@ PLAR = {
     'default_ratio_to_gemm': 'default / products',
     'memory_ratio': 'peak memory / features',
 }
-"""Titles of the columns for a refinement, by key of plar.py."""
+"""Columns of the table of refinements, by the keys of plar.py."""
 POOL = ('entropy', 'seed', 'plar')
-"""Strategies in the table of pool_pass.py."""
+"""Query strategies in the table of pool passes."""
 WHERE = {'device': 'device', 'threads': 'threads', 'torch': 'torch', 'commit': 'commit'}
 
 
@@ -52,7 +53,7 @@ def step_table(results: list[dict]) -> list[str]:
 
 
 def plar_tables(results: list[dict]) -> list[str]:
-    """Formats the results of plar.py as Markdown: the refinement, and how its time grows."""
+    """Markdown of plar.py's results: times of the refinement and their growth with the input."""
     lines, rows = [], []
     for own in results:
         case = f'{own["grid"][0]}x{own["grid"][1]}, {own["classes"]} classes'
@@ -77,7 +78,7 @@ def plar_tables(results: list[dict]) -> list[str]:
 
 
 def pool_tables(results: list[dict]) -> list[str]:
-    """Formats the results of pool_pass.py as Markdown: the pass, and the selection's memory."""
+    """Markdown of pool_pass.py's results: times of the pass and memory of the selection."""
     head = ['image', 'batch', 'labelled', 's / image, predict', *POOL, *WHERE.values()]
     rows = []
     for own in results:
@@ -108,7 +109,7 @@ def pool_tables(results: list[dict]) -> list[str]:
 
 
 def cells(result: dict, columns: dict[str, str]) -> list[str]:
-    """Formats the figures of some columns; a figure that was not measured is a dash."""
+    """Text of some figures; a dash for a figure that was not measured."""
     found = (result.get(key) for key in columns)
     return [
         '–' if value is None else f'{value:.3f}' if isinstance(value, float) else str(value)
@@ -136,7 +137,7 @@ def main(argv: list[str] | None = None) -> None:
     for path, own in results.items():
         if not any(own in group for group in (steps, refinements, passes)):
             raise UserError(
-                f'{path} is not a result of step_time.py, plar.py or pool_pass.py: leave it out'
+                f'{path} was not written by step_time.py, plar.py or pool_pass.py: leave it out'
             )
     lines = step_table(steps) if steps else []
     lines += ['', *plar_tables(refinements)] if refinements else []

@@ -1,4 +1,4 @@
-"""How far a campaign of active learning has come, what it has spent, and what it waits for."""
+"""Summary of an active-learning campaign: its rounds, its spending and its next step."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ AMOUNTS = ('images', 'pixels', 'regions', 'clicks')
 
 
 def summarise(work_dir: Path, store: RoundStore | None = None) -> dict:
-    """Everything that a status or a report says, ready for JSON.
+    """Summary of a campaign for the status tool and the report, ready for JSON.
 
     Args:
-        work_dir: Of the run.
-        store: Its rounds, where they are open already.
+        work_dir: Folder of the run.
+        store: Store of its rounds if it is already open.
 
     Raises:
-        StoreError: The folder holds no campaign, or a damaged one.
+        StoreError: If the folder holds no campaign, or a damaged one.
     """
     store = store or RoundStore(work_dir / 'rounds')
     campaign, lines = store.campaign(), RoundLog(work_dir / 'active_learning.jsonl').read()
@@ -45,7 +45,7 @@ def summarise(work_dir: Path, store: RoundStore | None = None) -> dict:
 
 
 def describe_round(store: RoundStore, number: int) -> dict:
-    """Sums of one round; what is not answered is asked, but not paid."""
+    """Totals of one round; only answered images count as paid."""
     request, state = store.request(number), store.state(number)
     answer = store.answer(number) if state == 'answered' else None
     paid = [request.images[image_id] for image_id in (answer.images if answer else ())]
@@ -65,12 +65,12 @@ def describe_round(store: RoundStore, number: int) -> dict:
 
 
 def is_finished(lines: list[dict]) -> bool:
-    """Whether a run came to its end, by its log."""
+    """Whether the log says that the run has finished."""
     return bool(lines) and lines[-1].get('state') == FINISHED
 
 
 def class_pixels(classes: list[str], rounds: list[dict]) -> dict[str, int]:
-    """Pixels of each class among the bought labels."""
+    """Number of answered pixels of each class."""
     counts = [r['classes'] for r in rounds if r['classes']]
     totals = [sum(column) for column in zip(*counts, strict=True)] or [0] * len(classes)
     return dict(zip(classes, totals, strict=True))
@@ -79,7 +79,7 @@ def class_pixels(classes: list[str], rounds: list[dict]) -> dict[str, int]:
 def waits_for(
     work_dir: Path, campaign: dict, rounds: list[dict], lines: list[dict], left: int
 ) -> str:
-    """One sentence on what comes next."""
+    """What the campaign waits for, as the end of a sentence."""
     if is_finished(lines):
         return 'nothing, training is finished'
     if rounds and rounds[-1]['state'] == 'asked':

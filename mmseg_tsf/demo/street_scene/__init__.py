@@ -1,4 +1,4 @@
-"""Generated street pictures for the demo data set: numpy, SciPy and Pillow only."""
+"""Generates street pictures with their labels; needs NumPy, SciPy and Pillow only."""
 
 from .canvas import CLASSES, VOID
 from .mood import WEATHER, draw_weather

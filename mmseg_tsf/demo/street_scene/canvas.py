@@ -1,4 +1,4 @@
-"""What the demo street is drawn on: a labelled canvas, noise, and a pinhole camera."""
+"""Canvas with labels, pinhole camera and noise, with which the demo street is painted."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Point = tuple[float, float]
 def noise(
     rng: np.random.Generator, shape: tuple[int, int], cells: float, octaves: int = 3
 ) -> np.ndarray:
-    """Smooth random field of mean 0 and deviation about 1.
+    """Smooth random field with mean 0 and a deviation of about 1.
 
     Args:
-        rng: Source of randomness.
+        rng: Random generator.
         shape: Height and width of the field.
         cells: Number of bumps over the field's height; every octave doubles it.
         octaves: Number of layers, each half as strong as the one before.
@@ -39,23 +39,60 @@ def noise(
         grid = rng.standard_normal((rows, columns)).astype(np.float32)
         layer = Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC)
         total += np.asarray(layer) * np.float32(0.5**octave)
-        # Interpolation averages neighbours, which leaves two thirds of their variance.
+        # Interpolation averages neighbours and leaves two thirds of their variance.
         variance += 0.66 * 0.25**octave
     return total / np.float32(variance**0.5)
 
 
 def pick_colour(rng: np.random.Generator, table: Sequence[Colour], jitter: float) -> np.ndarray:
-    """One colour of ``table`` with every channel moved by noise of deviation ``jitter``."""
+    """Random colour of ``table`` with noise of deviation ``jitter`` on its channels."""
     colour = np.asarray(table[rng.integers(len(table))], np.float32)
     shared = rng.normal(0.0, jitter)
     return np.clip(colour + shared + rng.normal(0.0, jitter / 2, 3), 0.02, 1.0).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Camera:
+    """Pinhole camera that looks along the street; metres in, canvas pixels out.
+
+    ``x`` points right, ``up`` from the ground, ``distance`` along the street. The lowest row of
+    the canvas shows the ground at ``nearest`` metres.
+    """
+
+    horizon: float
+    vanishing_x: float
+    ground_rows: float
+    height: float
+    nearest: float
+
+    def scale(self, distance: float | np.ndarray) -> float | np.ndarray:
+        """Pixels per metre at ``distance``."""
+        return self.ground_rows / self.height * self.nearest / distance
+
+    def point(self, x: float, up: float, distance: float) -> Point:
+        """Position of a point in space on the canvas."""
+        scale = self.scale(distance)
+        return self.vanishing_x + x * scale, self.horizon + (self.height - up) * scale
+
+    def ground_distance(self, rows: np.ndarray) -> np.ndarray:
+        """Distance of the ground seen in canvas ``rows``; infinite above the horizon."""
+        below = np.maximum((rows - self.horizon) / self.ground_rows, 1e-3)
+        return np.where(rows > self.horizon, self.nearest / below, np.inf).astype(np.float32)
+
+
 @dataclass
 class Canvas:
-    """Image, label and distance of every pixel, painted together from far to near."""
+    """Image, label and distance of every pixel, painted together from far to near.
+
+    Attributes:
+        shape: Height and width in canvas pixels.
+        rng: Source of everything random that is painted.
+        camera: Projection of points in the street.
+    """
 
     shape: tuple[int, int]
+    rng: np.random.Generator
+    camera: Camera
     image: np.ndarray = field(init=False)
     label: np.ndarray = field(init=False)
     distance: np.ndarray = field(init=False)
@@ -65,8 +102,16 @@ class Canvas:
         self.label = np.full(self.shape, VOID, np.uint8)
         self.distance = np.full(self.shape, np.inf, np.float32)
 
+    def noise(self, cells: float, octaves: int = 3) -> np.ndarray:
+        """Random field of the canvas' size, see :func:`noise`."""
+        return noise(self.rng, self.shape, cells, octaves)
+
+    def pick_colour(self, table: Sequence[Colour], jitter: float) -> np.ndarray:
+        """Random colour, see :func:`pick_colour`."""
+        return pick_colour(self.rng, table, jitter)
+
     def stamp(self, draw: Callable[[ImageDraw.ImageDraw], object]) -> np.ndarray:
-        """Boolean mask ``(H, W)`` of what ``draw`` paints with ``fill=1``."""
+        """Boolean mask ``(H, W)`` of the pixels that ``draw`` paints with ``fill=1``."""
         stencil = Image.new('L', self.shape[::-1])
         draw(ImageDraw.Draw(stencil))
         return np.asarray(stencil) > 0
@@ -97,14 +142,14 @@ class Canvas:
         distance: float | np.ndarray | None = None,
         texture: np.ndarray | None = None,
     ) -> None:
-        """Paint ``colour`` inside ``mask``; ``None`` keeps the label or distance below.
+        """Paints ``colour`` inside ``mask``; ``None`` keeps the previous label or distance.
 
         Args:
-            mask: Where to paint, ``(H, W)`` bool.
+            mask: Pixels to paint, ``(H, W)`` bool.
             colour: ``(3,)`` or ``(H, W, 3)``.
             label: Class id, or ``VOID``.
-            distance: Metres from the camera, one number or ``(H, W)``.
-            texture: Factor on the colour, ``(H, W)``.
+            distance: Distance from the camera in metres, one number or ``(H, W)``.
+            texture: Factors on the colour, ``(H, W)``.
         """
         if not mask.any():
             return
@@ -124,35 +169,6 @@ class Canvas:
             self.distance[window][inside] = distance
 
     def shade(self, mask: np.ndarray, factor: float | np.ndarray) -> None:
-        """Darken (or lighten) what is already there."""
+        """Multiplies the colours inside ``mask`` by a factor."""
         gain = np.broadcast_to(np.asarray(factor, np.float32), self.shape)
         self.image[mask] *= gain[mask][:, None]
-
-
-@dataclass(frozen=True)
-class Camera:
-    """Pinhole camera that looks along the street; metres in, canvas pixels out.
-
-    ``x`` points right, ``up`` from the ground, ``distance`` along the street. The lowest row of
-    the canvas shows the ground at ``nearest`` metres.
-    """
-
-    horizon: float
-    vanishing_x: float
-    ground_rows: float
-    height: float
-    nearest: float
-
-    def scale(self, distance: float | np.ndarray) -> float | np.ndarray:
-        """Pixels per metre at ``distance``."""
-        return self.ground_rows / self.height * self.nearest / distance
-
-    def point(self, x: float, up: float, distance: float) -> Point:
-        """Where a point in space falls on the canvas."""
-        scale = self.scale(distance)
-        return self.vanishing_x + x * scale, self.horizon + (self.height - up) * scale
-
-    def ground_distance(self, rows: np.ndarray) -> np.ndarray:
-        """Distance of the ground seen in canvas ``rows``; infinite above the horizon."""
-        below = np.maximum((rows - self.horizon) / self.ground_rows, 1e-3)
-        return np.where(rows > self.horizon, self.nearest / below, np.inf).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Weather, light and camera faults: what makes two pictures of one street differ."""
+"""Weather, light and camera faults of a picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .canvas import Canvas, noise, pick_colour
 
 @dataclass(frozen=True)
 class Mood:
-    """Light of one picture; every field is drawn once per picture."""
+    """Light and camera faults, drawn once per picture."""
 
     zenith: np.ndarray
     skyline: np.ndarray
@@ -41,12 +41,12 @@ WEATHER_SHARES = (0.34, 0.2, 0.14, 0.08, 0.12, 0.12)
 
 
 def draw_weather(rng: np.random.Generator) -> str:
-    """Weather of one picture, a key of ``WEATHER``."""
+    """Random weather, a key of ``WEATHER``."""
     return list(WEATHER)[rng.choice(len(WEATHER), p=WEATHER_SHARES)]
 
 
 def draw_mood(rng: np.random.Generator, weather: str) -> Mood:
-    """Light of one picture somewhere between sunny and that weather, everything jittered."""
+    """Random light of a picture, between sunny and the given weather."""
     turned = rng.uniform()
     zenith, skyline, cloud, sun, visibility, exposure = (
         (1 - turned) * np.asarray(clear) + turned * np.asarray(own)
@@ -68,14 +68,13 @@ def draw_mood(rng: np.random.Generator, weather: str) -> Mood:
     )
 
 
-def expose(
-    canvas: Canvas, mood: Mood, rng: np.random.Generator, supersample: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Turn the canvas into what a cheap camera would store.
+def expose(canvas: Canvas, mood: Mood, supersample: int) -> tuple[np.ndarray, np.ndarray]:
+    """Turns the canvas into the picture that a cheap camera would store.
 
     Returns:
         Image ``(H, W, 3)`` uint8 and label ``(H, W)`` uint8, ``supersample`` times smaller.
     """
+    rng = canvas.rng
     height, width = (side // supersample for side in canvas.shape)
     light = np.where(np.isinf(canvas.distance), 1.0, np.exp(-canvas.distance / mood.visibility))
     hazy = mood.skyline * 0.95 + (canvas.image - mood.skyline * 0.95) * light[..., None]
@@ -85,7 +84,7 @@ def expose(
     # Sensors demosaic, so neighbouring pixels share part of their noise.
     grain = 0.7 * grain + 0.8 * ndimage.gaussian_filter(grain, (0.7, 0.7, 0.0))
     image = image + grain * mood.noise * np.sqrt(np.clip(image, 0.1, 1.0))
-    # Every corner of a block keeps thin things visible in some of the pictures they cross.
+    # Takes one canvas pixel of each block, so that thin things keep some of their pixels.
     label = canvas.label[supersample // 2 :: supersample, supersample // 2 :: supersample]
     return (np.clip(image, 0.0, 1.0) * 255 + 0.5).astype(np.uint8), np.ascontiguousarray(label)
 
@@ -97,7 +96,7 @@ def _lens(image: np.ndarray, mood: Mood, rng: np.random.Generator) -> np.ndarray
     vignette = 1.0 - rng.uniform(0.0, 0.18) * (rows**2 + columns**2)
     gain = (mood.exposure * uneven * vignette).astype(np.float32)
     image = image * gain[..., None] * mood.white_balance
-    # A soft shoulder instead of a clip: a bright sky keeps some of its clouds.
+    # Compresses highlights instead of clipping them, so that clouds remain in a bright sky.
     image = np.where(image > 0.8, 0.8 + 0.2 * np.tanh((image - 0.8) / 0.2), image)
     image = np.clip(image, 0.0, 1.0) ** mood.gamma
     if rng.random() < 0.2:

@@ -1,1 +1,1 @@
-"""Colours, charts and small pictures."""
+"""Palettes, charts and thumbnails."""

@@ -1,4 +1,8 @@
-"""Line charts as plain SVG, in the colours of the page's style sheet."""
+"""Line charts as SVG, coloured by the page's style sheet.
+
+They are not drawn by matplotlib because they follow the reader's light or dark theme, show values
+on hover and change their layout with the width of the screen.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTHS = dict(wide=880, narrow=340)
-"""Two drawings of each chart, so that its text is as large on a phone as on a desk."""
+"""Widths in pixels of the two drawings of a chart, for desktops and for phones."""
 MOST_POINTS = 300
 NUM_STYLES = 7
 MARKERS = ('circle', 'square', 'diamond', 'triangle')
@@ -17,16 +21,15 @@ MARGIN = dict(left=46, right=14, top=26, bottom=42)
 
 @dataclass
 class Series:
-    """One line.
+    """One line of a chart.
 
     Attributes:
-        name: For the legend.
-        points: ``(x, y)``, by x; those that are no numbers are left out.
-        deviations: Of y at each point, drawn as bars; ``None`` for none.
-        style: Number of its colour and marker, see the style sheet.
+        name: Name in the legend.
+        points: ``(x, y)`` sorted by x; points that are not finite are left out.
+        deviations: Deviation of y at each point, drawn as error bars; ``None`` for no bars.
+        style: Index of the colour and the marker, see the style sheet.
         markers: Whether points are marked.
-        flat: Whether it is a level without an x, drawn over the whole width; its ``points`` are
-            one then.
+        flat: Whether the line is a level across the whole width, given by a single point.
     """
 
     name: str
@@ -49,17 +52,17 @@ class Series:
 
     @property
     def kind(self) -> str:
-        """``'level'``, ``'line'`` (marked) or ``'bare'``, the class of its path."""
+        """CSS class of the path: ``'level'``, ``'line'`` (with markers) or ``'bare'``."""
         return 'level' if self.flat else 'line' if self.markers else 'bare'
 
     @property
     def key(self) -> dict[str, object]:
-        """Its entry in a legend."""
+        """Entry in the legend."""
         return dict(name=self.name, style=self.style % NUM_STYLES, kind=self.kind)
 
 
 def thin(points: list) -> list:
-    """At most :data:`MOST_POINTS` of them, evenly spread, the last among them."""
+    """At most :data:`MOST_POINTS` evenly spaced points, the last one included."""
     if len(points) <= MOST_POINTS:
         return points
     step = (len(points) - 1) / (MOST_POINTS - 1)
@@ -75,16 +78,16 @@ def line_chart(
     zero: bool = False,
     widths: dict[str, int] = WIDTHS,
 ) -> dict[str, str]:
-    """Drawings of one chart by width, see :data:`WIDTHS`; empty where there is nothing to draw.
+    """Drawings of one chart by width, see :data:`WIDTHS`; empty if there is nothing to draw.
 
     Args:
-        series: The lines.
-        title: Read aloud in place of the drawing; the numbers must be in a table as well.
-        x_label: Below the axis.
-        y_label: Above the axis; may be empty.
-        height: In pixels.
+        series: Lines to draw.
+        title: Text for screen readers; the page must hold the numbers in a table as well.
+        x_label: Label below the x axis.
+        y_label: Label above the y axis; may be empty.
+        height: Height in pixels.
         zero: Whether the y axis begins at 0.
-        widths: Of the drawings.
+        widths: Names and widths in pixels of the drawings.
     """
     series = [line for line in series if line.points]
     if not any(not line.flat for line in series):
@@ -96,7 +99,7 @@ def line_chart(
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers inside a range, at most about ``most`` of them."""
+    """Round numbers inside a range, about ``most`` of them or fewer."""
     if high <= low:
         return [low]
     raw = (high - low) / most
@@ -107,7 +110,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def number(value: float) -> str:
-    """A number as short as it can be read: ``12k``, ``0.25``, ``0.0012``."""
+    """A number as short text: ``12k``, ``0.25``, ``0.0012``."""
     if abs(value) >= 10000:
         return f'{value / 1e6:g}M' if abs(value) >= 1e6 else f'{value / 1e3:g}k'
     return f'{value:.4g}'
@@ -134,7 +137,7 @@ class _Drawing:
         return self.height - MARGIN['bottom'] - inner * (value - low) / (high - low)
 
     def draw(self, title: str, x_label: str, y_label: str) -> str:
-        """The whole ``<svg>``."""
+        """Complete ``<svg>`` element."""
         parts = [
             f'<svg class="chart" viewBox="0 0 {self.width} {self.height}" role="img" '
             f'aria-label="{escape(title)}">',
@@ -184,7 +187,7 @@ class _Drawing:
 
 
 def marker(x: float, y: float, style: int, inside: str = '') -> str:
-    """A mark whose form tells the line as well as its colour does."""
+    """Marker of a point; its shape identifies the line for readers who cannot see the colour."""
     shape = MARKERS[style % len(MARKERS)]
     paths = dict(
         circle='m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z',

@@ -1,4 +1,4 @@
-"""Small pictures of images, labels and masks."""
+"""Thumbnails of images, labels and masks."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from ...models.utils.grid import labels_to_grid, nearest
 from ...models.utils.pixel_losses import IGNORE_INDEX
 
 LONGEST = 320
-"""Pixels of the longer side of a small picture."""
+"""Length of a thumbnail's longer side in pixels."""
 
 
 def small_size(size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of a small picture; never larger than its original."""
+    """Height and width of the thumbnail of a picture; never larger than the picture."""
     factor = min(1.0, LONGEST / max(size))
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def small_image(path: Path, size: tuple[int, int]) -> bytes | None:
-    """JPEG of an image, as its file stores it; ``None`` where it is missing or can not be read.
+    """JPEG thumbnail of an image file; ``None`` if the file is missing or cannot be read.
 
     Args:
-        path: Of the image.
-        size: Height and width of the picture.
+        path: Path of the image.
+        size: Height and width of the thumbnail.
     """
     try:
         with Image.open(path) as image:
-            image.draft('RGB', (2 * size[1], 2 * size[0]))  # JPEGs are decoded at about that size
+            image.draft('RGB', (2 * size[1], 2 * size[0]))  # decodes a JPEG at about this size
             small = image.convert('RGB').resize((size[1], size[0]), Image.Resampling.LANCZOS)
     except (OSError, UnidentifiedImageError):
         return None
@@ -41,24 +41,24 @@ def small_image(path: Path, size: tuple[int, int]) -> bytes | None:
 
 
 def small_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Dense ``(H, W)`` uint8 labels at the centres of the cells of a smaller picture."""
+    """Dense ``(H, W)`` uint8 labels sampled at the centres of the thumbnail's cells."""
     return nearest(torch.from_numpy(labels)[None], size)[0].numpy()
 
 
 def small_sparse(labels: np.ndarray, size: tuple[int, int], num_classes: int) -> np.ndarray:
-    """Sparse ``(H, W)`` uint8 labels, 255 elsewhere, so that no single pixel is lost."""
+    """Sparse ``(H, W)`` uint8 labels, 255 elsewhere; every labelled pixel stays visible."""
     values = torch.from_numpy(labels).long()[None]
     return labels_to_grid(values, size, num_classes)[0].numpy().astype(np.uint8)
 
 
 def small_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """``(h, w)`` bool: cells of a smaller picture with any pixel of a ``(H, W)`` bool mask."""
+    """``(h, w)`` bool: cells of the thumbnail that hold a pixel of the ``(H, W)`` bool mask."""
     labels = np.where(mask, 0, IGNORE_INDEX).astype(np.uint8)
     return small_sparse(labels, size, 1) == 0
 
 
 def paint(labels: np.ndarray, palette: np.ndarray) -> bytes:
-    """PNG of class ids in colours; 255 is transparent.
+    """PNG of class ids in their colours; 255 is transparent.
 
     Args:
         labels: ``(H, W)`` uint8.

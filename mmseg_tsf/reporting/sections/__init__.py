@@ -1,1 +1,1 @@
-"""The sections of the report page."""
+"""Content of the report page's sections."""

@@ -1,4 +1,4 @@
-"""How the scores, the refinement and the training went."""
+"""Sections on scores, classes, refinement and training."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from pathlib import Path
 
 from ...active_learning.store.round_log import EXTENDED, FINISHED
 from ...utils.errors import UserError
+from ..budget_curves import group_curves, read_curve
 from ..drawing.charts import Series, line_chart
-from ..run_reader import last_score, make_groups, read_info, read_label_quality, read_run, read_test
-from .overview import score_key
+from ..run_reader import (
+    last_score,
+    main_network,
+    read_info,
+    read_label_quality,
+    read_test,
+    score_key,
+)
 
 PHASES = ('train', 'validate', 'score', 'select', 'oracle')
 CELLS = ('flagged', 'corrected', 'unresolved')
@@ -19,21 +26,22 @@ SMALL = dict(wide=400, narrow=340)
 def describe_scores(
     folder: Path, info: dict, lines: list[dict], validations: list[dict], compare: list[Path]
 ) -> dict:
-    """The curve against spend, or against iterations where nothing was bought.
+    """Curve of mIoU against spend, or against iterations if the run has no rounds.
 
     Args:
-        folder: Of the run.
-        info: Its ``run_info.json``.
-        lines: Of ``active_learning.jsonl``.
-        validations: See :func:`~mmseg_tsf.reporting.run_reader.read_scalars`.
-        compare: Folders of other runs; those without rounds are drawn as a level.
+        folder: Folder of the run.
+        info: Contents of ``run_info.json``.
+        lines: Lines of ``active_learning.jsonl``.
+        validations: Validation entries from :func:`~mmseg_tsf.reporting.run_reader.read_scalars`.
+        compare: Folders of other runs; a run without rounds is drawn as a level.
 
     Raises:
-        UserError: One to compare with is no run, or spends in another unit.
+        UserError: If a folder in ``compare`` is not the folder of a run, or its run spends in
+            another unit.
     """
     key = score_key(info)
     if any(key in line.get('metrics', {}) for line in lines):
-        own = read_run(folder)
+        own = read_curve(folder)
         return _against_spend(own, compare)
     points = [(entry['step'], entry[key]) for entry in validations if key in entry]
     series = [Series(folder.resolve().name, points)]
@@ -45,12 +53,14 @@ def describe_scores(
 
 def _against_spend(own: dict, compare: list[Path]) -> dict:
     has_rounds = [(other / 'active_learning.jsonl').is_file() for other in compare]
-    runs = [read_run(other) for other, rounds in zip(compare, has_rounds, strict=True) if rounds]
+    runs = [read_curve(other) for other, rounds in zip(compare, has_rounds, strict=True) if rounds]
     axes = {run['axis'] for run in (own, *runs)}
     if len(axes) > 1:
-        raise UserError(f'the runs spend in {" and in ".join(sorted(axes))}: show them apart')
+        raise UserError(
+            f'the runs spend in {" and in ".join(sorted(axes))}: show them in separate reports'
+        )
     series = [Series(Path(own['folder']).resolve().name, own['points'])]
-    for group in make_groups(runs, None, 1.0):
+    for group in group_curves(runs, None, 1.0):
         points = [(point['spend'], point['mean']) for point in group['curve']]
         name = f'{group["name"]} (n={len(group["runs"])})'
         deviations = [point['sd'] for point in group['curve']]
@@ -61,7 +71,7 @@ def _against_spend(own: dict, compare: list[Path]) -> dict:
 
 
 def _level(folder: Path, style: int) -> Series:
-    """The last score of a run without rounds: as validated, else as tested."""
+    """Final score of a run without rounds."""
     name = Path(read_info(folder)['config'] or folder).stem
     score, when = last_score(folder)
     return Series(f'{name}, {when}', [(0.0, score)], style=style, flat=True)
@@ -86,7 +96,7 @@ def _scores(series: list[Series], axis: str) -> dict:
 def measured(
     lines: list[dict], validations: list[dict], tested: dict[str, float]
 ) -> list[tuple[str, dict]]:
-    """Metrics with the names of their columns: by round, else by validation, else of the test."""
+    """Column titles and metrics: by round if there are rounds, otherwise by validation or test."""
     if not lines:
         found = [(f'{entry["step"]:,}', entry) for entry in validations]
         return found or ([('Test', tested)] if tested else [])
@@ -99,8 +109,8 @@ def measured(
 
 
 def describe_classes(info: dict, found: list[tuple[str, dict]]) -> dict | None:
-    """IoU of each class by :func:`measured` column; ``None`` where nothing was."""
-    prefix = f'{info["networks"][0]}/IoU.'
+    """IoU of each class by :func:`measured` column; ``None`` if nothing was measured."""
+    prefix = f'{main_network(info)}/IoU.'
     found = [part for part in found if any(key.startswith(prefix) for key in part[1])]
     if not found:
         return None
@@ -112,19 +122,19 @@ def describe_classes(info: dict, found: list[tuple[str, dict]]) -> dict | None:
         known = [value for value in values if value is not None]
         gain = known[-1] - known[0] if len(known) > 1 else None
         rows.append(dict(name=name, values=values, gain=gain))
-    return dict(network=info['networks'][0], columns=[name for name, _ in found], rows=rows)
+    return dict(network=main_network(info), columns=[name for name, _ in found], rows=rows)
 
 
 def describe_refinement(
     folder: Path, summary: dict | None, training: list[dict], pictures: list[dict]
 ) -> dict | None:
-    """What EMD and PLAR flagged, decided and left; ``None`` where there was none.
+    """What EMD flagged and PLAR decided or left open; ``None`` if the run has no refinement.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
         summary: See :func:`~mmseg_tsf.active_learning.campaign.summary.summarise`.
-        training: Log entries.
-        pictures: Of each round, see :func:`~mmseg_tsf.reporting.sections.gallery.draw_round`.
+        training: Training entries from :func:`~mmseg_tsf.reporting.run_reader.read_scalars`.
+        pictures: Rounds from :func:`~mmseg_tsf.reporting.sections.gallery.draw_round`.
     """
     asked = {r['round']: r['pixels_asked'] for r in (summary or {}).get('rounds', [])}
     rounds = [
@@ -152,7 +162,7 @@ def describe_refinement(
 
 
 def describe_training(info: dict, lines: list[dict], training: list[dict]) -> dict | None:
-    """Losses, step time and where the time of each round went; ``None`` without logs."""
+    """Losses, step times and the seconds that each phase of a round took; ``None`` without logs."""
     if not training:
         return None
     names = list(dict.fromkeys(key for entry in training for key in entry if 'loss' in key))
@@ -167,7 +177,7 @@ def describe_training(info: dict, lines: list[dict], training: list[dict]) -> di
             losses.append(dict(name=name, chart=chart, **figures))
     times = [
         Series(label, [(e['step'], e[key]) for e in training if key in e], None, style, False)
-        for style, (key, label) in enumerate((('time', 'a step'), ('data_time', 'wait for data')))
+        for style, (key, label) in enumerate((('time', 'step'), ('data_time', 'waiting for data')))
     ]
     rounds = [line for line in lines if line.get('seconds')]
     return dict(

@@ -1,4 +1,4 @@
-"""Small pictures of a round beside the page: image, what was believed, asked and answered."""
+"""Gallery of a round: thumbnails of images, pseudo-labels, requests and answers."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ from ..snapshots import most_asked, read_snapshot
 
 IMAGES, PANELS = 'img', 'panels.json'
 FORMAT = 1
-"""Of the pictures; pictures of another one are drawn anew."""
+"""Version of the pictures; those of another version are drawn again."""
 LAYERS = dict(
     pseudo='Pseudo-label',
     errors='Error mask',
-    refined='Corrections',
+    refined='Refined labels',
     request='Request',
     answer='Answer',
 )
-"""What can be laid over an image, in the order in which it comes about."""
+"""Overlays of an image and their titles, in the order in which a round makes them."""
 COLOURED = ('pseudo', 'refined', 'answer')
-"""Layers in the colours of classes; they are drawn once for each palette."""
-ERROR_COLOURS = np.array([[213, 94, 0], [86, 180, 233]], np.uint8)  # open, decided
+"""Overlays in class colours; they are drawn once for each palette."""
+ERROR_COLOURS = np.array([[213, 94, 0], [86, 180, 233]], np.uint8)  # left open, decided
 REQUEST_COLOUR = np.array([[255, 255, 255]], np.uint8)
 
 
 @dataclass
 class PoolData:
-    """What a config tells of the images of the pool, without reading their list.
+    """Palette and image paths of the pool, without reading the list of its images.
 
     Attributes:
-        classes: Names.
-        cfg: The dumped config; ``None`` where it is lost.
+        classes: Names of the classes.
+        cfg: Dumped config of the run; ``None`` if it is missing.
     """
 
     classes: list[str]
@@ -56,8 +56,8 @@ class PoolData:
 
     @cached_property
     def dataset(self):
-        """The data set, not initialised; ``None`` where it can not be built."""
-        with contextlib.suppress(Exception):  # any code of the user's may be missing here
+        """Data set without its list of images; ``None`` if it cannot be built."""
+        with contextlib.suppress(Exception):  # the user's own code may not be importable here
             init_default_scope('mmseg')
             source = self.cfg.train_dataloader.dataset
             source = source.get('unlabelled') or source.get('labelled') or source
@@ -66,9 +66,9 @@ class PoolData:
 
     @cached_property
     def palette(self) -> np.ndarray:
-        """``(K, 3)`` uint8: the data set's own colours, or safe ones where it has none."""
+        """``(K, 3)`` uint8: the data set's own colours, or the safe palette if it has none."""
         palette = []
-        if self.dataset is not None:  # a data set is false while it is empty
+        if self.dataset is not None:  # an empty data set is false
             palette = self.dataset.metainfo.get('palette') or []
         if len(palette) != len(self.classes):
             return self.safe_palette
@@ -80,7 +80,7 @@ class PoolData:
         return safe_palette(len(self.classes))
 
     def path(self, image_id: str) -> Path:
-        """Where the image should lie."""
+        """Path of the image with this id."""
         if self.dataset is None:
             return Path(image_id)
         folder = self.dataset.data_prefix.get('img_path') or ''
@@ -90,19 +90,20 @@ class PoolData:
 def draw_round(
     work_dir: Path, store: RoundStore, number: int, data: PoolData, out: Path, limit: int
 ) -> dict:
-    """Writes ``img/round_<number>/`` below the page, unless it is there already.
+    """Writes ``img/round_<number>/`` beside the page, unless it is up to date.
 
     Args:
-        work_dir: Of the run.
-        store: Its rounds.
-        number: Of the round.
-        data: Of the pool.
+        work_dir: Folder of the run.
+        store: Store of the rounds.
+        number: Number of the round.
+        data: Palette and image paths of the pool.
         out: Folder of the page.
-        limit: Most images.
+        limit: Maximum number of images.
 
     Returns:
-        dict: ``panels``, a list of dicts with ``id``, ``size``, ``image`` and ``layers`` (files
-        below ``out``; a list of two where they come in both palettes), counts; and ``quality``.
+        dict: ``panels``, dicts with ``id``, ``size``, counts of pixels and ``layers`` (paths
+        relative to ``out``; two where a layer is drawn in both palettes); ``quality``; and whether
+        a ``snapshot`` was kept.
     """
     snapshot = read_snapshot(work_dir, store, number)
     chosen = snapshot.manifest['order'][:limit] if snapshot else most_asked(store, number, limit)
@@ -131,7 +132,7 @@ def draw_round(
 
 @contextlib.contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
-    """A folder that takes its place once it is full; not synced, since it can be drawn anew."""
+    """Temporary folder that is renamed to ``folder`` at the end; not synced to disk."""
     remove_leftovers(folder.parent)
     temporary = folder.with_name(f'.{folder.name}.{uuid.uuid4().hex}')
     try:
@@ -150,7 +151,7 @@ def _read(folder: Path) -> dict:
 
 
 def tidy(out: Path, numbers: list[int]) -> None:
-    """Removes the pictures of rounds that the run does not have (any more)."""
+    """Removes the pictures of rounds that the run no longer has."""
     known = {f'round_{number:03d}' for number in numbers}
     for folder in (out / IMAGES).glob('round_[0-9][0-9][0-9]'):
         if folder.name not in known:
@@ -158,7 +159,7 @@ def tidy(out: Path, numbers: list[int]) -> None:
 
 
 def _key(store: RoundStore, number: int, data: PoolData, snapshot, chosen: list[str]) -> str:
-    """Changes with everything that the pictures of a round depend on."""
+    """Hash of everything on which the pictures of a round depend."""
     answered = store.state(number) == 'answered'
     parts = [
         FORMAT,
@@ -192,7 +193,7 @@ def _describe(store: RoundStore, number: int, image_id: str, snapshot) -> dict:
 def _pictures(
     store: RoundStore, number: int, image_id: str, data: PoolData, snapshot
 ) -> Iterator[tuple[str, bytes]]:
-    """Files of one image: ``image.jpg``, ``pseudo.png``, ``pseudo.safe.png``, ..."""
+    """Names and contents of one image's files, such as ``image.jpg`` and ``pseudo.safe.png``."""
     request = store.request(number)
     size = small_size(tuple(request.images[image_id]['size']))
     kept = _kept(snapshot, image_id)
@@ -214,7 +215,7 @@ def _pictures(
 
 
 def _kept(snapshot: SealedFolder | None, image_id: str) -> dict[str, bytes]:
-    """Content of the files of one image in a snapshot, by their last names."""
+    """Contents of one image's files in a snapshot, by the part of their name after the image."""
     if snapshot is None:
         return {}
     name = snapshot.manifest['images'][image_id]['name']

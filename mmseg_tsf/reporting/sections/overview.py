@@ -1,10 +1,11 @@
-"""What ran, and how far it came, in words and key figures."""
+"""Section on the run: summary, key figures, settings and rounds."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ..drawing.charts import number
+from ..run_reader import main_network, score_key
 
 DASH = '–'
 
@@ -12,12 +13,12 @@ DASH = '–'
 def describe_run(
     folder: Path, info: dict, found: list[tuple[str, dict]], summary: dict | None
 ) -> dict:
-    """The head of the page and the section on what ran.
+    """Content of the page's head and of the section on the run.
 
     Args:
-        folder: Of the run.
-        info: Its ``run_info.json``.
-        found: See :func:`~mmseg_tsf.reporting.sections.curves.measured`.
+        folder: Folder of the run.
+        info: Contents of ``run_info.json``.
+        found: Metrics from :func:`~mmseg_tsf.reporting.sections.curves.measured`.
         summary: See :func:`~mmseg_tsf.active_learning.campaign.summary.summarise`; ``None`` for a
             run without rounds.
     """
@@ -36,17 +37,12 @@ def describe_run(
 
 
 def share(part: float, whole: float | None) -> str:
-    """Percent as text, a dash of nothing."""
+    """A share in percent as text; a dash if the whole is unknown or zero."""
     return f'{100 * part / whole:.2f} %' if whole else DASH
 
 
-def score_key(info: dict) -> str:
-    """Name of the metric that counts: of the network that predicts by default."""
-    return f'{info["networks"][0]}/mIoU'
-
-
 def _lead(info: dict, scores: list[float], summary: dict | None) -> str:
-    """What happened, in a sentence or two."""
+    """Summary of the run in one to three sentences."""
     method = info['method']
     if summary is None:
         state = 'finished' if is_finished(info) else 'not finished'
@@ -55,10 +51,10 @@ def _lead(info: dict, scores: list[float], summary: dict | None) -> str:
     unit = summary['unit']
     amount, available = summary['spent'][unit], summary['available'].get(unit)
     bought = f'{amount:,} {unit}' + (f' ({share(amount, available)})' if available else '')
-    text = f'{method} with {bought} labelled, the initial labels included.'
+    text = f'{method} with {bought} labelled, including the initial labels.'
     if len(scores) > 1:
         text += (
-            f' The {info["networks"][0]} went from {scores[0]:.1f} to {scores[-1]:.1f} mIoU over '
+            f' The {main_network(info)} went from {scores[0]:.1f} to {scores[-1]:.1f} mIoU over '
             f'{summary["rounds_answered"]} rounds.'
         )
     waits = summary['waits_for']
@@ -67,16 +63,18 @@ def _lead(info: dict, scores: list[float], summary: dict | None) -> str:
 
 
 def is_finished(info: dict) -> bool:
-    """Whether the training came to its end."""
+    """Whether the training has reached its last iteration."""
     return info.get('finished_iters', 0) >= info['max_iters']
 
 
 def _tiles(info: dict, scores: list[float], summary: dict | None) -> list[dict]:
-    """Key figures: ``label``, ``value``, ``note`` and, of a share of a whole, ``part``."""
+    """Key figures: ``label``, ``value``, ``note`` and, if it is a share, ``part`` in 0..1."""
     tiles = []
     if scores:
-        note = f'{scores[-1] - scores[0]:+.1f} since the first' if len(scores) > 1 else ''
-        label = f'mIoU, {info["networks"][0]}'
+        note = (
+            f'{scores[-1] - scores[0]:+.1f} since the first measurement' if len(scores) > 1 else ''
+        )
+        label = f'mIoU, {main_network(info)}'
         tiles.append(dict(label=label, value=f'{scores[-1]:.1f}', note=note))
     if summary:
         unit, total = summary['unit'], summary['total']
@@ -97,15 +95,15 @@ def _tiles(info: dict, scores: list[float], summary: dict | None) -> list[dict]:
                 part=summary['rounds_answered'] / summary['rounds_planned'],
             ),
             dict(
-                label='images touched',
+                label='images with labels',
                 value=f'{summary["spent"]["images"]:,}',
-                note=f'of {available["images"]:,}, initial ones included',
+                note=f'of {available["images"]:,}, including the initial ones',
                 part=summary['spent']['images'] / available['images'],
             ),
             dict(
                 label='clicks, estimated',
                 value=f'{summary["spent"]["clicks"]:,}',
-                note='initial labels not counted',
+                note='without the initial labels',
             ),
         ]
     return tiles

@@ -1,4 +1,4 @@
-"""Where the budget went: by class, by round and by image."""
+"""Section on the spent budget: by class, by round and by image."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ BINS = 10
 
 
 def describe_spend(store: RoundStore, summary: dict, pictures: list[dict]) -> dict | None:
-    """Tables of what was bought; ``None`` before the first answer.
+    """Tables of the answered labels; ``None`` before the first answer.
 
     Args:
-        store: The rounds.
+        store: Store of the rounds.
         summary: See :func:`~mmseg_tsf.active_learning.campaign.summary.summarise`.
-        pictures: Of each round, see :func:`~mmseg_tsf.reporting.sections.gallery.draw_round`.
+        pictures: Rounds from :func:`~mmseg_tsf.reporting.sections.gallery.draw_round`.
 
     Returns:
         dict: ``classes`` (name, pixels, share), ``rounds`` (number and share of each class),
-        ``images`` (id, pixels, rounds), the ``histogram`` of pixels over touched images, and how
-        many of the pixels in the ``pictures`` had been ``wrong``.
+        ``images`` (id, pixels, rounds), the ``histogram`` of answered pixels per image, and by
+        round how many of the answered pixels in the gallery had a ``wrong`` pseudo-label.
     """
     if not summary['rounds_answered']:
         return None
@@ -48,7 +48,7 @@ def describe_spend(store: RoundStore, summary: dict, pictures: list[dict]) -> di
 
 
 def count_images(store: RoundStore) -> tuple[Counter, Counter]:
-    """Paid pixels of each image, and in how many rounds it was answered."""
+    """Number of paid pixels and of answered rounds of each image."""
     pixels, rounds = Counter(), Counter()
     for number in store.answered():
         notes = store.request(number).images
@@ -59,7 +59,7 @@ def count_images(store: RoundStore) -> tuple[Counter, Counter]:
 
 
 def histogram(amounts: list[int]) -> list[dict]:
-    """How many images have how many pixels: ``low``, ``high``, ``images`` and ``part`` of most."""
+    """Bins of ``amounts``: ``low``, ``high``, ``images`` and their ``part`` of the fullest bin."""
     low, high = min(amounts), max(amounts)
     edges = np.unique(np.linspace(low, high + 1, BINS + 1).round().astype(int))
     counts, _ = np.histogram(amounts, edges)

@@ -1,0 +1,172 @@
+"""Groups the records of finished runs into comparable rows; see ``tools/results_table.py``."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from pathlib import Path
+
+from .run_reader import main_network, score_key
+
+METHODS = {
+    'supervised': 'Supervised',
+    'mt': 'MT',
+    'mt-cutmix': 'MT + CutMix',
+    'cps': 'CPS',
+    'cps-cutmix': 'CPS + CutMix',
+    'ael': 'AEL',
+    'tsf': 'TSF',
+    'tsf-emd': 'TSF + EMD',
+    'tsf-plar': 'TSF + PLAR',
+    'tsf-emd-plar': 'TSF + EMD + PLAR',
+    'tsf-emd-plar-ignore': 'TSF + EMD + PLAR, undecided labels ignored',
+    'supervised-random-al': 'Supervised, random images',
+    'supervised-entropy-al': 'Supervised, images by entropy',
+    'supervised-margin-al': 'Supervised, images by margin',
+    'tsf-random-al': 'TSF + AL (random pixels)',
+    'tsf-al': 'TSF + AL (confidence < 0.7)',
+    'tsf-entropy-al': 'TSF + AL (entropy)',
+    'tsf-margin-al': 'TSF + AL (margin)',
+    'tsf-margin-indirect-al': 'TSF + AL (margin), no loss of manual pixels',
+    'tsf-emd-al': 'TSF + AL + EMD',
+    'tsf-plar-no-emd-al': 'TSF + AL (seeds) + PLAR',
+    'tsf-plar-no-seeds-al': 'TSF + AL + EMD + PLAR, no seeding round',
+    'tsf-plar-al': 'TSF + AL (seeds) + EMD + PLAR',
+}
+"""Display names by the first part of a config's name, in the order of the table's rows. Configs
+that are not listed follow under the first part of their own name."""
+QUALITY = {
+    'flagged': 'flagged',
+    'errors_inside': 'errors flagged',
+    'before.accuracy.inside': 'accuracy of flagged, before',
+    'after.accuracy.inside': 'after',
+    'before.accuracy': 'accuracy, before',
+    'after.accuracy': 'after',
+    'before.mIoU': 'mIoU, before',
+    'after.mIoU': 'after',
+    'after.dropped': 'dropped',
+    'emd.AP': 'AP, EMD',
+    'confidence.AP': 'AP, confidence',
+    'confidence<0.7.AP': 'AP, < 0.7',
+    'confidence<0.8.AP': 'AP, < 0.8',
+    'confidence<0.9.AP': 'AP, < 0.9',
+}
+"""Columns of the pseudo-label table by the names that ``PLARHook`` logs; all in percent."""
+ASKED = re.compile(r'_(\d+)p-(\d+)p-')
+"""Percent of initial labels and percent asked for in rounds, in the name of a config."""
+
+
+def group_results(records: list[dict]) -> list[dict]:
+    """Groups runs by data, labelled list, network, length, batch size and device.
+
+    Training without rounds is shown beside the campaign that begins with the same labels and asks
+    for the fewest (``..._15p-128x128`` in the group of ``..._15p-9p-128x128``).
+
+    Args:
+        records: Runs from :func:`~mmseg_tsf.reporting.run_reader.read_finished`.
+
+    Returns:
+        list[dict]: Groups ready for JSON: the settings that their runs share, and ``rows``.
+    """
+    groups: dict[tuple, dict[tuple, list[dict]]] = {}
+    settings = (_stem(r).partition('_')[2] for r in records if r.get('spent') is not None)
+    asked = {setting: int(found[2]) for setting in settings if (found := ASKED.search(setting))}
+    by_amount = sorted(asked, key=asked.get, reverse=True)  # the smallest overwrites the others
+    beside = {ASKED.sub(r'_\1p-', setting): setting for setting in by_amount}
+    for record in records:
+        method, _, setting = _stem(record).partition('_')
+        setting = beside.get(setting, setting)
+        batch = record['batch_size'] * record['world_size']
+        labelled = record['lists']['labelled']['sha256']
+        key = (setting, labelled, record['max_iters'], batch, record['device'])
+        row = (_order(method), method, record['config'], record['recipe'] or '')
+        groups.setdefault(key, {}).setdefault(row, []).append(record)
+    return [_group(key, rows) for key, rows in sorted(groups.items(), key=str)]
+
+
+def _group(key: tuple, rows: dict[tuple, list[dict]]) -> dict:
+    setting, _, max_iters, batch, device = key
+    ordered = [rows[row] for row in sorted(rows)]
+    out = [_row(runs) for runs in ordered]
+    for i, row in enumerate(out):  # one config trained with several settings
+        if sum(other['config'] == row['config'] for other in out) > 1:
+            out[i] = dict(row, method=f'{row["method"]} [{row["recipe"]}]')
+    supervised = [i for i, row in enumerate(out) if row['method'] == METHODS['supervised']]
+    for i, row in enumerate(out):
+        base = ordered[supervised[0]] if len(supervised) == 1 and i not in supervised else []
+        row['gain'] = _gain(ordered[i], base)
+    lists = {}
+    for runs in ordered:
+        lists.update(runs[0]['lists'])
+    return dict(
+        setting=setting, lists=lists, max_iters=max_iters, batch=batch, device=device, rows=out
+    )
+
+
+def _row(runs: list[dict]) -> dict:
+    first = runs[0]
+    method = _stem(first).partition('_')[0]
+    networks = {name: _mean_sd(runs, f'{name}/mIoU') for name in first['networks']}
+    times = [run['step_time'] for run in runs if run['step_time'] is not None]
+    memory = [run['peak_memory_mib'] for run in runs if run.get('peak_memory_mib') is not None]
+    main = main_network(first)
+    return dict(
+        method=METHODS.get(method, method),
+        config=first['config'],
+        recipe=first['recipe'],
+        seeds=sorted(run['seed'] for run in runs),
+        networks=networks,
+        miou=networks[main]['mean'],
+        spent=_mean([run['spent'] for run in runs if run.get('spent') is not None]),
+        per_class=_per_class(runs, main),
+        pseudo_labels=_quality(runs),
+        step_time=_mean(times, 3),
+        peak_memory_mib=round(max(memory)) if memory else None,
+        torch_threads=sorted({run['torch_threads'] for run in runs}),
+        commits=sorted({run['commit'] or 'unknown' for run in runs}),
+    )
+
+
+def _gain(runs: list[dict], base: list[dict]) -> float | None:
+    """Mean difference in the score, over the seeds that both have."""
+    own, other = (
+        {run['seed']: run['metrics'][score_key(run)] for run in group} for group in (runs, base)
+    )
+    return _mean([own[seed] - other[seed] for seed in own.keys() & other.keys()])
+
+
+def _quality(runs: list[dict]) -> list[dict]:
+    """Means over seeds at the iterations at which all seeds were measured."""
+    seeds = [{own['iter']: own for own in run.get('pseudo_labels') or []} for run in runs]
+    return [
+        dict(iter=i, **{k: _mean([s[i][k] for s in seeds]) for k in QUALITY if k in seeds[0][i]})
+        for i in sorted(set.intersection(*map(set, seeds)))
+    ]
+
+
+def _mean(values: list[float], digits: int = 2) -> float | None:
+    return round(statistics.mean(values), digits) if values else None
+
+
+def _mean_sd(runs: list[dict], key: str) -> dict[str, float | None]:
+    values = [run['metrics'][key] for run in runs]
+    # the sample deviation of a single seed is undefined
+    sd = round(statistics.stdev(values), 2) if len(values) > 1 else None
+    return dict(mean=_mean(values), sd=sd)
+
+
+def _per_class(runs: list[dict], network: str) -> dict[str, float]:
+    prefix = f'{network}/IoU.'
+    return {
+        key.removeprefix(prefix): _mean([run['metrics'][key] for run in runs])
+        for key in runs[0]['metrics']
+        if key.startswith(prefix) and all(key in run['metrics'] for run in runs)
+    }
+
+
+def _stem(record: dict) -> str:
+    return Path(record['config']).stem
+
+
+def _order(method: str) -> int:
+    return list(METHODS).index(method) if method in METHODS else len(METHODS)
