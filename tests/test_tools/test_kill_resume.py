@@ -66,4 +66,4 @@ def test_a_killed_run_ends_as_it_would_have(tmp_path):
     lines = done.stdout.strip().splitlines()
     assert done.returncode == 0, done.stderr
     assert lines[-1] == '1 survived, 0 lost'
-    assert re.match(r' *0 killed (before|after) .* \(\d+ of \d+\): same', lines[-2])
+    assert re.match(r' *0 killed rank 0 (before|after) .* \(\d+ of \d+\): same', lines[-2])

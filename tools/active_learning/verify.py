@@ -7,22 +7,16 @@ Changes nothing. The exit status is 1 if there is a problem.
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from mmseg_tsf.active_learning import RoundStore, verify
-from mmseg_tsf.utils.arguments import existing_folder
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, existing_folder, run_tool
 
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        'work_dir', type=existing_folder, help='folder of a run that is not running'
-    )
+    parser = ToolParser(__doc__)
+    parser.share('work_dir', type=existing_folder, help='folder of a run that is not running')
     args = parser.parse_args(argv)
     store = RoundStore(args.work_dir / 'rounds')
     problems = verify(store)

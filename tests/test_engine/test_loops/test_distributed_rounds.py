@@ -26,9 +26,9 @@ KILLS = {
     'writing a request': (0, 'before a rename of a request', 0, {'empty'}),
     'between request and answer': (0, 'before an answer', 0, {'asked'}),
     # a message to a dead rank may be noticed only with the next one
-    'the other one between them': (1, 'before a message from rank 0', 0, {'asked', 'answered'}),
+    'the other one between them': (1, 'before a broadcast of rank 0', 0, {'asked', 'answered'}),
     'writing an answer': (0, 'before a rename of an answer', 0, {'asked'}),
-    'the other one meanwhile': (1, 'before a message from rank 0', 3, {'answered'}),
+    'the other one meanwhile': (1, 'before a broadcast of rank 0', 3, {'answered'}),
 }
 
 
