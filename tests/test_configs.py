@@ -84,7 +84,8 @@ def test_one_step(path, monkeypatch):
 def test_data_and_model_fit(path, monkeypatch):
     monkeypatch.chdir(ROOT)
     cfg = Config.fromfile(str(path))
-    hooks = [hook.type for hook in cfg.custom_hooks]
+    hooks = [hook.type for hook in cfg.default_hooks.values() if hook]
+    assert 'custom_hooks' not in cfg and hooks.count('SemiHook') == 1
     dataset = cfg.train_dataloader.dataset
     adaptive = cfg.model.type in ('AdaptiveEqualizationLearning', 'TeacherStudentFriend')
     assert ('AdaptivePartnerHook' in hooks) == adaptive

@@ -22,7 +22,6 @@ train_dataloader = dict(
         pool_only=True,
     ),
 )
-custom_hooks = [dict(type='SemiHook')]
 param_scheduler = [dict(type='PolyLR', power=0.9, begin=0, end=stage, by_epoch=False)]
 train_cfg = dict(
     _delete_=True,

@@ -12,12 +12,7 @@ train_dataloader = dict(
         unlabelled=dict(ann_file=split + '/unlabelled.txt'),
     )
 )
-custom_hooks = [
-    dict(type='SemiHook'),
-    dict(type='MeanTeacherHook', decay=0.99),
-    dict(type='AdaptivePartnerHook'),
-    dict(type='PLARHook', begin=0.2),
-]
+default_hooks = dict(plar=dict(type='PLARHook', begin=0.2))
 train_cfg = dict(
     _delete_=True,
     type='ActiveLearningLoop',

@@ -8,29 +8,7 @@ train_dataloader = dict(
         unlabelled=dict(ann_file=split + '/unlabelled.txt'),
     )
 )
-custom_hooks = [
-    dict(type='SemiHook'),
-    dict(type='MeanTeacherHook', decay=0.97),
-    dict(type='AdaptivePartnerHook'),
-    dict(
-        type='PLARHook',
-        begin=0.2,
-        interval=500,
-        dataset=dict(  # masks of the unlabelled images, for evaluation alone
-            type='CamVidDataset',
-            ann_file=split + '/unlabelled.txt',
-            data_prefix=dict(
-                img_path='data/camvid/img_dir/train', seg_map_path='data/camvid/ann_dir/train'
-            ),
-            pipeline=[
-                dict(type='LoadImageFromFile'),
-                dict(type='LoadAnnotations'),
-                dict(type='Resize', scale=(240, 180), keep_ratio=True),
-                dict(type='PackSegInputs'),
-            ],
-        ),
-    ),
-]
+default_hooks = dict(plar=dict(dataset=dict(ann_file=split + '/unlabelled.txt')))
 # The curve is of the test list: val continues training sequences, and nothing is chosen by it.
 val_dataloader = dict(
     dataset=dict(

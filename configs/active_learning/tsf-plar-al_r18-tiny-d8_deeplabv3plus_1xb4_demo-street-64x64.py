@@ -6,13 +6,10 @@ model = dict(
     error_head=dict(type='ErrorMaskDecoder', channels=32),
     refiner=dict(type='PseudoLabelAutoRefinement'),
 )
-custom_hooks = [
-    dict(type='SemiHook'),
-    dict(type='MeanTeacherHook', decay=0.97),
-    dict(type='AdaptivePartnerHook'),
-    dict(type='PLARHook', begin=0.25),
-    dict(type='ReportHook'),  # work_dir/report/index.html after every round
-]
+default_hooks = dict(
+    plar=dict(type='PLARHook', begin=0.25),
+    report=dict(type='ReportHook'),  # work_dir/report/index.html after every round
+)
 train_cfg = dict(
     _delete_=True,
     type='ActiveLearningLoop',

@@ -10,8 +10,6 @@ model = dict(
     paste_exclude=(0, 1, 3, 5),  # sky, building, road, tree
 )
 train_dataloader = dict(dataset=dict(paste_prob=0.5))
-custom_hooks = [
-    dict(type='SemiHook'),
-    dict(type='MeanTeacherHook', decay=0.97),
-    dict(type='AdaptivePartnerHook'),
-]
+default_hooks = dict(
+    ema=dict(type='MeanTeacherHook', decay=0.97), partner=dict(type='AdaptivePartnerHook')
+)

@@ -14,8 +14,6 @@ model = dict(
     consistency_on_labelled=True,
 )
 train_dataloader = dict(dataset=dict(paste_prob=0.5, paste_pipeline={{_base_.paste_pipeline}}))
-custom_hooks = [
-    dict(type='SemiHook'),
-    dict(type='MeanTeacherHook', decay=0.99),
-    dict(type='AdaptivePartnerHook'),
-]
+default_hooks = dict(
+    ema=dict(type='MeanTeacherHook', decay=0.99), partner=dict(type='AdaptivePartnerHook')
+)

@@ -10,4 +10,3 @@ model = dict(
     gamma=2.0,
     ramp=(0.4, 0.7),  # once the rare classes are learnt
 )
-custom_hooks = [dict(type='SemiHook')]

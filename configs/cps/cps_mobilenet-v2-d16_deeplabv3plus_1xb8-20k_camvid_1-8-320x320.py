@@ -10,4 +10,3 @@ model = dict(
     weight=1.5,
 )
 train_dataloader = dict(batch_size=8, num_workers=4)
-custom_hooks = [dict(type='SemiHook')]

@@ -9,4 +9,4 @@ model = dict(
     weight=10.0,  # 100 in the public code, which drowns the labels on a short schedule
     ramp=(0.4, 0.7),
 )
-custom_hooks = [dict(type='SemiHook'), dict(type='MeanTeacherHook', decay=0.97)]
+default_hooks = dict(ema=dict(type='MeanTeacherHook', decay=0.97))

@@ -10,4 +10,4 @@ model = dict(
     weight=100.0,
 )
 train_dataloader = dict(batch_size=8, num_workers=4)
-custom_hooks = [dict(type='SemiHook'), dict(type='MeanTeacherHook', decay=0.99)]
+default_hooks = dict(ema=dict(type='MeanTeacherHook', decay=0.99))

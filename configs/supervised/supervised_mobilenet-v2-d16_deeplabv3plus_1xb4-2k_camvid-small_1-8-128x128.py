@@ -8,4 +8,3 @@ model = dict(
     type='SupervisedOnly',
 )
 train_dataloader = dict(dataset=dict(unlabelled=None))
-custom_hooks = [dict(type='SemiHook')]

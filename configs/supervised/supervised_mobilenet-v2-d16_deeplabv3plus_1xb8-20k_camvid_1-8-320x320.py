@@ -9,4 +9,3 @@ model = dict(
     segmentor=dict(data_preprocessor=dict(size=(320, 320))),
 )
 train_dataloader = dict(batch_size=8, num_workers=4, dataset=dict(unlabelled=None))
-custom_hooks = [dict(type='SemiHook')]

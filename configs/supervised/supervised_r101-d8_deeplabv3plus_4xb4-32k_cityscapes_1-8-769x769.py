@@ -12,4 +12,3 @@ model = dict(
     ),
 )
 train_dataloader = dict(dataset=dict(unlabelled=None))
-custom_hooks = [dict(type='SemiHook')]

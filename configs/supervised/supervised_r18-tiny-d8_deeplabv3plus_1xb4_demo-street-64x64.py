@@ -9,4 +9,3 @@ model = dict(
     segmentor=dict(data_preprocessor=dict(size=(64, 64))),
 )
 train_dataloader = dict(dataset=dict(unlabelled=None))
-custom_hooks = [dict(type='SemiHook')]

@@ -4,15 +4,11 @@ model = dict(
     error_head=dict(type='ErrorMaskDecoder'),
     refiner=dict(type='PseudoLabelAutoRefinement'),
 )
-custom_hooks = [
-    dict(type='SemiHook'),
-    dict(type='MeanTeacherHook', decay=0.97),
-    dict(type='AdaptivePartnerHook'),
-    dict(
+default_hooks = dict(
+    plar=dict(
         type='PLARHook',
         begin=0.2,
-        interval=500,
-        dataset=dict(  # masks of the unlabelled images, for evaluation alone
+        dataset=dict(  # masks of the unlabelled images, for evaluation only
             type='CamVidDataset',
             ann_file='configs/_base_/splits/camvid/1-8/unlabelled.txt',
             data_prefix=dict(
@@ -25,5 +21,6 @@ custom_hooks = [
                 dict(type='PackSegInputs'),
             ],
         ),
-    ),
-]
+        interval=500,
+    )
+)

@@ -10,14 +10,4 @@ param_scheduler = [
     dict(type='PolyLR', power=0.9, begin=0, end=max_iters, eta_min=1e-5, by_epoch=False)
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-custom_hooks = [
-    dict(type='SemiHook'),
-    dict(type='MeanTeacherHook', decay=0.97),
-    dict(type='AdaptivePartnerHook'),
-    dict(
-        type='PLARHook',
-        begin=0.25,
-        interval=200,
-        dataset=_base_.custom_hooks[3].dataset,
-    ),
-]
+default_hooks = dict(plar=dict(begin=0.25, interval=200))

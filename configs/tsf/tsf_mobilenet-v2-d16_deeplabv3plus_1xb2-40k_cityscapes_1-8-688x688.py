@@ -13,8 +13,6 @@ model = dict(
     paste_exclude=(0, 1, 2, 8, 10),  # road, sidewalk, building, vegetation, sky
 )
 train_dataloader = dict(batch_size=2, dataset=dict(paste_prob=0.5))
-custom_hooks = [
-    dict(type='SemiHook'),
-    dict(type='MeanTeacherHook', decay=0.99),
-    dict(type='AdaptivePartnerHook'),
-]
+default_hooks = dict(
+    ema=dict(type='MeanTeacherHook', decay=0.99), partner=dict(type='AdaptivePartnerHook')
+)

@@ -1,8 +1,4 @@
 # The continued TSF alone; 1 % manual labels.
 _base_ = './tsf-emd-plar_mobilenet-v2-d16_deeplabv3plus_1xb4-400_camvid-small_1-8-1p-128x128.py'
 model = dict(error_head=None, refiner=None)
-custom_hooks = [
-    dict(type='SemiHook'),
-    dict(type='MeanTeacherHook', decay=0.97),
-    dict(type='AdaptivePartnerHook'),
-]
+default_hooks = dict(plar=None)

@@ -15,8 +15,6 @@ model = dict(
     cps_gamma=2.0,
 )
 train_dataloader = dict(dataset=dict(paste_prob=0.5))
-custom_hooks = [
-    dict(type='SemiHook'),
-    dict(type='MeanTeacherHook', decay=0.97),
-    dict(type='AdaptivePartnerHook'),
-]
+default_hooks = dict(
+    ema=dict(type='MeanTeacherHook', decay=0.97), partner=dict(type='AdaptivePartnerHook')
+)

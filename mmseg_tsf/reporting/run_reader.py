@@ -13,7 +13,7 @@ from mmengine.config import Config
 from ..active_learning.store.round_log import RoundLog
 from ..active_learning.store.round_store import CAMPAIGN
 from ..utils.errors import UserError
-from ..utils.settings import SETTINGS
+from ..utils.settings import training_settings
 
 PSEUDO_LABELS = re.compile(r'Quality of pseudo-labels after iteration (\d+): (.*)')
 
@@ -63,7 +63,7 @@ def hash_settings(folder: Path, config: str | None) -> str | None:
     cfg = read_config(folder, config)
     if cfg is None:
         return None
-    text = json.dumps([cfg.get(name) for name in SETTINGS], sort_keys=True, default=str)
+    text = json.dumps(list(training_settings(cfg).values()), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 

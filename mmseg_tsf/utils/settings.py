@@ -1,6 +1,11 @@
-"""The settings of a training, flat: what runs and resumed runs are compared by."""
+"""The settings of a training: what runs, and resumed runs, are compared by."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mmengine.config import Config
+from mmseg.registry import HOOKS
 
 SETTINGS = (
     'model',
@@ -11,6 +16,34 @@ SETTINGS = (
     'custom_hooks',
 )
 """Parts of a config that say how a run is trained."""
+STOCK_HOOKS = (
+    'runtime_info',
+    'timer',
+    'sampler_seed',
+    'logger',
+    'param_scheduler',
+    'checkpoint',
+    'visualization',
+)
+"""Keys of ``default_hooks`` that are mmengine's or MMSeg's own and change nothing that is learnt."""
+
+
+def training_settings(cfg: Config) -> dict:
+    """Parts of a config that say how a run is trained, hooks from either place included."""
+    parts = {name: cfg.get(name) for name in SETTINGS}
+    hooks = cfg.get('default_hooks') or {}
+    hooks = {key: hook for key, hook in hooks.items() if hook and key not in STOCK_HOOKS}
+    return {**parts, 'default_hooks': hooks} if hooks else parts
+
+
+def hook_configs(cfg: Config, kind: type) -> Iterator[dict]:
+    """Configs of the hooks of a class, or one derived from it, in ``default_hooks`` and
+    ``custom_hooks``."""
+    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or [])]
+    for hook in filter(None, hooks):
+        own = HOOKS.get(hook['type']) if isinstance(hook['type'], str) else hook['type']
+        if own is not None and issubclass(own, kind):
+            yield hook
 
 
 def flatten(value, prefix: str = '') -> dict[str, str]:

@@ -75,7 +75,7 @@ def tiny_config(folder: Path, work_dir: Path) -> Config:
     cfg.param_scheduler[0].end = 6
     cfg.default_hooks.checkpoint.update(interval=1, max_keep_ckpts=2)
     cfg.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
-    cfg.custom_hooks[2].num_workers = 0
+    cfg.default_hooks.partner.num_workers = 0
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.visualizer = None
     return cfg

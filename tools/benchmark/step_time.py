@@ -26,6 +26,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
+from mmseg_tsf.engine import PLARHook
 from mmseg_tsf.engine.run_info import commit, device_name, peak_memory_mib
 from mmseg_tsf.models.mixing.cutmix import box_mask, mix, random_boxes
 from mmseg_tsf.models.segmentors import SemiSegmentor, TeacherStudentFriend
@@ -36,6 +37,7 @@ from mmseg_tsf.utils.arguments import existing_file
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.memory import keep_freed_memory
 from mmseg_tsf.utils.runner import unwrap
+from mmseg_tsf.utils.settings import hook_configs
 
 
 def now() -> float:
@@ -195,9 +197,8 @@ def benchmark(cfg: Config, steps: int, warmup: int) -> dict:
     for key in ('val_cfg', 'val_dataloader', 'val_evaluator'):
         cfg[key] = None
     cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=steps + warmup)  # without rounds
-    for hook in cfg.get('custom_hooks') or []:
-        if hook['type'] == 'PLARHook':  # labels are refined in every step, and none is measured
-            hook.update(begin=0.0, dataset=None)
+    for hook in hook_configs(cfg, PLARHook):  # labels are refined in every step, none is measured
+        hook.update(begin=0.0, dataset=None)
     with tempfile.TemporaryDirectory() as cfg.work_dir:
         cfg.default_hooks.checkpoint = None
         cfg.log_level = 'ERROR'

@@ -1,6 +1,7 @@
 # Cityscapes, the MobileNetV2 protocol of DEAL: images squashed to 688x688, scale 0.8-1.2, flip.
 # Two GPUs give the published batch of 8 pairs. Differences to DEAL: no colour jitter, and the
 # metric counts pixels of the 2048x1024 masks, where DEAL squashes these too.
+_base_ = './loaders.py'
 dataset_type = 'CityscapesDataset'
 data_root = 'data/cityscapes'
 split = 'configs/_base_/splits/cityscapes/u2pl/1-8'
@@ -20,45 +21,27 @@ test_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
-train_dataloader = dict(
-    batch_size=4,  # pairs of a labelled and an unlabelled image
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='SemiInfiniteSampler', shuffle=True),
-    dataset=dict(
-        type='SemiDataset',
-        labelled=dict(
-            type=dataset_type,
-            ann_file=split + '/labelled.txt',
-            data_prefix=dict(
-                img_path=data_root + '/leftImg8bit/train', seg_map_path=data_root + '/gtFine/train'
-            ),
-            pipeline=train_pipeline,
-        ),
-        unlabelled=dict(
-            type=dataset_type,
-            ann_file=split + '/unlabelled.txt',
-            data_prefix=dict(
-                img_path=data_root + '/leftImg8bit/train', seg_map_path=data_root + '/gtFine/train'
-            ),
-            pipeline=train_pipeline,
-        ),
+train_images = dict(
+    type=dataset_type,
+    data_prefix=dict(
+        img_path=data_root + '/leftImg8bit/train', seg_map_path=data_root + '/gtFine/train'
     ),
+    pipeline=train_pipeline,
+)
+train_dataloader = dict(
+    dataset=dict(
+        labelled=dict(train_images, ann_file=split + '/labelled.txt'),
+        unlabelled=dict(train_images, ann_file=split + '/unlabelled.txt'),
+    )
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_prefix=dict(
             img_path=data_root + '/leftImg8bit/val', seg_map_path=data_root + '/gtFine/val'
         ),
         pipeline=test_pipeline,
-    ),
+    )
 )
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='ClassIoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator
+del train_images

@@ -1,5 +1,6 @@
 # Cityscapes, the ResNet-101 protocol of AEL and U2PL: scale 0.5-2, flip, 769 crops.
 # Four GPUs give the published batch of 16 pairs.
+_base_ = './loaders.py'
 dataset_type = 'CityscapesDataset'
 data_root = 'data/cityscapes'
 split = 'configs/_base_/splits/cityscapes/u2pl/1-8'
@@ -28,45 +29,27 @@ test_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
-train_dataloader = dict(
-    batch_size=4,  # pairs of a labelled and an unlabelled image
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='SemiInfiniteSampler', shuffle=True),
-    dataset=dict(
-        type='SemiDataset',
-        labelled=dict(
-            type=dataset_type,
-            ann_file=split + '/labelled.txt',
-            data_prefix=dict(
-                img_path=data_root + '/leftImg8bit/train', seg_map_path=data_root + '/gtFine/train'
-            ),
-            pipeline=train_pipeline,
-        ),
-        unlabelled=dict(
-            type=dataset_type,
-            ann_file=split + '/unlabelled.txt',
-            data_prefix=dict(
-                img_path=data_root + '/leftImg8bit/train', seg_map_path=data_root + '/gtFine/train'
-            ),
-            pipeline=train_pipeline,
-        ),
+train_images = dict(
+    type=dataset_type,
+    data_prefix=dict(
+        img_path=data_root + '/leftImg8bit/train', seg_map_path=data_root + '/gtFine/train'
     ),
+    pipeline=train_pipeline,
+)
+train_dataloader = dict(
+    dataset=dict(
+        labelled=dict(train_images, ann_file=split + '/labelled.txt'),
+        unlabelled=dict(train_images, ann_file=split + '/unlabelled.txt'),
+    )
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_prefix=dict(
             img_path=data_root + '/leftImg8bit/val', seg_map_path=data_root + '/gtFine/val'
         ),
         pipeline=test_pipeline,
-    ),
+    )
 )
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='ClassIoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator
+del train_images

@@ -1,4 +1,5 @@
 # The generated street scenes of `make demo`, 128x96 images.
+_base_ = './loaders.py'
 dataset_type = 'DemoStreetDataset'
 data_root = 'work_dirs/demo/data'
 split = data_root + '/splits'
@@ -18,45 +19,27 @@ test_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
-train_dataloader = dict(
-    batch_size=4,  # pairs of a labelled and an unlabelled image
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='SemiInfiniteSampler', shuffle=True),
-    dataset=dict(
-        type='SemiDataset',
-        labelled=dict(
-            type=dataset_type,
-            ann_file=split + '/labelled.txt',
-            data_prefix=dict(
-                img_path=data_root + '/img_dir/train', seg_map_path=data_root + '/ann_dir/train'
-            ),
-            pipeline=train_pipeline,
-        ),
-        unlabelled=dict(
-            type=dataset_type,
-            ann_file=split + '/unlabelled.txt',
-            data_prefix=dict(
-                img_path=data_root + '/img_dir/train', seg_map_path=data_root + '/ann_dir/train'
-            ),
-            pipeline=train_pipeline,
-        ),
+train_images = dict(
+    type=dataset_type,
+    data_prefix=dict(
+        img_path=data_root + '/img_dir/train', seg_map_path=data_root + '/ann_dir/train'
     ),
+    pipeline=train_pipeline,
+)
+train_dataloader = dict(
+    dataset=dict(
+        labelled=dict(train_images, ann_file=split + '/labelled.txt'),
+        unlabelled=dict(train_images, ann_file=split + '/unlabelled.txt'),
+    )
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_prefix=dict(
             img_path=data_root + '/img_dir/val', seg_map_path=data_root + '/ann_dir/val'
         ),
         pipeline=test_pipeline,
-    ),
+    )
 )
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='ClassIoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator
+del train_images

@@ -2,6 +2,7 @@
 # 6 classes, mask value 0 ignored. The lists (111 of the training crops for validation) come from
 #   python tools/make_splits.py --image-dir data/vaihingen/img_dir/train --suffix .png \
 #       --hold-out 111 --out data/vaihingen/splits
+_base_ = './loaders.py'
 dataset_type = 'ISPRSDataset'  # sets reduce_zero_label and the '.png' suffixes
 data_root = 'data/vaihingen'
 split = data_root + '/splits/1-8'
@@ -21,36 +22,20 @@ test_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
-train_dataloader = dict(
-    batch_size=4,  # pairs of a labelled and an unlabelled image
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='SemiInfiniteSampler', shuffle=True),
-    dataset=dict(
-        type='SemiDataset',
-        labelled=dict(
-            type=dataset_type,
-            ann_file=split + '/labelled.txt',
-            data_prefix=dict(
-                img_path=data_root + '/img_dir/train', seg_map_path=data_root + '/ann_dir/train'
-            ),
-            pipeline=train_pipeline,
-        ),
-        unlabelled=dict(
-            type=dataset_type,
-            ann_file=split + '/unlabelled.txt',
-            data_prefix=dict(
-                img_path=data_root + '/img_dir/train', seg_map_path=data_root + '/ann_dir/train'
-            ),
-            pipeline=train_pipeline,
-        ),
+train_images = dict(
+    type=dataset_type,
+    data_prefix=dict(
+        img_path=data_root + '/img_dir/train', seg_map_path=data_root + '/ann_dir/train'
     ),
+    pipeline=train_pipeline,
+)
+train_dataloader = dict(
+    dataset=dict(
+        labelled=dict(train_images, ann_file=split + '/labelled.txt'),
+        unlabelled=dict(train_images, ann_file=split + '/unlabelled.txt'),
+    )
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         ann_file=data_root + '/splits/val.txt',
@@ -58,21 +43,15 @@ val_dataloader = dict(
             img_path=data_root + '/img_dir/train', seg_map_path=data_root + '/ann_dir/train'
         ),
         pipeline=test_pipeline,
-    ),
+    )
 )
 test_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_prefix=dict(
             img_path=data_root + '/img_dir/val', seg_map_path=data_root + '/ann_dir/val'
         ),
         pipeline=test_pipeline,
-    ),
+    )
 )
-
-val_evaluator = dict(type='ClassIoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator
+del train_images

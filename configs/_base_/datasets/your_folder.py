@@ -1,5 +1,6 @@
 # A folder of your own: images/, masks/ and splits/ (made by tools/make_splits.py --hold-out N).
 # docs/your_own_data.md shows the few lines that a config adds.
+_base_ = './loaders.py'
 dataset_type = 'BaseSegDataset'
 data_root = 'data/your_folder'
 # A placeholder: without classes a data set has no metric.
@@ -23,36 +24,20 @@ test_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
+train_images = dict(
+    type=dataset_type,
+    data_root=data_root,
+    metainfo=metainfo,
+    data_prefix=data_prefix,
+    pipeline=train_pipeline,
+)
 train_dataloader = dict(
-    batch_size=4,  # pairs of a labelled and an unlabelled image
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='SemiInfiniteSampler', shuffle=True),
     dataset=dict(
-        type='SemiDataset',
-        labelled=dict(
-            type=dataset_type,
-            data_root=data_root,
-            metainfo=metainfo,
-            ann_file=split + '/labelled.txt',
-            data_prefix=data_prefix,
-            pipeline=train_pipeline,
-        ),
-        unlabelled=dict(
-            type=dataset_type,
-            data_root=data_root,
-            metainfo=metainfo,
-            ann_file=split + '/unlabelled.txt',
-            data_prefix=data_prefix,
-            pipeline=train_pipeline,
-        ),
-    ),
+        labelled=dict(train_images, ann_file=split + '/labelled.txt'),
+        unlabelled=dict(train_images, ann_file=split + '/unlabelled.txt'),
+    )
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
@@ -60,9 +45,7 @@ val_dataloader = dict(
         ann_file='splits/val.txt',
         data_prefix=data_prefix,
         pipeline=test_pipeline,
-    ),
+    )
 )
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='ClassIoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator
+del train_images

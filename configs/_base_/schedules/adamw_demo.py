@@ -1,4 +1,5 @@
 # Schedule of the demo: small network, no weights file, minutes on a CPU.
+_base_ = './iterations.py'
 max_iters = 700
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='FusedAdamW', lr=3e-3, weight_decay=0.01)
@@ -8,13 +9,6 @@ param_scheduler = [
 ]
 # tools/demo.py tests the last checkpoint, so training does not
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_begin=max_iters + 1)
-val_cfg = dict(type='SemiValLoop')
-test_cfg = dict(type='SemiTestLoop')
 default_hooks = dict(
-    timer=dict(type='IterTimerHook'),
-    logger=dict(type='LoggerHook', interval=20, log_metric_by_epoch=False),
-    param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=max_iters, max_keep_ckpts=1),
-    sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='SegVisualizationHook'),
+    logger=dict(interval=20), checkpoint=dict(interval=max_iters, max_keep_ckpts=1)
 )

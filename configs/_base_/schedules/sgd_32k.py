@@ -1,5 +1,6 @@
 # AEL's recipe: SGD, heads at ten times the rate, poly. AEL counts 200 epochs over the unlabelled
 # images: 32.5k iterations of 16 pairs with 1/8 of Cityscapes labelled.
+_base_ = './iterations.py'
 max_iters = 32000
 optim_wrapper = dict(
     type='OptimWrapper',
@@ -10,13 +11,4 @@ optim_wrapper = dict(
 )
 param_scheduler = [dict(type='PolyLR', power=0.9, begin=0, end=max_iters, by_epoch=False)]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=4000)
-val_cfg = dict(type='SemiValLoop')
-test_cfg = dict(type='SemiTestLoop')
-default_hooks = dict(
-    timer=dict(type='IterTimerHook'),
-    logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
-    param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=4000, max_keep_ckpts=2),
-    sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='SegVisualizationHook'),
-)
+default_hooks = dict(checkpoint=dict(interval=4000))

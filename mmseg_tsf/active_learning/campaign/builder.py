@@ -15,7 +15,7 @@ from mmseg.registry import DATASETS
 
 from ...datasets.checks import image_size
 from ...utils.errors import UserError
-from ...utils.settings import SETTINGS, flatten
+from ...utils.settings import flatten, training_settings
 from ..pool.pool import Pool, relative_path
 from ..registry import ORACLES, QUERY_STRATEGIES, SELECTORS
 from ..selection.clicks import class_counts
@@ -106,7 +106,8 @@ def count_classes(labelled: dict, num_classes: int) -> np.ndarray:
 
 def describe_training(cfg: Config, pool_pipeline: list[dict]) -> dict[str, str]:
     """What networks learn from and how, flat, to say what a resumed run changes."""
-    parts = {name: cfg.get(name) for name in SETTINGS if name != 'train_cfg'}  # named one by one
+    parts = training_settings(cfg)
+    del parts['train_cfg']  # its options are named one by one
     flat = flatten({**parts, 'pool.pipeline': pool_pipeline})
     return {key: flat[key] for key in flat if key.rsplit('.', 1)[-1] not in OF_LOADERS}
 
