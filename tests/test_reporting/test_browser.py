@@ -1,4 +1,4 @@
-"""The page in a browser: it opens at once, nothing is broken, and hands on a keyboard reach all."""
+"""The page in a browser: it loads quickly and without errors, and works by keyboard alone."""
 
 import shutil
 import time
@@ -174,7 +174,7 @@ def test_an_image_is_enlarged_and_let_go(shown):
     shown.execute_script("arguments[0].scrollIntoView({block: 'center'})", frames[0])
     frames[0].send_keys(Keys.ENTER)
     titles = [caption.text for caption in find(shown, '#zoom figcaption')]
-    expected = ['Image', 'Pseudo-label', 'Error mask', 'Corrections', 'Request', 'Answer']
+    expected = ['Image', 'Pseudo-label', 'Error mask', 'Refined labels', 'Request', 'Answer']
     assert titles == expected
     (title,) = find(shown, '#zoom-title')
     assert title.text == frames[0].get_attribute('data-id')

@@ -1,4 +1,4 @@
-"""The page says what the files say, as text, and asks nothing of a network."""
+"""The page shows the contents of the run's files as text and loads nothing from elsewhere."""
 
 import html
 import json

@@ -178,7 +178,7 @@ def test_metafiles_say_what_the_table_says(tool, runs):
 
 
 def hold_rounds(folder: str, *pixels: int) -> None:
-    """Writes a log in which a run has spent these of 1000 pixels before each round and at its end."""
+    """Writes the log of a run with these spent pixels, of 1000, at each round and its end."""
     lines = [
         dict(round=i, iter=2 * i, spent=dict(pixels=spent, regions=i), unit='regions')
         for i, spent in enumerate(pixels)

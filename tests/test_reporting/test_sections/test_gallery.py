@@ -1,4 +1,4 @@
-"""Pictures of a round: what they show, and that they are not drawn twice."""
+"""Pictures of a round: their contents, and that they are drawn only once."""
 
 import shutil
 
