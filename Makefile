@@ -1,9 +1,9 @@
-# Everything runs in an environment of its own; a stamp file says that it is complete.
+# Everything runs in a virtual environment; a stamp file marks it as complete.
 PYTHON ?= python3
 VENV ?= .venv
 VENV_OPENMMLAB ?= .venv-openmmlab
 VENV_LABEL_STUDIO ?= .venv-label-studio
-# Test processes side by side.
+# Number of parallel test processes.
 JOBS ?= 2
 
 REQUIREMENTS := $(wildcard requirements/*.txt)
@@ -14,11 +14,11 @@ PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -q -n $(JOBS) tests
 .DEFAULT_GOAL := help
 .PHONY: help venv demo data test test-openmmlab test-label-studio lint format clean distclean
 
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
-# A torch of the machine's own (its CUDA build, say) is used where there is one; the pinned one comes
-# first otherwise, because whatever needs torch would fetch the newest with all of CUDA.
+# An installed torch (a CUDA build, for example) is used if there is one. Otherwise the pinned torch
+# is installed first, because other packages would fetch the newest torch with all of CUDA.
 # $(1): folder of the environment
 define create_venv
 	test -x $(1)/bin/python || { \
@@ -29,7 +29,7 @@ define create_venv
 	  || $(1)/bin/python -m pip install -r requirements/torch.txt
 endef
 
-venv: $(VENV)/.complete ## .venv with everything
+venv: $(VENV)/.complete ## create .venv with all dependencies
 
 $(VENV)/.complete: $(REQUIREMENTS) setup.py pyproject.toml
 	$(call create_venv,$(VENV))
@@ -56,11 +56,11 @@ lint: venv ## check style
 	$(VENV)/bin/python -m ruff check .
 	$(VENV)/bin/python -m ruff format --check .
 
-format: venv ## repair style
+format: venv ## fix style
 	$(VENV)/bin/python -m ruff check --fix .
 	$(VENV)/bin/python -m ruff format .
 
-test-openmmlab: $(VENV_OPENMMLAB)/.complete ## MMCV_WHEEL=<path>: the tests on the original OpenMMLab stack
+test-openmmlab: $(VENV_OPENMMLAB)/.complete ## MMCV_WHEEL=<path>: run the tests on the original OpenMMLab stack
 	$(call PYTEST,$(VENV_OPENMMLAB))
 
 $(VENV_OPENMMLAB)/.complete: $(REQUIREMENTS) setup.py pyproject.toml
@@ -72,7 +72,7 @@ $(VENV_OPENMMLAB)/.complete: $(REQUIREMENTS) setup.py pyproject.toml
 	$(VENV_OPENMMLAB)/bin/python -m pip install --no-deps --no-build-isolation -e .
 	touch $@
 
-test-label-studio: venv $(VENV_LABEL_STUDIO)/.complete ## a round with a real Label Studio server, on this machine
+test-label-studio: venv $(VENV_LABEL_STUDIO)/.complete ## run a round with a local Label Studio server
 	LABEL_STUDIO=$(abspath $(VENV_LABEL_STUDIO))/bin/label-studio OMP_NUM_THREADS=1 \
 	  $(VENV)/bin/python -m pytest -q tests/test_label_studio_server.py
 
@@ -85,5 +85,5 @@ clean: ## remove builds, caches and the demo
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis work_dirs/demo data/demo_street
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
-distclean: clean ## remove the environments, too
+distclean: clean ## remove the environments as well
 	rm -rf $(VENV) $(VENV_OPENMMLAB) $(VENV_LABEL_STUDIO)

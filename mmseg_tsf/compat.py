@@ -1,4 +1,4 @@
-"""What the two OpenMMLab stacks need to behave alike; each item says when it can go."""
+"""Patches that make the two OpenMMLab stacks behave alike; each says when it can be dropped."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ import itertools
 
 import numpy as np
 import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import loops
+from mmseg.models.decode_heads import decode_head
+from mmseg.models.losses import cross_entropy_loss
+
+from .models.utils.pixel_losses import hard_labels
 
 
 def apply() -> None:
-    """Applies every item once; called by ``import mmseg_tsf``."""
+    """Applies every patch once; called by ``import mmseg_tsf``."""
     allow_checkpoint_types()
     make_resume_skip_by_sampler()
-    make_accuracy_wait_for_nothing()
+    compute_accuracy_without_sync()
     average_class_weights_over_labels()
 
 
 def allow_checkpoint_types() -> None:
     """Lets ``torch.load(weights_only=True)`` read mmengine's own checkpoints.
 
-    torch >= 2.6 refuses the log history in them, so resuming fails on mmengine 0.10.7. Can go
-    when mmengine >= 0.11 is the oldest that we support.
+    torch >= 2.6 rejects the log history in them, so resuming fails on mmengine 0.10.7. To be
+    dropped when mmengine 0.11 is the oldest supported version.
     """
     if not hasattr(torch.serialization, 'add_safe_globals'):  # torch < 2.4 has no such check
         return
-    from mmengine.logging import HistoryBuffer
-
     core = getattr(np, '_core', None) or np.core
     dtypes = {type(np.dtype(code)) for code in ('f8', 'f4', 'i8', 'i4', 'u4', 'u1', 'b1')}
     torch.serialization.add_safe_globals(
@@ -47,10 +51,9 @@ def make_resume_skip_by_sampler() -> None:
     """Resumes a training without reading the skipped batches.
 
     mmengine 0.10.7 starts the loader's workers when the loop is built and then reads every
-    skipped batch; the maintained fork asks the sampler to ``skip``. Can go when mmengine does.
+    skipped batch; the maintained fork calls the sampler's ``skip``. To be dropped when mmengine
+    does so, too.
     """
-    from mmengine.runner import loops
-
     stock = loops._InfiniteDataloaderIterator
     if hasattr(stock, 'skip_iter'):
         return
@@ -98,19 +101,15 @@ def _after_skip(iterator, num_iters: int):
         yield next(iterator)
 
 
-def make_accuracy_wait_for_nothing() -> None:
-    """Computes the heads' logged ``acc_seg`` without making the host wait for the GPU.
+def compute_accuracy_without_sync() -> None:
+    """Computes the ``acc_seg`` that heads log without making the host wait for the GPU.
 
-    MMSeg indexes by a mask, which needs the number of its pixels on the host, once per head and
-    step, and sorts where the largest is enough. The values are the same. Can go when MMSeg's
-    ``accuracy`` does without.
+    MMSeg indexes by a mask, which needs the number of its pixels on the host once per head and
+    step, and sorts all classes to find the largest. The values are the same. To be dropped when
+    MMSeg's ``accuracy`` no longer synchronises.
     """
-    from mmseg.models.decode_heads import decode_head
-
-    from .models.utils.pixel_losses import hard_labels
-
     stock = decode_head.accuracy
-    if getattr(stock, 'waits_for_nothing', False):
+    if getattr(stock, 'works_without_sync', False):
         return
 
     def accuracy(pred, target, topk=1, thresh=None, ignore_index=None):
@@ -120,20 +119,18 @@ def make_accuracy_wait_for_nothing() -> None:
         correct = (hard_labels(pred) == target) & valid
         return 100.0 * correct.sum().view(1) / valid.sum().clamp(min=1)
 
-    accuracy.waits_for_nothing = True
+    accuracy.works_without_sync = True
     decode_head.accuracy = accuracy
 
 
 def average_class_weights_over_labels() -> None:
-    """Lets ``CrossEntropyLoss`` have class weights where labels are void.
+    """Lets ``CrossEntropyLoss`` take class weights where labels are void.
 
-    MMSeg 1.2.2 looks up the weight of class 255; the fork drops void pixels by a mask, for which
-    the host waits, and fails with ``avg_non_ignore``. The mean is the one of
-    ``torch.nn.functional.cross_entropy``. Can go when MMSeg leaves it to torch.
+    MMSeg 1.2.2 looks up the weight of class 255; the fork drops void pixels by a mask, which makes
+    the host wait for the GPU, and fails with ``avg_non_ignore``. The mean is that of
+    ``torch.nn.functional.cross_entropy``. To be dropped when MMSeg leaves the mean to torch.
     """
-    from mmseg.models.losses import cross_entropy_loss as module
-
-    stock = module.cross_entropy
+    stock = cross_entropy_loss.cross_entropy
     if getattr(stock, 'averages_over_labels', False):
         return
 
@@ -151,27 +148,17 @@ def average_class_weights_over_labels() -> None:
 
     signature = inspect.signature(stock)
     cross_entropy.averages_over_labels = True
-    module.cross_entropy = cross_entropy
-
-
-def channel_conversion(preprocessor) -> str:
-    """Name of the attribute by which a data preprocessor swaps BGR and RGB.
-
-    MMSegmentation 1.2.2 calls it ``channel_conversion``, OneDL as mmengine ``_channel_conversion``.
-    Can go with OpenMMLab's stack.
-    """
-    names = 'channel_conversion', '_channel_conversion'
-    return next(name for name in names if hasattr(preprocessor, name))
+    cross_entropy_loss.cross_entropy = cross_entropy
 
 
 def start_cpu_process_group(cfg) -> None:
     """Makes ``--launcher pytorch`` work without a GPU, on gloo.
 
-    mmengine's launcher asks CUDA for a device and hands DDP a device id; batch norm over ranks
-    exists on GPUs only, so ``SyncBN`` becomes ``BN``. Can go when mmengine launches on CPUs.
+    mmengine's launcher asks CUDA for a device and passes DDP a device id; batch norm over ranks
+    exists on GPUs only, so ``SyncBN`` becomes ``BN``. To be dropped when mmengine launches on CPUs.
 
     Args:
-        cfg: The whole config; changed in place.
+        cfg: Whole config; changed in place.
     """
     if cfg.launcher != 'pytorch' or torch.cuda.is_available():
         return

@@ -21,16 +21,15 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from mmengine.config import Config, DictAction
 from torch import Tensor
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
-from mmseg_tsf.compat import channel_conversion
+from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.engine.preflight.short_run import run_steps, short_run
 from mmseg_tsf.engine.step_recorder import RecordedStep, StepRecorder, Taught
+from mmseg_tsf.models.data_preprocessor import channel_conversion
 from mmseg_tsf.models.utils.samples import valid_mask
-from mmseg_tsf.utils.arguments import existing_file
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.runner import unwrap
 
 GREY = 0.5
@@ -40,16 +39,11 @@ Panel = tuple[str, np.ndarray]
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', type=existing_file, help='training config')
-    parser.add_argument('-o', '--out', type=Path, required=True, help='folder for the pictures')
-    parser.add_argument('--batches', type=int, default=2, help='how many (%(default)s)')
+    parser = ToolParser(__doc__)
+    parser.share('config').share('--cfg-options')
+    parser.share('--out', required=True, help='folder for the pictures')
+    parser.add_argument('--batches', type=int, default=2, help='number of batches (%(default)s)')
     parser.add_argument('--load-from', type=existing_file, help='checkpoint of that config')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides of the config, key=value'
-    )
     args = parser.parse_args(argv)
     if args.batches < 1:
         parser.error(f'--batches {args.batches} must be at least 1')
@@ -154,8 +148,7 @@ def draw(
 def main(argv: list[str] | None = None) -> list[Path]:
     """Entry point."""
     args = parse_args(argv)
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = 'none'
     if args.load_from:
         cfg.load_from = args.load_from

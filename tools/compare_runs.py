@@ -10,11 +10,10 @@ file, or is appended to the file.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from mmseg_tsf.reporting.run_reader import read_config, read_info, read_scalars
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import table_lines
 from mmseg_tsf.utils.settings import flatten
@@ -95,12 +94,10 @@ def replace_section(text: str, section: str) -> str:
 
 def main(argv: list[str] | None = None) -> str:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('runs', nargs='+', type=Path, metavar='RUN_DIR', help='run folders')
     parser.add_argument('--title', required=True, help='heading of the table')
-    parser.add_argument('-o', '--out', type=Path, help='Markdown file; printed only by default')
+    parser.share('--out', help='Markdown file (the table is only printed)')
     args = parser.parse_args(argv)
     section = to_markdown([read_run(folder) for folder in args.runs], args.title)
     print(section)

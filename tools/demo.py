@@ -9,7 +9,6 @@ writes side-by-side pictures and the curve of mIoU against labels to ``work_dirs
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -29,7 +28,7 @@ from mmseg_tsf.active_learning.store.round_log import RoundLog
 from mmseg_tsf.demo.data_set import CLASSES, PALETTE, generate
 from mmseg_tsf.reporting.page import write_report
 from mmseg_tsf.reporting.run_reader import main_network, read_info, score_key
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
 ROOT = Path('work_dirs/demo')
@@ -133,7 +132,7 @@ def last_checkpoint(method: str) -> str:
 
 
 def predict(method: str, images: list[Path]) -> list[np.ndarray]:
-    """Class maps ``(H, W)`` of a method's last checkpoint."""
+    """Predicts class maps ``(H, W)`` with the last checkpoint of a method."""
     from mmseg.apis import inference_model, init_model
 
     config = Config.fromfile(find_config(method))
@@ -214,9 +213,7 @@ def describe_labels(console: Console) -> None:
 
 def main() -> None:
     """Entry point."""
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    ToolParser(__doc__).parse_args()
     console = Console()
     began = time.perf_counter()
     generate(ROOT / 'data', num_val=NUM_VAL, num_labelled=NUM_LABELLED)
@@ -225,7 +222,7 @@ def main() -> None:
     print_table(console, train_and_test(console))
     describe_labels(console)
     console.print(f'Pictures: {write_pictures(ROOT / "pictures")}')
-    console.print(f'In all {time.perf_counter() - began:.0f} s.')
+    console.print(f'Total: {time.perf_counter() - began:.0f} s.')
 
 
 if __name__ == '__main__':

@@ -1,5 +1,7 @@
 """Exports one network of a checkpoint as a plain MMSegmentation model.
 
+    python tools/export_segmentor.py work_dirs/tsf/iter_2000.pth student.pth --network student
+
 Writes a checkpoint (``OUT.pth``) and a config beside it (``OUT.py``) that
 ``mmseg.apis.init_model('OUT.py', 'OUT.pth')`` and MMSegmentation's own tools load without this
 package.
@@ -19,8 +21,7 @@ from mmseg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
 import mmseg_tsf
 from mmseg_tsf.compat import allow_checkpoint_types
 from mmseg_tsf.models.segmentors.checks import network_prefixes
-from mmseg_tsf.utils.arguments import existing_file
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.errors import UserError
 
 # entries of a config that are handed on as they are
@@ -29,22 +30,19 @@ KEPT = ('env_cfg', 'log_level', 'log_processor', 'vis_backends', 'visualizer')
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: python tools/export_segmentor.py work_dirs/tsf/iter_2000.pth student.pth '
-        '--network student',
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('checkpoint', help='checkpoint of a training with this package')
-    parser.add_argument('out', help='file to write, ends in .pth; the config is put beside it')
+    parser.add_argument(
+        'out', help='file to write, ending in .pth; the config is written beside it'
+    )
     parser.add_argument(
         '--network',
-        help='name of the network; by default the one that predicts (test_cfg.predict_on)',
+        help='name of the network (the one that predicts: test_cfg.predict_on)',
     )
     parser.add_argument(
-        '--config', type=existing_file, help="config file; the checkpoint's own by default"
+        '--config', type=existing_file, help='config file (the one in the checkpoint)'
     )
-    parser.add_argument('--force', action='store_true', help='replace existing files')
+    parser.share('--force')
     return parser.parse_args(argv)
 
 
@@ -56,7 +54,7 @@ def load_checkpoint(path: str) -> dict:
     """
     if not osp.isfile(path):
         raise UserError(f'checkpoint {path} does not exist')
-    # torch < 2.4 can not be told which of mmengine's types are safe
+    # torch < 2.4 cannot be told which of mmengine's types are safe
     safely = hasattr(torch.serialization, 'add_safe_globals')
     allow_checkpoint_types()  # anew: mmengine takes them off the list when it has loaded a file
     checkpoint, reason = None, ''
@@ -66,7 +64,7 @@ def load_checkpoint(path: str) -> dict:
         reason = str(error).strip().split('\n')[0]
     if reason:
         raise UserError(
-            f'{path} can not be read as a checkpoint of tensors and plain values ({reason}): keep '
+            f'{path} cannot be read as a checkpoint of tensors and plain values ({reason}): keep '
             'only meta and state_dict in it, in a process that trusts the file'
         )
     if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
@@ -165,7 +163,7 @@ def plain_config(cfg: Config, network: str) -> Config:
             if _is_ours(registry.get(name)):
                 raise UserError(
                     f'{name} belongs to {mmseg_tsf.__name__}: a network or pipeline that uses it '
-                    'can not be exported as a plain MMSegmentation model'
+                    'cannot be exported as a plain MMSegmentation model'
                 )
     return Config(out)
 

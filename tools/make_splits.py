@@ -33,37 +33,36 @@ from mmseg_tsf.datasets.splits import (
     seeded_order,
     write_lists,
 )
-from mmseg_tsf.utils.arguments import existing_file
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.progress import track
 
 Samples = dict[str, dict]
-"""What ``BaseSegDataset.load_data_list`` knows about an image, by image name."""
+"""Entries of ``BaseSegDataset.load_data_list`` by image name."""
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line; exactly one source of images must be given."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    pool = parser.add_argument_group('which images (one of the first four)')
+    parser = ToolParser(__doc__)
+    pool = parser.add_argument_group('images (give one of the first four)')
     pool.add_argument(
         'config', nargs='?', type=existing_file, help='config whose training images are split'
     )
     pool.add_argument('--image-dir', help='folder of images, sub-folders included')
-    pool.add_argument('--list', help='text file of image names; with --image-dir: those of them')
+    pool.add_argument(
+        '--list', help='text file of image names; with --image-dir, the images to use from it'
+    )
     pool.add_argument(
         '--import',
         nargs=2,
         dest='published',
         metavar=('{' + ','.join(LIST_STYLES) + '}', 'PATH'),
-        help='published list, or folder with labeled.txt and unlabeled.txt, also in sub-folders',
+        help='published list, or folder with labeled.txt and unlabeled.txt, sub-folders included',
     )
-    pool.add_argument('--suffix', default='.jpg', help='ending of the images of --image-dir')
-    pool.add_argument('--ann-dir', help='masks of --image-dir, for --class-balanced')
-    pool.add_argument('--ann-suffix', default='.png', help='ending of the masks of --ann-dir')
-    parser.add_argument('--out', required=True, type=Path, help='folder for the lists')
+    pool.add_argument('--suffix', default='.jpg', help='ending of the image files (%(default)s)')
+    pool.add_argument('--ann-dir', help='folder of the masks, for --class-balanced')
+    pool.add_argument('--ann-suffix', default='.png', help='ending of the mask files (%(default)s)')
+    parser.share('--out', required=True, help='folder for the lists')
     sizes = parser.add_mutually_exclusive_group()
     sizes.add_argument(
         '--fractions',
@@ -72,11 +71,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='shares of labelled images (1/16 1/8 1/4 1/2)',
     )
     sizes.add_argument('--counts', nargs='+', type=int, help='numbers of labelled images')
-    parser.add_argument('--seed', type=int, default=0, help='of the shuffle (%(default)s)')
-    parser.add_argument('--hold-out', type=int, default=0, help='images put aside in DIR/val.txt')
+    parser.share('--seed', help='seed of the shuffle (%(default)s)')
+    parser.add_argument(
+        '--hold-out', type=int, default=0, help='number of images to set aside in DIR/val.txt'
+    )
     balanced = 'prefer images with rare classes; reads the masks of all images'
     parser.add_argument('--class-balanced', action='store_true', help=balanced)
-    parser.add_argument('--force', action='store_true', help='replace lists that differ')
+    parser.share('--force', help='replace lists that differ')
     args = parser.parse_args(argv)
     if args.published and args.published[0] not in LIST_STYLES:
         parser.error(f'--import knows {" and ".join(LIST_STYLES)}, not {args.published[0]}')
@@ -102,8 +103,8 @@ def load_samples(dataset: BaseSegDataset) -> Samples:
 def samples_of_config(path: str) -> Samples:
     """Find the images that a config trains on.
 
-    Of a ``SemiDataset`` these are both lists together if they exist. They may be what is to be
-    made, so otherwise it is every image in the folder of the unlabelled part.
+    For a ``SemiDataset`` these are the images of both lists, if the lists exist, else all images in
+    the folder of the unlabelled part.
     """
     config = Config.fromfile(path).train_dataloader.dataset
     while 'dataset' in config:  # RepeatDataset and its like
@@ -212,7 +213,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _build(config: dict) -> BaseSegDataset:
-    # Lazily and without a pipeline: only the names are wanted.
+    # Lazily and without a pipeline: only the names are needed.
     return DATASETS.build({**config, 'pipeline': [], 'lazy_init': True})
 
 

@@ -17,25 +17,26 @@ import argparse
 from pathlib import Path
 
 from mmseg_tsf.reporting.page import GALLERY, write_report
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = ToolParser(__doc__)
+    parser.share('work_dir').share('--out', help='folder of the page (WORK_DIR/report)')
+    parser.add_argument(
+        '--compare', nargs='+', default=[], type=Path, metavar='RUN', help='folders of other runs'
     )
-    parser.add_argument('work_dir', type=Path, help='folder of the run')
-    parser.add_argument('-o', '--out', type=Path, help='folder of the page (WORK_DIR/report)')
-    parser.add_argument('--compare', nargs='+', default=[], type=Path, metavar='RUN')
     parser.add_argument(
         '--gallery',
         type=int,
         default=GALLERY,
-        help='images shown of a round (%(default)s)',
+        help='number of images of a round (%(default)s)',
     )
     parser.add_argument(
-        '--safe-palette', action='store_true', help="open it in colour-blind people's colours"
+        '--safe-palette',
+        action='store_true',
+        help='open the page with colours for colour-blind readers',
     )
     args = parser.parse_args(argv)
     if args.gallery < 0:

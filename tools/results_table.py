@@ -20,21 +20,23 @@ from pathlib import Path
 from mmseg_tsf.reporting.results import group_results
 from mmseg_tsf.reporting.results_tables import to_markdown, update_metafiles
 from mmseg_tsf.reporting.run_reader import read_finished
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import write_between_markers
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('runs', nargs='+', metavar='RUN_DIR', help='run folders or JSON files')
-    parser.add_argument('-o', '--out', default='docs/results.md', help='Markdown file')
-    parser.add_argument('--json', default='docs/results.json', help='JSON file')
+    parser = ToolParser(__doc__)
     parser.add_argument(
-        '--metafiles', action='store_true', help='fill in Results of configs/*/metafile.yaml'
+        'runs', nargs='+', metavar='RUN_DIR', help='run folders, or JSON files written by this tool'
+    )
+    parser.share('--out', default='docs/results.md', help='Markdown file (%(default)s)')
+    parser.share('--json', default='docs/results.json', help='JSON file (%(default)s)')
+    parser.add_argument(
+        '--metafiles',
+        action='store_true',
+        help='write Results into configs/*/metafile.yaml as well',
     )
     return parser.parse_args(argv)
 
@@ -57,7 +59,7 @@ def collect(paths: list[str]) -> list[dict]:
         else:
             try:
                 found = [read_finished(Path(path))]
-            except ValueError as error:
+            except UserError as error:
                 print(f'left out: {error}', file=sys.stderr)
                 continue
         for record in found:

@@ -10,64 +10,45 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import os.path as osp
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.compat import start_cpu_process_group
-from mmseg_tsf.utils.arguments import existing_file
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.engine.preflight.config_check import load_config
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', type=existing_file, help='config file')
-    parser.add_argument('checkpoint', type=existing_file, help='checkpoint file')
-    parser.add_argument('--work-dir', help='folder for logs; the config name in work_dirs/ if none')
-    parser.add_argument('--out', help='folder for predictions, for offline evaluation')
-    parser.add_argument('--show', action='store_true', help='show predictions')
-    parser.add_argument('--show-dir', help='folder for painted images')
+    parser = ToolParser(__doc__)
+    parser.share('config').share('checkpoint').share('--cfg-options').share_launcher()
+    parser.share('--work-dir', help='folder for logs and metrics (work_dirs/<config name>)')
+    parser.add_argument('--out', help='folder for the predictions, for offline evaluation')
+    parser.add_argument('--show', action='store_true', help='show the predictions')
+    parser.add_argument('--show-dir', help='folder for images with the predictions drawn on them')
     parser.add_argument(
         '--wait-time',
         type=float,
         default=2,
-        help='seconds that --show shows a picture (%(default)s)',
+        help='seconds for which --show shows an image (%(default)s)',
     )
     parser.add_argument(
         '--tta',
         action='store_true',
-        help='test-time augmentation: tta_pipeline of the config, or three sizes and flips',
+        help="use test-time augmentation: the config's tta_pipeline, or three sizes and flips",
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides of the config, key=value'
-    )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='what started the processes; dist_*.sh and slurm_*.sh set it',
-    )
-    parser.add_argument(
-        '--local_rank', '--local-rank', type=int, default=0, help='given by older launchers'
-    )
-    args = parser.parse_args(argv)
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    return parser.parse_args(argv)
 
 
 def prepare(args: argparse.Namespace) -> Config:
-    """The config with the command line's wishes."""
-    cfg = Config.fromfile(args.config)
+    """Config of a test with the arguments of the command line."""
+    cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
-    cfg.merge_from_dict(args.cfg_options or {})
     name = osp.splitext(osp.basename(args.config))[0]
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
     cfg.load_from = args.checkpoint
@@ -86,14 +67,14 @@ def prepare(args: argparse.Namespace) -> Config:
 
 
 def tta_pipeline(pipeline: list[dict]) -> list[dict]:
-    """The test pipeline at three sizes, each as it is and flipped; for configs without one.
+    """Pipeline of test-time augmentation for configs without one: three sizes, each flipped, too.
 
     Raises:
-        UserError: It has no ``Resize``.
+        UserError: The test pipeline has no ``Resize``.
     """
     kinds = [step['type'] for step in pipeline]
     if 'Resize' not in kinds:
-        raise UserError('--tta: the test pipeline has no Resize, set tta_pipeline in the config')
+        raise UserError('--tta: the test pipeline has no Resize; set tta_pipeline in the config')
     at = kinds.index('Resize')
     resize, (width, height) = pipeline[at], pipeline[at].scale
     sizes = [(round(width * ratio), round(height * ratio)) for ratio in (0.75, 1.0, 1.25)]
@@ -116,7 +97,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         record = dict(
             checkpoint=osp.basename(args.checkpoint),
             tta=args.tta,
-            cfg_options=args.cfg_options or {},
+            cfg_options=args.cfg_options,
             metrics=metrics,
         )
         folder = args.work_dir or osp.dirname(osp.abspath(args.checkpoint))

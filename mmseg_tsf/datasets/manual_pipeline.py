@@ -1,4 +1,4 @@
-"""The pipeline of unlabelled images, in which no mask file is ever opened."""
+"""Pipeline of unlabelled images, which opens no mask file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from mmseg.datasets.transforms import PackSegInputs
 from mmseg.registry import TRANSFORMS
 
 from ..utils.errors import UserError
-from .transforms.resizing import SparseLabelResize
+from .transforms import SparseLabelResize
 
 
 def with_manual_labels(cfg: dict) -> dict:
-    """The config of unlabelled images with a loader of what people have labelled in them.
+    """Config of unlabelled images that loads manual labels instead of masks.
 
-    Whatever loads masks, by any name, gives way to ``LoadManualAnnotations``, and whatever resizes
-    to ``SparseLabelResize``, which loses no labelled pixel.
+    ``LoadManualAnnotations`` replaces every transform that loads masks, and ``SparseLabelResize``,
+    which keeps single labelled pixels, replaces every transform that resizes.
+
+    Args:
+        cfg: Config of the unlabelled data set.
 
     Raises:
         UserError: The pipeline does not end with ``PackSegInputs``.
@@ -35,7 +38,7 @@ def with_manual_labels(cfg: dict) -> dict:
 
 
 def _class_of(step: dict) -> type | None:
-    """What a step will be built as; ``None`` where the registry will refuse it."""
+    """Class of a step; ``None`` if its type is not registered."""
     kind = step.get('type')
     kind = TRANSFORMS.get(kind) if isinstance(kind, str) else kind
     return kind if isinstance(kind, type) else None
@@ -55,18 +58,18 @@ def _for_sparse_labels(step: dict, root: str) -> dict:
 
 
 def check_no_masks_are_read(dataset: BaseDataset) -> None:
-    """Refuses a built pipeline that still loads masks, inside of another transform.
+    """Checks that no transform of a built pipeline loads masks inside another transform.
 
     Raises:
-        UserError: Names the transform and the mend.
+        UserError: A transform loads masks; the message names it.
     """
     for step in dataset.pipeline.transforms:
         for inner in _all_transforms(step):
             if isinstance(inner, LoadsMasks):
                 raise UserError(
                     f'the pipeline of SemiDataset.unlabelled has a {type(inner).__name__} inside '
-                    f'of its {type(step).__name__}: put it at the top level, where what people '
-                    'have labelled takes its place'
+                    f'its {type(step).__name__}: put it at the top level, where the loader of '
+                    'manual labels replaces it'
                 )
 
 

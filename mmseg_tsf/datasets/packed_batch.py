@@ -1,4 +1,4 @@
-"""Batches that travel from a loader worker in one piece."""
+"""Batches whose tensors a loader worker sends in one buffer."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ ALIGNMENT = 64  # bytes
 
 
 class PackedBatch(dict):
-    """A dictionary whose tensors share one buffer when it is sent to another process.
+    """Dictionary whose tensors share one buffer when it is sent to another process.
 
-    Each tensor that crosses costs the training process a connection to the worker, about a
-    millisecond: a batch of 4 pairs with partners has some 32 tensors. Nothing else changes.
+    Each tensor sent on its own costs the training process a connection to the worker, about a
+    millisecond; a batch of 4 pairs with partners has some 32 tensors.
     """
 
 
 def pack(batch: PackedBatch) -> tuple:
-    """What a batch is sent as: a pickle without tensors, and all their bytes in one tensor."""
+    """Reduces a batch for pickling: a pickle without tensors, and one tensor with their bytes."""
     tensors, stream = [], io.BytesIO()
     _Pickler(stream, tensors).dump(dict(batch))
     places, end = [], 0
@@ -35,7 +35,7 @@ def pack(batch: PackedBatch) -> tuple:
 
 
 def unpack(pickled: bytes, buffer: Tensor, places: list[tuple]) -> PackedBatch:
-    """The batch again; its tensors are views of the buffer."""
+    """Restores a batch; its tensors are views of the buffer."""
     return PackedBatch(_Unpickler(io.BytesIO(pickled), buffer, places).load())
 
 

@@ -1,4 +1,4 @@
-"""A sampler that tells the data set where in the run it is."""
+"""Sampler whose indices carry the epoch."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from mmseg.registry import DATA_SAMPLERS
 class SemiInfiniteSampler(InfiniteSampler):
     """``InfiniteSampler`` whose indices carry the epoch: ``epoch * len(dataset) + index``.
 
-    :class:`SemiDataset` seeds each item by it. Epochs count from 1, so that plain indices of
-    other samplers can be told apart. :meth:`skip` makes resuming cheap: no batch is read again.
+    :class:`SemiDataset` seeds each item by its epoch. Epochs count from 1, which distinguishes
+    these indices from those of other samplers. With :meth:`skip` a resumed run reads no batch
+    again.
 
     Args:
-        dataset: The data set; takes the sampler's seed if it has none of its own.
+        dataset: Data set; its ``seed`` is set to that of the sampler if it is ``None``.
         shuffle: Whether to shuffle in every epoch.
-        seed: Of the order; the runner gives it.
+        seed: Seed of the order; set by the runner.
     """
 
     def __init__(self, dataset, shuffle: bool = True, seed: int | None = None) -> None:
@@ -39,5 +40,5 @@ class SemiInfiniteSampler(InfiniteSampler):
             yield from (order + epoch * self.size).tolist()
 
     def skip(self, num_samples: int) -> None:
-        """Starts after the first ``num_samples`` indices of this rank."""
+        """Skips the first ``num_samples`` indices of this rank."""
         self.indices = itertools.islice(self._indices_of_rank(), num_samples, None)

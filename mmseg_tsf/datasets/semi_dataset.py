@@ -1,12 +1,9 @@
-"""Pairs of labelled and unlabelled images, and what mixing needs beside them."""
+"""Data set of pairs of labelled and unlabelled images."""
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import os.path as osp
-import random
-from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -16,69 +13,52 @@ from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from ..utils.errors import UserError
+from ..utils.seeding import seeded
 from .checks import check_images, check_lists, check_masks, check_no_image_twice
 from .manual_pipeline import check_no_masks_are_read, with_manual_labels
 from .packed_batch import PackedBatch
-from .transforms.loading import LoadManualAnnotations
+from .transforms import LoadManualAnnotations
 
 LABELLED, UNLABELLED, PASTE, PARTNER = range(4)
 
 
-@contextlib.contextmanager
-def seeded(*key: int) -> Iterator[np.random.Generator]:
-    """Seeds numpy's and Python's global generators for a while, then puts them back.
-
-    MMCV's transforms draw from them, so a sample depends on its key alone: not on the worker
-    that loads it nor on what that worker has loaded before.
-    """
-    numpy_state, python_state = np.random.get_state(), random.getstate()
-    sequence = np.random.SeedSequence(key)
-    np.random.seed(sequence.generate_state(4))
-    random.seed(int(sequence.generate_state(1)[0]))
-    try:
-        yield np.random.default_rng(sequence)
-    finally:
-        np.random.set_state(numpy_state)
-        random.setstate(python_state)
-
-
 @DATASETS.register_module()
 class SemiDataset(Dataset):
-    """Pairs a labelled with an unlabelled data set, item by item.
+    """Data set that pairs a labelled with an unlabelled data set, item by item.
 
-    Its length is the unlabelled one's; the labelled side is dealt from a permutation of its own
-    that is drawn anew in every epoch. An item is ``dict(inputs={branch: Tensor},
-    data_samples={branch: SegDataSample})`` with the branches ``labelled``, ``unlabelled``, each
-    of ``views`` and, if asked for, ``paste``. Unlabelled samples carry a ground truth that is
-    255 everywhere, but for ``manual_labels``; their mask files are never opened.
+    Its length is that of the unlabelled data set; the labelled images come from a permutation that
+    is drawn again in every epoch. An item is ``dict(inputs={branch: Tensor},
+    data_samples={branch: SegDataSample})`` with the branches ``labelled``, ``unlabelled``, one for
+    each of ``views`` and, if enabled, ``paste``. The ground truth of unlabelled samples is 255
+    except for ``manual_labels``; their mask files are never opened.
 
-    With :class:`SemiInfiniteSampler` every item is a function of seed and position, so a resumed
-    run sees what an uninterrupted one would. Any other sampler works too; the randomness then
-    comes from the loader's workers.
+    With :class:`SemiInfiniteSampler` every item is a function of seed and position, so that a
+    resumed run sees the same items as an uninterrupted one. Other samplers work, too; the
+    randomness then comes from the workers of the loader.
 
     Args:
         labelled: Config of the labelled data set.
-        unlabelled: Config of the unlabelled one, with the same stock pipeline (``LoadAnnotations``
-            is replaced), or ``None`` for supervised training on ``labelled`` alone.
-        manual_labels: Folder of PNGs with the pixels that people have labelled in unlabelled
-            images, 255 elsewhere, named like the images; see ``LoadManualAnnotations``.
-        paste_prob: Chance that an item brings a second labelled image for copy-paste; where it
-            does not, the branch holds an image whose label is 255 everywhere. ``None`` for no
+        unlabelled: Config of the unlabelled data set, with the same stock pipeline
+            (``LoadAnnotations`` is replaced); ``None`` for supervised training on ``labelled``.
+        paste_prob: Probability that the ``paste`` branch of an item holds a second labelled image
+            for copy-paste; otherwise it holds an image with label 255 everywhere. ``None`` for no
             such branch.
-        paste_pipeline: Pipeline of that second image, with crops of the labelled one's size; the
-            labelled one by default.
-        views: Further views of the unlabelled crop, by name: transforms put before
+        paste_pipeline: Pipeline of that second image, with crops of the same size (the pipeline of
+            ``labelled``).
+        views: Further views of the unlabelled crop by name: transforms applied before
             ``PackSegInputs``, e.g. ``dict(strong=[dict(type='PhotoMetricDistortion')])``.
-        check_files: Whether to look at every file and labelled mask before training, those of the
+        check_files: Whether to check every file and labelled mask before training, those of the
             validation too.
-        seed: Of the order and augmentation; the sampler's by default.
-        supervise_manual: Whether the images with manual labels are dealt as labelled ones, too,
-            so that those pixels count in the supervised loss.
-        pool_only: Whether the unlabelled images are left out of the items: a supervised method
-            looks at them only where people have labelled them.
+        seed: Seed of order and augmentation (that of the sampler).
+        manual_labels: Folder of PNGs with the manual labels of unlabelled images, 255 elsewhere,
+            named like the images; see ``LoadManualAnnotations``.
+        supervise_manual: Whether images with manual labels are used as labelled images, too, so
+            that the supervised loss includes those pixels.
+        pool_only: Whether items have no unlabelled images, for supervised methods, which use them
+            only where they have manual labels.
 
     Raises:
-        UserError: A list, an image or a mask is missing or wrong.
+        UserError: A list, an image or a mask is missing or does not fit.
     """
 
     def __init__(
@@ -131,7 +111,7 @@ class SemiDataset(Dataset):
 
     @property
     def metainfo(self) -> dict:
-        """Classes and palette, those of the labelled data set."""
+        """Classes and palette of the labelled data set."""
         return self.labelled.metainfo
 
     @property
@@ -145,16 +125,16 @@ class SemiDataset(Dataset):
         return self.unlabelled is not None and not self.pool_only
 
     def set_manual_labels(self, folder: str | None) -> None:
-        """Takes other manual labels from now on; loader workers must be started anew.
+        """Changes the manual labels; loader workers must be restarted afterwards.
 
         Args:
-            folder: See the class; ``None`` for no manual labels.
+            folder: Folder of PNGs, see the class; ``None`` for no manual labels.
 
         Raises:
-            UserError: There is no such folder.
+            UserError: The folder does not exist.
         """
         if folder is not None and not osp.isdir(folder):
-            raise UserError(f'SemiDataset.manual_labels={folder} is no folder')
+            raise UserError(f'SemiDataset.manual_labels={folder} is not a folder')
         for dataset in (self.unlabelled, self._partly_labelled):
             for step in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
                 if isinstance(step, LoadManualAnnotations):
@@ -171,7 +151,7 @@ class SemiDataset(Dataset):
 
     def __getitem__(self, index: int) -> dict:
         epoch, index = divmod(index, len(self))
-        if epoch == 0 or self.seed is None:  # a stock sampler: ask the worker's generator
+        if epoch == 0 or self.seed is None:  # a stock sampler: draw from the worker's generator
             key = (int(np.random.randint(2**31)), int(np.random.randint(2**31)))
         else:
             key = (self.seed, epoch)
@@ -189,15 +169,15 @@ class SemiDataset(Dataset):
         return item
 
     def load_partner(self, index: int, cutmix_class: int, key: tuple[int, ...]) -> dict:
-        """Loads the unlabelled image that adaptive CutMix asked for.
+        """Loads an unlabelled image as a partner for adaptive CutMix.
 
         Args:
-            index: Position in the unlabelled pool.
-            cutmix_class: The class that it is to show; handed on in the data sample.
-            key: Seed of its augmentation.
+            index: Index in the unlabelled pool.
+            cutmix_class: Class to be pasted; stored in the data sample.
+            key: Seed of the augmentation.
 
         Returns:
-            dict: An item with the branch ``partner`` (and ``partner_<view>`` for further views).
+            dict: Item with the branch ``partner`` (and ``partner_<view>`` for further views).
         """
         item = PackedBatch(inputs={}, data_samples={})
         with seeded(self.seed or 0, *key, PARTNER):
@@ -211,7 +191,7 @@ class SemiDataset(Dataset):
         return item
 
     def _load_labelled(self, index: int) -> dict:
-        """A labelled image, or behind those one that people have labelled in part."""
+        """Loads a labelled image; higher indices are images with manual labels."""
         if index < len(self.labelled):
             return self.labelled[index]
         return self._partly_labelled[self._manual_indices[index - len(self.labelled)]]

@@ -24,29 +24,28 @@ _IMAGE_SUFFIX = re.compile(r'\.(?:png|jpe?g|tiff?|bmp)$', re.IGNORECASE)
 
 
 def read_list(path: str | os.PathLike) -> list[str]:
-    """Read a list of image names and refuse what a training run would trip over later.
+    """Reads a list of image names and checks it.
 
     Args:
         path: Text file, one name per line.
 
     Returns:
-        The names in the file's order.
+        list[str]: Names in the order of the file.
 
     Raises:
-        UserError: The file does not exist.
-        UserError: The list is empty, has an empty line, or names an image twice.
+        UserError: The file does not exist, is empty, has an empty line, or names an image twice.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(
-            f'The list {path} does not exist: make it with tools/make_splits.py or correct '
+            f'The list {path} does not exist: write it with tools/make_splits.py or correct '
             f'`ann_file`.'
         )
     names = [line.strip() for line in path.read_text(encoding='utf-8').splitlines()]
     if not any(names):
         raise UserError(f'The list {path} is empty: it needs one image name per line.')
     if '' in names:
-        # MMSegmentation would read the empty line as an image without a name.
+        # MMSegmentation would read the empty line as an image without a name
         raise UserError(f'The list {path} has an empty line ({names.index("") + 1}): remove it.')
     _check_unique(names, path)
     return names
@@ -58,13 +57,13 @@ def check_disjoint(
     labelled_file: str | os.PathLike = 'labelled',
     unlabelled_file: str | os.PathLike = 'unlabelled',
 ) -> None:
-    """Refuse a pair of lists that share an image.
+    """Checks that two lists share no image.
 
     Args:
         labelled: Names of the labelled images.
         unlabelled: Names of the unlabelled images.
-        labelled_file: What the message calls the first list.
-        unlabelled_file: What the message calls the second list.
+        labelled_file: Name of the first list in the message.
+        unlabelled_file: Name of the second list in the message.
 
     Raises:
         UserError: An image is in both lists.
@@ -73,12 +72,12 @@ def check_disjoint(
     if both:
         raise UserError(
             f'{len(both)} image(s) are in both {labelled_file} and {unlabelled_file} '
-            f'({_first(both)}): remove them from one of the two lists.'
+            f'({_some(both)}): remove them from one of the two lists.'
         )
 
 
 def seeded_order(names: Iterable[str], seed: int) -> list[str]:
-    """Shuffle names in a way that depends on nothing but the names and the seed.
+    """Shuffles names; the order depends on the names and the seed only.
 
     Names are sorted by code point, then ``random.Random(seed).shuffle`` is applied: the order in
     which a file system lists files, the locale and the hash seed do not matter.
@@ -88,7 +87,7 @@ def seeded_order(names: Iterable[str], seed: int) -> list[str]:
         seed: Seed of the shuffle.
 
     Returns:
-        All names in the shuffled order.
+        list[str]: All names in the shuffled order.
 
     Raises:
         UserError: There is no name, or a name occurs twice.
@@ -102,19 +101,19 @@ def seeded_order(names: Iterable[str], seed: int) -> list[str]:
 
 
 def class_balanced_order(order: Sequence[str], pixels: np.ndarray) -> list[str]:
-    """Order images so that every class, rare ones included, is covered early.
+    """Orders images so that every class, rare ones included, is covered early.
 
-    Greedy: the first image is kept (it carries the seed's variety); then always the image that
-    raises ``sum_c sqrt(share_c)`` most, ``share_c`` being the part of all pixels of class c that
-    the images taken so far hold. The root makes a class worth less the more of it has been seen.
-    Ties go to the earlier image of ``order``.
+    A greedy order: the first image stays first, so that seeds differ; each next image is the one
+    that raises ``sum_c sqrt(share_c)`` most, where ``share_c`` is the share of all pixels of class
+    c in the images taken so far. The square root lowers the value of a class the more of it has
+    been covered. Of equal images the earlier one in ``order`` is taken.
 
     Args:
         order: Image names, usually from :func:`seeded_order`.
         pixels: (N, K) pixel counts per image and class, rows as in ``order``.
 
     Returns:
-        The names in the new order.
+        list[str]: Names in the new order.
     """
     pixels = pixels[:, pixels.any(axis=0)]
     shares = pixels / pixels.sum(axis=0, keepdims=True)
@@ -125,23 +124,23 @@ def class_balanced_order(order: Sequence[str], pixels: np.ndarray) -> list[str]:
         covered += shares[left[best]]
         left = np.delete(left, best)
         if len(left):
-            # Rounded, so that images of equal gain tie on every machine.
+            # rounded, so that equal gains are equal on every machine
             best = int(np.sqrt(covered + shares[left]).sum(axis=1).round(9).argmax())
     return picked
 
 
 def count_of(fraction: str, total: int) -> int:
-    """Round a fraction such as ``'1/8'`` of ``total`` to a number of images.
+    """Rounds a fraction of ``total``, such as ``'1/8'``, to a number of images.
 
     Args:
         fraction: ``'1/8'`` or ``'0.125'``, between 0 and 1.
         total: Number of images.
 
     Returns:
-        ``round(fraction * total)``, exact halves to the even number, and at least 1.
+        int: ``round(fraction * total)``, exact halves to the even number, and at least 1.
 
     Raises:
-        UserError: The text is no fraction between 0 and 1.
+        UserError: The text is not a fraction between 0 and 1.
     """
     try:
         value = Fraction(fraction)
@@ -153,14 +152,14 @@ def count_of(fraction: str, total: int) -> int:
 
 
 def nested_splits(order: Sequence[str], counts: Iterable[int]) -> dict[int, tuple[list, list]]:
-    """Cut one order into labelled/unlabelled lists; a smaller labelled list is in every larger one.
+    """Cuts one order into labelled and unlabelled lists; a larger labelled list holds smaller ones.
 
     Args:
-        order: All image names, most wanted first.
+        order: All image names; the first ones are labelled first.
         counts: Numbers of labelled images.
 
     Returns:
-        ``{count: (labelled, unlabelled)}``, both sorted.
+        dict[int, tuple[list, list]]: Labelled and unlabelled names by count, both sorted.
 
     Raises:
         UserError: A count is below 1 or leaves no unlabelled image.
@@ -177,7 +176,7 @@ def nested_splits(order: Sequence[str], counts: Iterable[int]) -> dict[int, tupl
 
 
 def parse_line(line: str, style: str) -> str:
-    """Turn one line of a published list into the name that an ``ann_file`` takes.
+    """Converts one line of a published list to the name that an ``ann_file`` takes.
 
     Args:
         line: ``leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png`` or a bare name
@@ -186,11 +185,11 @@ def parse_line(line: str, style: str) -> str:
         style: One of ``LIST_STYLES``.
 
     Returns:
-        ``aachen/aachen_000000_000019`` for Cityscapes; elsewhere the image path without its first
-        folder and its suffix.
+        str: ``aachen/aachen_000000_000019`` for Cityscapes; for other data sets the image path
+        without its first folder and its suffix.
 
     Raises:
-        UserError: The line does not have the number of columns of that style.
+        UserError: The line has another number of columns than that style.
     """
     columns = line.split()
     expected = {'u2pl': 1, 'unimatch': 2}[style]
@@ -203,31 +202,30 @@ def parse_line(line: str, style: str) -> str:
 
 
 def parse_lines(path: str | os.PathLike, style: str) -> list[str]:
-    """Read a published list; see :func:`parse_line` for the two styles.
+    """Reads a published list; see :func:`parse_line` for the two styles.
 
     Raises:
-        UserError: The file does not exist.
-        UserError: A line is not in that style; or see :func:`read_list`.
+        UserError: A line is not in that style, or see :func:`read_list`.
     """
     names = []
     for number, line in enumerate(read_list(path), start=1):
         try:
             names.append(parse_line(line, style))
-        except ValueError as error:
+        except UserError as error:
             raise UserError(f'{path}, line {number}: {error}.') from None
     _check_unique(names, path)
     return names
 
 
 def write_lists(lists: dict[Path, Sequence[str]], force: bool = False) -> None:
-    """Write lists, all or none; a list that is there already and differs is refused.
+    """Writes lists, all or none; existing lists that differ are kept.
 
     Args:
         lists: Names by file.
-        force: Replace lists that differ.
+        force: Whether to replace lists that differ.
 
     Raises:
-        UserError: A different list is there and ``force`` is not set.
+        UserError: A file holds another list, and ``force`` is not set.
     """
     texts = {Path(path): ''.join(f'{name}\n' for name in names) for path, names in lists.items()}
     for path, text in texts.items():
@@ -244,9 +242,9 @@ def _check_unique(names: Sequence[str], source: object) -> None:
     twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
         raise UserError(
-            f'{source}: {len(twice)} image(s) occur more than once ({_first(twice)}): keep one.'
+            f'{source}: {len(twice)} image(s) occur more than once ({_some(twice)}): keep one.'
         )
 
 
-def _first(names: Sequence[str], shown: int = 3) -> str:
+def _some(names: Sequence[str], shown: int = 3) -> str:
     return ', '.join(names[:shown]) + (', ...' if len(names) > shown else '')

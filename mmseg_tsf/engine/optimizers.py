@@ -1,4 +1,4 @@
-"""Optimisers: a fast AdamW, and optimisers of their own for parts of a model."""
+"""Optimisers: a fused AdamW, and one optimiser for a model whose parts have their own."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from ..utils.runner import unwrap
 
 @OPTIMIZERS.register_module()
 class FusedAdamW(torch.optim.AdamW):
-    """AdamW that updates each parameter in one kernel where torch can, on CPUs too.
+    """AdamW that updates each parameter in one kernel, on CPUs too.
 
-    A step of stock AdamW over two MobileNetV2 costs a CPU a tenth of their forward and backward
-    pass, the fused one a fortieth. torch before 2.4 has it on GPUs only; there this is AdamW.
+    On a CPU, a step of stock AdamW over two MobileNetV2 takes a tenth of the time of their forward
+    and backward pass, a fused step a fortieth. torch before 2.4 has fused steps on GPUs only; there
+    this is stock AdamW on a CPU.
 
     Args:
-        params: As in :class:`torch.optim.AdamW`.
-        **kwargs: Likewise.
+        params: Parameters or parameter groups, as in :class:`torch.optim.AdamW`.
+        **kwargs: Options of :class:`torch.optim.AdamW`.
     """
 
     def __init__(self, params, **kwargs) -> None:
@@ -34,16 +35,16 @@ class FusedAdamW(torch.optim.AdamW):
 
 
 class OptimizerWithParts(Optimizer):
-    """The run's optimiser, and those of parts, which step with it.
+    """Optimiser of the run together with the optimisers of parts of the model.
 
-    One object, so that gradient scaling (AMP), accumulation, gradient clipping, checkpoints and
-    mmengine's DDP wrapper treat them as one optimiser. ``param_groups`` lists the parameters of
-    all: the run's own groups, which its schedulers change, and for each part a group that is only
-    there for scaling and clipping. Rates of a part live in its own optimiser.
+    Gradient scaling (AMP), accumulation, gradient clipping, checkpoints and mmengine's DDP wrapper
+    treat it as one optimiser. ``param_groups`` lists all parameters: the groups of the run, which
+    its schedulers change, and for each part a group that serves scaling and clipping only. The
+    learning rates of a part are in its own optimiser.
 
     Args:
         main: Optimiser of the run, without the parameters of the parts.
-        parts: Optimisers by part.
+        parts: Optimisers by name of the part.
     """
 
     def __init__(self, main: Optimizer, parts: dict[str, Optimizer]) -> None:
@@ -72,7 +73,7 @@ class OptimizerWithParts(Optimizer):
         return dict(main=self.main.state_dict(), parts=parts)
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Loads what :meth:`state_dict` gave."""
+        """Loads the states of :meth:`state_dict`."""
         self.main.load_state_dict(state_dict['main'])
         for name, part in self.parts.items():
             part.load_state_dict(state_dict['parts'][name])
@@ -83,12 +84,12 @@ class OptimizerWithParts(Optimizer):
 
 
 def add_part_optimizers(runner: Runner) -> None:
-    """Gives the parts of a model that ask for it an optimiser and schedulers of their own.
+    """Adds optimisers and schedulers of parts of the model to those of the run.
 
-    Called after the run's optimiser is built and before a checkpoint is loaded.
+    To be called after the optimiser of the run is built and before a checkpoint is loaded.
 
     Raises:
-        UserError: A part has no parameter, or the run's optimiser wrapper cannot hold parts.
+        UserError: A part has no parameter, or the optimiser wrapper does not support parts.
     """
     model, wrapper = unwrap(runner), runner.optim_wrapper
     if not model.part_optimizers:
@@ -102,8 +103,10 @@ def add_part_optimizers(runner: Runner) -> None:
     for name, options in model.part_optimizers.items():
         params = list(model.part(name, options['network']).parameters())
         if not params:
-            raise UserError(f'part {name!r} has an optimizer but no parameter: leave it out')
-        _take_out(wrapper.optimizer, {id(param) for param in params})
+            raise UserError(
+                f'part {name!r} has an optimizer but no parameter: leave the optimizer out'
+            )
+        _remove(wrapper.optimizer, {id(param) for param in params})
         parts[name] = OPTIMIZERS.build(dict(options['optimizer'], params=params))
         for schedule in copy.deepcopy(options['schedule']):
             schedulers.append(PARAM_SCHEDULERS.build(dict(schedule, optimizer=parts[name])))
@@ -112,7 +115,7 @@ def add_part_optimizers(runner: Runner) -> None:
         runner.param_schedulers = [*(runner.param_schedulers or []), *schedulers]
 
 
-def _take_out(optimizer: Optimizer, params: set[int]) -> None:
+def _remove(optimizer: Optimizer, params: set[int]) -> None:
     for group in optimizer.param_groups:
         group['params'] = [p for p in group['params'] if id(p) not in params]
     optimizer.param_groups[:] = [group for group in optimizer.param_groups if group['params']]

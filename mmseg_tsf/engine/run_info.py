@@ -1,8 +1,7 @@
-"""A record of what ran, from which result tables are written."""
+"""Record of a run, from which result tables are written."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os.path as osp
 import resource
@@ -13,22 +12,22 @@ import torch
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.runner import Runner
 
-from ..utils.files import write_file
+from ..utils.files import sha256, write_file
+from ..utils.runner import unwrap
 
 FILE_NAME = 'run_info.json'
 
 
 def describe_run(runner: Runner) -> dict:
-    """Method, config, split lists, seed, length and commit of a run, ready for JSON."""
-    model = runner.model.module if hasattr(runner.model, 'module') else runner.model
+    """Describes method, config, split lists, seed, length and commit of a run, ready for JSON."""
+    model = unwrap(runner)
     dataset = runner.train_loop.dataloader.dataset
     lists = {}
     for branch in ('labelled', 'unlabelled'):
-        part = getattr(dataset, branch, None)
-        if part is not None:
-            lists[branch] = dict(
-                ann_file=part.ann_file, images=len(part), sha256=_sha256(part.ann_file)
-            )
+        images = getattr(dataset, branch, None)
+        if images is not None:
+            path = images.ann_file
+            lists[branch] = dict(ann_file=path, images=len(images), sha256=_digest(path))
     return dict(
         **model.describe(),
         config=runner.cfg.filename and osp.relpath(runner.cfg.filename),
@@ -48,7 +47,7 @@ def describe_run(runner: Runner) -> dict:
 def start_record(runner: Runner) -> None:
     """Writes ``run_info.json`` into the work dir when training starts (main process only).
 
-    A resumed run keeps the first record and lists the commits it went on with.
+    A resumed run keeps the first record and adds its commit to it.
     """
     record = describe_run(runner)
     if not is_main_process():
@@ -61,7 +60,7 @@ def start_record(runner: Runner) -> None:
 
 
 def finish_record(runner: Runner) -> None:
-    """Adds what is known at the end of training (main process only)."""
+    """Adds the finished iterations and the peak memory to the record (main process only)."""
     if is_main_process():
         end = dict(finished_iters=runner.iter, peak_memory_mib=peak_memory_mib())
         _write(runner, dict(_read(runner), **end))
@@ -81,26 +80,23 @@ def _write(runner: Runner, record: dict) -> None:
 
 
 def peak_memory_mib() -> float:
-    """Largest memory so far: allocated on the GPU, else resident in this process, in MiB."""
+    """Peak memory so far in MiB: allocated on the GPU, else resident in this process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
 def device_name() -> str:
-    """Of the GPU, or ``'cpu'``."""
+    """Name of the GPU, or ``'cpu'``."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu'
 
 
-def _sha256(path: str) -> str | None:
-    if not path or not osp.isfile(path):
-        return None
-    with open(path, 'rb') as file:
-        return hashlib.sha256(file.read()).hexdigest()[:16]
+def _digest(path: str) -> str | None:
+    return sha256(Path(path))[:16] if path and osp.isfile(path) else None
 
 
 def commit() -> str | None:
-    """Commit of the package's checkout, ``-dirty`` if changed since; ``None`` if installed."""
+    """Commit of the checkout, with ``-dirty`` for changed files; ``None`` without a checkout."""
     folder = osp.dirname(osp.abspath(__file__))
 
     def git(*args: str) -> str:

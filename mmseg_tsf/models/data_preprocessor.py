@@ -10,8 +10,6 @@ from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..compat import channel_conversion
-
 
 @MODELS.register_module()
 class SemiDataPreprocessor(BaseDataPreprocessor):
@@ -93,3 +91,13 @@ def _normalise(inner: SegDataPreProcessor, images: list[Tensor]) -> list[Tensor]
     shapes = [image.shape for image in images]
     parts = pixels.split([shape[1:].numel() for shape in shapes], dim=1)
     return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def channel_conversion(preprocessor: torch.nn.Module) -> str:
+    """Name of the attribute by which a data preprocessor swaps BGR and RGB.
+
+    MMSegmentation 1.2.2 calls it ``channel_conversion``, the maintained stack
+    ``_channel_conversion`` as in mmengine.
+    """
+    names = 'channel_conversion', '_channel_conversion'
+    return next(name for name in names if hasattr(preprocessor, name))

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ..active_learning.pool.pool import Pool, PoolImage
 from ..active_learning.pool.pool_pass import evaluation_mode, manual_labels
 from ..active_learning.pool.reader import PoolItem
-from ..datasets.semi_dataset import seeded
 from ..models.utils.pixel_losses import IGNORE_INDEX
+from ..utils.seeding import seeded
 
 
 @dataclass

@@ -1,8 +1,6 @@
-"""Helpers of the command-line tools."""
+"""Files, processes, random seeds, option checks and command lines, for all other folders."""
 
-from .arguments import existing_file, existing_folder
-from .cli import run_tool
-from .memory import keep_freed_memory
-from .progress import in_words, track
+from .cli import ToolParser, existing_file, existing_folder, run_tool
+from .errors import StoreError, UserError
 
-__all__ = ['existing_file', 'existing_folder', 'in_words', 'keep_freed_memory', 'run_tool', 'track']
+__all__ = ['StoreError', 'ToolParser', 'UserError', 'existing_file', 'existing_folder', 'run_tool']

@@ -1,6 +1,11 @@
-"""The one exception that means: the user can mend it."""
+"""The exceptions that mean: the user can mend it."""
 
 from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from pathlib import Path
 
 
 class UserError(ValueError):
@@ -9,3 +14,59 @@ class UserError(ValueError):
     Tools print it as one line and end with status 2 (:func:`~mmseg_tsf.utils.cli.run_tool`);
     every other exception keeps its traceback.
     """
+
+
+class StoreError(UserError):
+    """A store on disk has changed since it was written, or it cannot be written to."""
+
+
+_REMEDIES = {
+    errno.ENOSPC: 'the disk is full: make room',
+    errno.EDQUOT: 'the disk quota is used up: make room',
+    errno.EFBIG: 'the file size limit is reached: raise the limit (ulimit -f)',
+    errno.EROFS: 'the file system is read-only: make it writable',
+    errno.EACCES: 'permission is denied: make the folder writable',
+    errno.EPERM: 'permission is denied: make the folder writable',
+}
+
+
+@contextlib.contextmanager
+def explain_disk_errors(path: Path) -> Iterator[None]:
+    """Context in which one file or folder is written.
+
+    Args:
+        path: Final path of the file or folder; the message names it instead of a temporary one.
+
+    Raises:
+        StoreError: The disk rejects the write; the message names the path and the remedy.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        raise StoreError(
+            f'{path} cannot be written: {_REMEDIES[error.errno]}, then resume; what was stored '
+            'before is intact'
+        ) from None  # the tools show the first exception of a chain
+
+
+@contextlib.contextmanager
+def explain_disk_errors_in(folder: Path) -> Iterator[None]:
+    """Context in which third-party code writes to a folder, among other things.
+
+    Args:
+        folder: Folder of the run; the message names it where the system does not name the file.
+
+    Raises:
+        StoreError: The disk rejects a write.
+    """
+    folder = folder.absolute()
+    try:
+        yield
+    except OSError as error:
+        path = Path(error.filename or folder).absolute()
+        if isinstance(error, PermissionError) and not path.is_relative_to(folder):
+            raise  # a file elsewhere could not be read
+        with explain_disk_errors(path):
+            raise

@@ -1,4 +1,4 @@
-"""Writing that a crash can not leave half done, and reading that notices what has changed."""
+"""Files and folders that are written completely or not at all, and checked when they are read."""
 
 from __future__ import annotations
 
@@ -14,20 +14,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from .disk_errors import StoreError, said_in_one_sentence
+from .errors import StoreError, explain_disk_errors
 
 MANIFEST, SEAL = 'manifest.json', 'manifest.sha256'
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file's content."""
+    """Hexadecimal SHA-256 digest of the content of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Replaces a file in one step: readers see the old content or the new, never a part."""
+    """Replaces a file in one step: readers see the old content or the new, never a part of it.
+
+    Raises:
+        StoreError: The disk rejects the write.
+    """
     temporary = aside(path)
-    with said_in_one_sentence(path):
+    with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             _write_synced(temporary, content)
@@ -38,7 +42,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def move_into_place(temporary: Path, path: Path) -> None:
-    """Gives a file that others have written its name, once all of it is on the disk."""
+    """Renames a finished temporary file once all of it is on the disk."""
     with open(temporary, 'rb') as file:
         os.fsync(file.fileno())
     os.replace(temporary, path)
@@ -46,19 +50,20 @@ def move_into_place(temporary: Path, path: Path) -> None:
 
 
 def aside(path: Path) -> Path:
-    """A new name beside a file or folder, to write it under; see :func:`is_leftover`."""
+    """Temporary path beside a file or folder; see :func:`is_leftover`."""
     return path.with_name(f'.{path.name}.{uuid.uuid4().hex}')
 
 
 class SealedFolder:
-    """A folder of files with a manifest that names them and their sha256; never changed.
+    """Read-only folder with a manifest of its files and their SHA-256 digests.
 
     Attributes:
-        path: The folder.
-        manifest: What its ``manifest.json`` says; ``files`` maps relative paths to digests.
+        path: Path of the folder.
+        manifest: Content of ``manifest.json``; ``files`` maps relative paths to digests.
+        digest: SHA-256 digest of the manifest.
 
     Raises:
-        StoreError: The manifest is missing, altered or no JSON.
+        StoreError: The manifest is missing or altered.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,14 +86,14 @@ class SealedFolder:
             ) from None
         except PermissionError:
             raise StoreError(
-                f'{self.path / name} may not be read: give your account the right to'
+                f'{self.path / name} cannot be read: give your account permission to read it'
             ) from None
 
     def read(self, name: str) -> bytes:
-        """Content of one of its files.
+        """Content of a file, given its relative path.
 
         Raises:
-            StoreError: The file is missing or is not the one that was written.
+            StoreError: The file is missing or altered.
         """
         content = self._read(name)
         if hashlib.sha256(content).hexdigest() != self.manifest['files'].get(name):
@@ -98,7 +103,7 @@ class SealedFolder:
         return content
 
     def damage(self) -> list[str]:
-        """Every missing or altered file, one sentence each."""
+        """Missing and altered files, one sentence each."""
         found = []
         for name, digest in self.manifest['files'].items():
             path = self.path / name
@@ -109,7 +114,7 @@ class SealedFolder:
         return found
 
     def problems(self) -> list[str]:
-        """Every missing, altered or foreign file, one sentence each."""
+        """Missing, altered and foreign files, one sentence each."""
         known = {*self.manifest['files'], MANIFEST, SEAL}
         present = (p for p in self.path.rglob('*') if not p.is_dir())
         names = sorted(p.relative_to(self.path).as_posix() for p in present)
@@ -118,7 +123,13 @@ class SealedFolder:
 
 
 class FolderWriter:
-    """Collects the files of a :class:`SealedFolder` beside its final place; see :func:`seal`."""
+    """Writer of the files of a :class:`SealedFolder`; see :func:`seal`.
+
+    Attributes:
+        path: Temporary folder.
+        files: Digests by relative path.
+        info: Further entries of the manifest.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -126,20 +137,24 @@ class FolderWriter:
         self.info: dict = {}
 
     def add(self, name: str, content: bytes) -> None:
-        """Writes a file; ``name`` is relative and may hold folders.
+        """Writes a file.
+
+        Args:
+            name: Path relative to the folder.
+            content: Content of the file.
 
         Raises:
-            StoreError: The name leads out of the folder.
+            StoreError: The path leads out of the folder.
         """
         path = self.path / name
         if '..' in path.parts[len(self.path.parts) :] or Path(name).is_absolute():
-            raise StoreError(f'{name} leads out of {self.path.name}: give a name below it')
+            raise StoreError(f'{name} leads out of {self.path.name}: give a path inside it')
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_synced(path, content)
         self.files[name] = hashlib.sha256(content).hexdigest()
 
     def close(self) -> None:
-        """Writes the manifest and its seal."""
+        """Writes the manifest and its digest."""
         content = json.dumps({**self.info, 'files': self.files}, indent=1, sort_keys=True).encode()
         _write_synced(self.path / MANIFEST, content)
         _write_synced(self.path / SEAL, hashlib.sha256(content).hexdigest().encode())
@@ -147,19 +162,19 @@ class FolderWriter:
 
 @contextlib.contextmanager
 def seal(path: Path, inside: str = '') -> Iterator[FolderWriter]:
-    """Writes a :class:`SealedFolder` beside its place and renames it there, all or nothing.
+    """Writes a :class:`SealedFolder` under a temporary name and renames it when it is complete.
 
     Args:
-        path: The final folder; must not exist.
-        inside: A folder below it, that is the sealed one then.
+        path: Final folder; must not exist.
+        inside: Relative path of a folder in it that becomes the sealed one.
 
     Raises:
-        StoreError: It exists already, or the disk is full or read-only.
+        StoreError: The folder exists already, or the disk rejects the write.
     """
     if path.exists():
         raise StoreError(f'{path} exists already and is never overwritten')
     temporary = aside(path)
-    with said_in_one_sentence(path):
+    with explain_disk_errors(path):
         try:
             (temporary / inside).mkdir(parents=True)
             writer = FolderWriter(temporary / inside)
@@ -174,35 +189,35 @@ def seal(path: Path, inside: str = '') -> Iterator[FolderWriter]:
 
 
 def is_leftover(path: Path) -> bool:
-    """Whether a killed writer left this beside the final place; it holds nothing that counts."""
+    """Whether a path is the unfinished temporary file or folder of a killed process."""
     return re.fullmatch(r'\..+\.[0-9a-f]{32}', path.name) is not None
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Deletes what killed writers left in a folder; call it under the lock."""
+    """Deletes the leftovers of killed processes in a folder; call it under the lock."""
     for path in filter(is_leftover, folder.glob('.*')):
         remove(path)
 
 
 def remove(path: Path) -> None:
-    """Deletes a file or folder that can be made again.
+    """Deletes a file or folder.
 
     Raises:
-        StoreError: The folder around it can not be written to.
+        StoreError: The disk rejects the deletion.
     """
-    with said_in_one_sentence(path):
+    with explain_disk_errors(path):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Holds a lock file; the system lets it go when the process ends, however it ends.
+    """Context that holds a lock file; the system releases it when the process ends in any way.
 
     Raises:
-        StoreError: Another process holds it.
+        StoreError: Another process holds the lock.
     """
     with contextlib.ExitStack() as stack:
-        with said_in_one_sentence(path):
+        with explain_disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context(open(path, 'a'))
         _lock_now(file, path, fcntl.LOCK_EX)
@@ -210,10 +225,10 @@ def lock(path: Path) -> Iterator[None]:
 
 
 def check_unlocked(path: Path) -> None:
-    """Refuses, without a trace on disk, to work where another process holds a lock file.
+    """Checks that no other process holds a lock file; leaves no trace on the disk.
 
     Raises:
-        StoreError: It does.
+        StoreError: Another process holds the lock.
     """
     if path.exists():
         with open(path) as file:
@@ -222,11 +237,11 @@ def check_unlocked(path: Path) -> None:
 
 def _lock_now(file: IO, path: Path, kind: int) -> None:
     try:
-        # unlike flock's, this lock is not handed down to loader workers, which may outlive us
+        # unlike that of flock, this lock is not inherited by loader workers, which may outlive us
         fcntl.lockf(file, kind | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         raise StoreError(
-            f'another run works in {path.parent}: wait for it or give another --work-dir'
+            f'another run is using {path.parent}: wait for it or give another --work-dir'
         ) from None
 
 

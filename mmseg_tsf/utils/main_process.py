@@ -1,4 +1,4 @@
-"""Work that one process does for all, and with the help of all."""
+"""Work that the main process does for all ranks, with their help."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Ask = Callable[[Sequence[Item]], list[Part]]
 
 
 def on_main_process(work: Callable[[], Result]) -> Result:
-    """Runs ``work`` on rank 0; every rank returns what it returned or raises what it raised.
+    """Runs ``work`` on rank 0; every rank returns its result or raises its exception.
 
-    Without this the other ranks would wait for ever for one that has failed. The result must be
+    Without this the other ranks would wait forever after a failure of rank 0. The result must be
     picklable.
     """
     return with_help_of_all(lambda _: work())
@@ -31,37 +31,41 @@ def on_main_process(work: Callable[[], Result]) -> Result:
 def with_help_of_all(
     work: Callable[[Ask], Result], helper: Callable[[Item], Part] | None = None
 ) -> Result:
-    """Runs ``work`` on rank 0, which may ask all ranks for help; ends as :func:`on_main_process`.
+    """Runs ``work`` on rank 0, which may distribute items over all ranks.
 
-    The other ranks wait no longer at a time than rank 0 takes between two questions, so long work
-    does not run into the timeout of the process group.
+    The other ranks wait at most as long as rank 0 takes between two calls of ``ask``, so that long
+    work does not run into the timeout of the process group.
 
     Args:
-        work: Is given ``ask(items)``, which returns what ``helper`` makes of each item.
-        helper: Of one item, on any rank; the result must be picklable.
+        work: Function that takes ``ask(items)``, which returns the result of ``helper`` for each
+            item.
+        helper: Function of one item, called on any rank; its result must be picklable.
+
+    Returns:
+        Result of ``work``, on every rank; an exception is raised on every rank, too.
     """
     if is_main_process():
         try:
             outcome = ['returned', work(lambda items: _ask(items, helper))]
-        except Exception as error:  # handed on to every rank, and raised there
+        except Exception as error:  # broadcast, and raised on every rank
             outcome = ['raised', error]
         broadcast_object_list(outcome)
     else:
-        outcome = _told()
+        outcome = _receive()
         while outcome[0] == 'asked':
             _share(outcome[1], helper)
-            outcome = _told()
+            outcome = _receive()
     if outcome[0] == 'raised':
         raise outcome[1]
     return outcome[1]
 
 
 class Ahead:
-    """Calls a function by asking all ranks for the next items at the same time.
+    """Function of one item that computes the next items on the other ranks at the same time.
 
     Args:
         ask: See :func:`with_help_of_all`.
-        items: In the order in which they will be wanted, most likely.
+        items: All items in their probable order of use.
     """
 
     def __init__(self, ask: Ask, items: Sequence[Item]) -> None:
@@ -86,7 +90,7 @@ def _ask(items: Sequence[Item], helper: Callable[[Item], Part]) -> list[Part]:
     return [parts[place % len(parts)][0][place // len(parts)] for place in range(len(items))]
 
 
-def _told() -> list:
+def _receive() -> list:
     outcome = [None, None]
     broadcast_object_list(outcome)
     return outcome
@@ -95,11 +99,11 @@ def _told() -> list:
 def _share(
     items: Sequence[Item], helper: Callable[[Item], Part]
 ) -> list[tuple[list[Part], Exception | None]]:
-    """Does this rank's part; returns what all ranks made of theirs, or the error they met."""
+    """Processes the items of this rank; returns the results and the error of every rank."""
     rank, world_size = get_dist_info()
     own, error = [], None
     try:
         own = [helper(item) for item in items[rank::world_size]]
-    except Exception as raised:  # rank 0 hears of it and hands it on
+    except Exception as raised:  # gathered by rank 0, which broadcasts it
         error = raised
     return all_gather_object((own, error))

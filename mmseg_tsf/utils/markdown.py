@@ -9,7 +9,12 @@ from .errors import UserError
 
 
 def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
+    """Lines of a Markdown table.
+
+    Args:
+        columns: Titles of the columns.
+        rows: Cells of each row.
+    """
     lines = [columns, ['---'] * len(columns), *rows]
     return [f'| {" | ".join(line)} |' for line in lines]
 

@@ -1,4 +1,4 @@
-"""Checks of options, each with an error that names the option."""
+"""Checks of options; every error names the option."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from .errors import UserError
 
 
 def check_share(name: str, value: float) -> float:
-    """Refuses a share outside [0, 1).
+    """Checks a share.
+
+    Args:
+        name: Name of the option.
+        value: Number in [0, 1).
 
     Raises:
-        UserError: Says which option it is.
+        UserError: The value is not in [0, 1).
     """
     if not isinstance(value, int | float) or not 0 <= value < 1:
         raise UserError(f'{name}={value!r} must lie in [0, 1)')
@@ -20,21 +24,29 @@ def check_share(name: str, value: float) -> float:
 
 
 def check_weight(name: str, value: float) -> float:
-    """Refuses what is no number from 0 on.
+    """Checks the weight of a loss.
+
+    Args:
+        name: Name of the option.
+        value: Finite number of at least 0.
 
     Raises:
-        UserError: Says which option it is.
+        UserError: The value is negative or not a finite number.
     """
     if not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise UserError(f'{name}={value!r} must be a number from 0 on')
+        raise UserError(f'{name}={value!r} must be a finite number of at least 0')
     return value
 
 
 def check_ramp(name: str, shares: tuple[float, float]) -> tuple[float, float]:
-    """Begin and end of a ramp as shares of training.
+    """Checks begin and end of a ramp.
+
+    Args:
+        name: Name of the option.
+        shares: Begin and end as shares of the training, in [0, 1].
 
     Raises:
-        UserError: Not two shares in order; says which option it is.
+        UserError: The option is not a pair of shares in ascending order.
     """
     is_pair = isinstance(shares, Sequence) and len(shares) == 2
     if not is_pair or not 0 <= shares[0] <= shares[1] <= 1:
@@ -45,10 +57,15 @@ def check_ramp(name: str, shares: tuple[float, float]) -> tuple[float, float]:
 
 
 def check_classes(option: str, classes: Sequence[int], num_classes: int) -> tuple[int, ...]:
-    """Class ids of an option that must leave at least one class.
+    """Checks class ids that leave at least one other class.
+
+    Args:
+        option: Name of the option.
+        classes: Class ids.
+        num_classes: Number of classes.
 
     Raises:
-        UserError: An unknown id, or no class left; names the option.
+        UserError: An id is unknown, or all classes are given.
     """
     unknown = sorted(set(classes) - set(range(num_classes)))
     if unknown or len(set(classes)) == num_classes:

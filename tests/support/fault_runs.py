@@ -19,7 +19,7 @@ from tool_loader import load_tool
 
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.files import is_leftover
-from mmseg_tsf.utils.forked import run_forked
+from mmseg_tsf.utils.processes import run_forked
 
 tool = load_tool('benchmark/kill_resume.py')
 needs_cpu = pytest.mark.skipif(

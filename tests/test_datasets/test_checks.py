@@ -8,6 +8,8 @@ from mmseg.registry import DATASETS
 from PIL import Image
 from tiny_runs import part_cfg, semi_dataset_cfg
 
+from mmseg_tsf.utils.errors import UserError
+
 
 def build(root, **options):
     return DATASETS.build(semi_dataset_cfg(root, **options))
@@ -16,14 +18,14 @@ def build(root, **options):
 class TestRefusals:
     """Bad input ends in one sentence that names the file."""
 
-    def check(self, root, sentence, error=ValueError, **options):
-        with pytest.raises(error, match=sentence):
+    def check(self, root, sentence, **options):
+        with pytest.raises(UserError, match=sentence):
             build(root, **options)
 
     @pytest.mark.parametrize('name', ['labelled.txt', 'unlabelled.txt'])
     def test_missing_list(self, own_data_root, name):
         (own_data_root / name).unlink()
-        self.check(own_data_root, f'{name} does not exist', FileNotFoundError)
+        self.check(own_data_root, f'{name} does not exist')
 
     @pytest.mark.parametrize('name', ['labelled.txt', 'unlabelled.txt'])
     def test_empty_list(self, own_data_root, name):
@@ -46,12 +48,12 @@ class TestRefusals:
     @pytest.mark.parametrize('number', [1, 8])
     def test_image_without_file(self, own_data_root, number):
         (own_data_root / 'img' / f'frame_{number}.png').unlink()
-        self.check(own_data_root, f'frame_{number}.png does not exist', FileNotFoundError)
+        self.check(own_data_root, f'frame_{number}.png does not exist')
 
     def test_labelled_image_without_mask(self, own_data_root):
         (own_data_root / 'ann' / 'frame_2.png').unlink()
         sentence = 'mask of a labelled image .*frame_2.png does not exist'
-        self.check(own_data_root, sentence, FileNotFoundError)
+        self.check(own_data_root, sentence)
 
     def test_labelled_data_without_mask_folder(self, own_data_root):
         labelled = part_cfg(own_data_root, 'labelled.txt')
@@ -75,7 +77,7 @@ class TestRefusals:
     def test_an_image_in_both_parts(self, own_data_root):
         """The overlap is found whatever the lists and the folder are called."""
         whole = part_cfg(own_data_root, '')
-        self.check(own_data_root, '5 images are labelled and unlabelled at once', unlabelled=whole)
+        self.check(own_data_root, '5 images are both labelled and unlabelled', unlabelled=whole)
 
     @pytest.mark.parametrize('mode', ['RGB', 'LA'])
     def test_mask_of_several_channels(self, own_data_root, mode):
@@ -88,13 +90,13 @@ class TestRefusals:
         path = own_data_root / 'ann' / 'frame_4.png'
         whole = path.read_bytes()
         path.write_bytes(content if isinstance(content, bytes) else whole[: len(whole) // 2])
-        self.check(own_data_root, r'mask .*frame_4.png can not be read \(.*\): write it again')
+        self.check(own_data_root, r'mask .*frame_4.png cannot be read \(.*\): replace it')
 
     @pytest.mark.parametrize('name', ['frame_4', 'frame_9'])
     def test_image_that_is_none(self, own_data_root, name):
         (path,) = (own_data_root / 'img').glob(f'{name}.*')
         path.write_bytes(b'no image')
-        self.check(own_data_root, rf'image .*{name}\.\w+ can not be read: replace it')
+        self.check(own_data_root, rf'image .*{name}\.\w+ cannot be read: replace it')
 
     def test_unlabelled_masks_are_not_looked_at(self, own_data_root):
         path = own_data_root / 'ann' / 'frame_9.png'

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mmseg.datasets.transforms import Resize
 
-from mmseg_tsf.datasets.transforms.resizing import SparseLabelResize, scatter_labels
+from mmseg_tsf.datasets.transforms import SparseLabelResize, scatter_labels
 
 
 def resized(transform, labels, size):

@@ -110,7 +110,7 @@ def test_nor_are_they_by_any_other_name(data_root, kind):
 def test_a_hidden_loader_is_refused(data_root):
     pipeline = part_cfg(data_root, 'unlabelled.txt')['pipeline']
     pipeline[1] = dict(type='RandomChoice', transforms=[[pipeline[1]]])
-    with pytest.raises(UserError, match='a LoadAnnotations inside of its RandomChoice'):
+    with pytest.raises(UserError, match='a LoadAnnotations inside its RandomChoice'):
         build(data_root, unlabelled=part_cfg(data_root, 'unlabelled.txt', pipeline))
 
 
@@ -197,13 +197,13 @@ def test_pool_options_need_a_pool(data_root):
 
 
 def test_manual_labels_must_fit(own_data_root):
-    with pytest.raises(UserError, match='manual_labels=.* is no folder'):
+    with pytest.raises(UserError, match='manual_labels=.* is not a folder'):
         build(own_data_root, manual_labels=str(own_data_root / 'nothing'))
     folder = own_data_root / 'manual'
     folder.mkdir()
     Image.fromarray(np.zeros((4, 5), np.uint8)).save(folder / 'frame_5.png')
     dataset = build(own_data_root, seed=1, manual_labels=str(folder))
-    with pytest.raises(UserError, match=r'frame_5.png are of shape \(4, 5\)'):
+    with pytest.raises(UserError, match=r'frame_5.png have shape \(4, 5\)'):
         dataset[7]
 
 

@@ -109,7 +109,7 @@ def test_read_list_refuses(tmp_path, text, message):
 
 
 def test_read_list_names_a_missing_file(tmp_path):
-    with pytest.raises(UserError, match=r'none\.txt does not exist: make it with tools'):
+    with pytest.raises(UserError, match=r'none\.txt does not exist: write it with tools'):
         splits.read_list(tmp_path / 'none.txt')
 
 

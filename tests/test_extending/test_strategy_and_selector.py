@@ -19,7 +19,7 @@ from mmseg_tsf.active_learning.selection.selectors import GridSelector
 from mmseg_tsf.active_learning.strategies import EntropyQuery
 from mmseg_tsf.models.utils.views import NetworkView
 from mmseg_tsf.utils.errors import UserError
-from mmseg_tsf.utils.hashing import draw_seed
+from mmseg_tsf.utils.seeding import draw_seed
 
 
 def seen(model, pool, index: int, passes: int = 3, seed: int = 7):

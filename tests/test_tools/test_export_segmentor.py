@@ -175,7 +175,7 @@ def test_refuses_a_network_that_the_checkpoint_lacks(tool, checkpoint, tmp_path)
 def test_runs_no_code_from_a_checkpoint(tool, tmp_path):
     path = tmp_path / 'evil.pth'
     torch.save(dict(state_dict={}, meta=dict(payload=_Payload())), path)
-    with pytest.raises(UserError, match='evil.pth can not be read as a checkpoint of tensors'):
+    with pytest.raises(UserError, match='evil.pth cannot be read as a checkpoint of tensors'):
         tool.main([str(path), str(tmp_path / 'out.pth')])
 
 

@@ -50,7 +50,7 @@ def test_every_difference_is_found():
 def test_a_folder_of_others_is_not_emptied(tmp_path):
     tool = load_tool()
     (tmp_path / 'labels.png').touch()
-    with pytest.raises(UserError, match='holds something else: give another --work-dir'):
+    with pytest.raises(UserError, match='holds other files: give another --work-dir'):
         tool.empty(tmp_path)
     assert (tmp_path / 'labels.png').exists()
     tool.empty(tmp_path / 'new')
@@ -66,4 +66,4 @@ def test_a_killed_run_ends_as_it_would_have(tmp_path):
     lines = done.stdout.strip().splitlines()
     assert done.returncode == 0, done.stderr
     assert lines[-1] == '1 survived, 0 lost'
-    assert re.match(r' *0 killed (before|after) .* \(\d+ of \d+\): same', lines[-2])
+    assert re.match(r' *0 killed rank 0 (before|after) .* \(\d+ of \d+\): same', lines[-2])

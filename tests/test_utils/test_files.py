@@ -36,7 +36,7 @@ def test_files_that_may_not_be_read_are_named(tmp_path, monkeypatch):
         raise PermissionError(13, 'Permission denied', str(path))
 
     monkeypatch.setattr(Path, 'read_bytes', refuse)
-    with pytest.raises(StoreError, match='manifest.json may not be read: give your account'):
+    with pytest.raises(StoreError, match='manifest.json cannot be read: give your account'):
         SealedFolder(tmp_path / 'x')
     monkeypatch.undo()
     (tmp_path / 'file').touch()
@@ -120,7 +120,7 @@ def test_the_disk_is_what_a_tool_complains_of(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run_tool(lambda: make(tmp_path / 'x'))
     error = capsys.readouterr().err
-    assert 'x can not be written: the disk is full: make room, then resume' in error
+    assert 'x cannot be written: the disk is full: make room, then resume' in error
     assert error.count('\n') == 1
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch.distributed as dist
 
 from mmseg_tsf.utils.errors import UserError
-from mmseg_tsf.utils.forked import run_forked
 from mmseg_tsf.utils.main_process import Ahead, on_main_process, with_help_of_all
+from mmseg_tsf.utils.processes import run_forked
 
 
 def on_ranks(work, folder, ranks: int = 2) -> list:
@@ -31,7 +31,7 @@ def on_ranks(work, folder, ranks: int = 2) -> list:
 
 
 def refuse(sentence):
-    raise ValueError(sentence)
+    raise UserError(sentence)
 
 
 def test_only_one_process_works_and_all_hear_of_it(tmp_path):

@@ -11,20 +11,19 @@ Scores are the mIoU in percent of the network that predicts by default, validate
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from mmseg_tsf.reporting.budget_curves import group_curves, read_curves, read_full
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.markdown import table_lines
 
 # Okabe and Ito's colours, which are safe for colour-blind readers; markers for print in grey
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 MARKERS = 'osD^vPX*'
-RUN_HELP = 'folder of a run, or an earlier curves.json for the runs in it'
+RUN_HELP = 'folder of a run, or an earlier curves.json, which stands for the runs in it'
 
 
 def draw(groups: list[dict], full: float | None, share: float, path: Path) -> None:
@@ -136,11 +135,9 @@ def _reached(group: dict) -> str:
 
 def main(argv: list[str] | None = None) -> list[dict]:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('runs', nargs='+', type=Path, metavar='RUN', help=RUN_HELP)
-    parser.add_argument('-o', '--out', type=Path, default=Path('.'), help='folder')
+    parser.share('--out', default=Path('.'), help='folder for the files (%(default)s)')
     parser.add_argument(
         '--full',
         action='append',
@@ -148,7 +145,12 @@ def main(argv: list[str] | None = None) -> list[dict]:
         metavar='RUN_OR_NUMBER',
         help='fully supervised run or its mIoU in percent; once for each seed',
     )
-    parser.add_argument('--share', type=float, default=0.95, help='of it that is to be reached')
+    parser.add_argument(
+        '--share',
+        type=float,
+        default=0.95,
+        help='share of the fully supervised mIoU to be reached (%(default)s)',
+    )
     args = parser.parse_args(argv)
     full = read_full(args.full)
     runs = [run for path in args.runs for run in read_curves(path)]

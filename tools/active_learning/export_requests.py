@@ -1,4 +1,4 @@
-"""Turns the request that a run waits for into a package for an annotation tool.
+"""Writes the request that a run waits for as a package for an annotation tool.
 
     python tools/active_learning/export_requests.py work_dirs/<run> --format cvat -o round_0
     python tools/active_learning/export_requests.py work_dirs/<run> --format label_studio -o round_0
@@ -19,39 +19,39 @@ from pathlib import Path
 from mmseg_tsf.active_learning import EXCHANGE_FORMATS
 from mmseg_tsf.active_learning.exchange.package import export_request
 from mmseg_tsf.active_learning.exchange.request import read_request
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.progress import track
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = ToolParser(__doc__)
+    parser.add_argument(
+        'source', type=Path, help='folder of a run, or of a round in an annotation folder'
     )
     parser.add_argument(
-        'source', type=Path, help='folder of a run, or of a round that was written for people'
+        '--format', required=True, choices=EXCHANGE_FORMATS.module_dict, help='exchange format'
     )
-    parser.add_argument('--format', required=True, choices=EXCHANGE_FORMATS.module_dict)
-    parser.add_argument('-o', '--out', required=True, type=Path, help='folder that is made')
-    parser.add_argument('--round', type=int, help='the one that waits by default')
-    humane = parser.add_argument_group('what people are shown')
+    parser.share('--out', required=True, help='folder to write; must not exist')
+    parser.add_argument('--round', type=int, help='number of the round (the one that waits)')
+    humane = parser.add_argument_group('what the annotators see')
     humane.add_argument(
         '--join', type=_amount, default=0, metavar='PIXELS',
-        help='show islands with gaps of up to so many rows or columns as one (0: as they are)',
+        help='merge requested areas with gaps of up to this many pixels (%(default)s)',
     )  # fmt: skip
     humane.add_argument(
         '--min-pixels', type=_amount, default=1, metavar='PIXELS',
-        help='leave out islands with fewer asked pixels; they stay without a label',
+        help='leave out areas with fewer requested pixels; they stay unlabelled (%(default)s)',
     )  # fmt: skip
     humane.add_argument(
-        '--no-prelabels', action='store_true', help='do not show what the network believes'
+        '--no-prelabels', action='store_true', help='leave out the predictions of the network'
     )
-    humane.add_argument(
-        '--image-url', help='label_studio: what stands before the names of images in their address'
+    humane.add_argument('--image-url', help='label_studio: URL of the folder of the images')
+    images = parser.add_argument_group(
+        'location of the images, for runs without an annotation folder'
     )
-    images = parser.add_argument_group('where the images are, if nothing was written for people')
     images.add_argument('--image-dir', type=Path, help='folder of the images of the pool')
-    images.add_argument('--suffix', default='.png', help='ending of their names')
+    images.add_argument('--suffix', default='.png', help='ending of the image files (%(default)s)')
     args = parser.parse_args(argv)
     if args.image_url and args.format != 'label_studio':
         parser.error('--image-url is for --format label_studio')
@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> dict:
 def _amount(text: str) -> int:
     value = int(text)
     if value < 0:
-        raise argparse.ArgumentTypeError(f'{value} is below 0')
+        raise argparse.ArgumentTypeError(f'{value} is negative')
     return value
 
 

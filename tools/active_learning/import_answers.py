@@ -20,22 +20,22 @@ from mmseg_tsf.active_learning.exchange.answers import ImportSummary, write_answ
 from mmseg_tsf.active_learning.exchange.label_set import LabelSet
 from mmseg_tsf.active_learning.exchange.request import read_request
 from mmseg_tsf.active_learning.exchange.tool_export import ToolExport
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument(
-        'source', type=Path, help='folder of a run, or of a round that was written for people'
+        'source', type=Path, help='folder of a run, or of a round in an annotation folder'
     )
-    parser.add_argument('export', type=Path, help='file or folder that the annotation tool wrote')
-    parser.add_argument('--format', required=True, choices=EXCHANGE_FORMATS.module_dict)
-    parser.add_argument('-o', '--out', type=Path, help='the answers/ of the round by default')
-    parser.add_argument('--round', type=int, help='the one that waits by default')
+    parser.add_argument('export', type=Path, help='file or folder exported by the annotation tool')
+    parser.add_argument(
+        '--format', required=True, choices=EXCHANGE_FORMATS.module_dict, help='exchange format'
+    )
+    parser.share('--out', help='folder for the answers (answers/ of the round)')
+    parser.add_argument('--round', type=int, help='number of the round (the one that waits)')
     parser.add_argument('--overwrite', action='store_true', help='replace answers that differ')
     return parser.parse_args(argv)
 

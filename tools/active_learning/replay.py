@@ -1,19 +1,18 @@
-"""Rebuilds the bought labels as they were after any round, from the rounds alone.
+"""Rebuilds the labels after any round from the stored rounds.
 
     python tools/active_learning/replay.py work_dirs/<run> --round 3 -o labels_3
 
-Writes a PNG of class ids (255 = no label) for every image that had an answer by then. Nothing in
-the run's folder is changed, unless ``-o`` names a place in it.
+Writes a PNG of class ids (255 = no label) for every image with an answer in that round or an
+earlier one. The folder of the run is not changed unless ``-o`` names a place in it.
 """
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from mmseg_tsf.active_learning import RoundStore, check_rounds
 from mmseg_tsf.active_learning.store.label_png import encode_labels
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
 
@@ -22,15 +21,14 @@ def replay(store: RoundStore, number: int, out: Path) -> int:
 
     Args:
         store: The rounds.
-        number: Of the round.
-        out: Folder; made, or empty.
+        number: Number of the round.
+        out: Folder to write; new or empty.
 
     Raises:
-        UserError: There is no such answer.
-        UserError: The folder holds something, or is a file.
+        UserError: The round has no answer, or the folder is a file or not empty.
         StoreError: The rounds are damaged.
     """
-    store.campaign()  # refuses what is no folder of a run
+    store.campaign()  # raises an error if this is not the folder of a run
     check_rounds(store)
     answered = store.answered()
     if number not in answered:
@@ -51,12 +49,9 @@ def replay(store: RoundStore, number: int, out: Path) -> int:
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('work_dir', type=Path, help='folder of the run')
-    parser.add_argument('--round', type=int, required=True, help='counted from 0')
-    parser.add_argument('-o', '--out', type=Path, help='folder; replayed_round_<round> by default')
+    parser = ToolParser(__doc__)
+    parser.share('work_dir').share('--out', help='folder to write (replayed_round_<round>)')
+    parser.add_argument('--round', type=int, required=True, help='number of the round, from 0')
     args = parser.parse_args(argv)
     out = args.out or Path(f'replayed_round_{args.round:03d}')
     images = replay(RoundStore(args.work_dir / 'rounds'), args.round, out)

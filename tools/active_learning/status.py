@@ -1,27 +1,25 @@
-"""Says how far a run of active learning has come, what it has spent, and what it waits for.
+"""Prints the progress of an active-learning run, its spending, and what it waits for.
 
     python tools/active_learning/status.py work_dirs/<run>
     python tools/active_learning/status.py work_dirs/<run> --json
 
-Reads ``rounds/`` and ``active_learning.jsonl`` of the run's folder and changes nothing, so it can
-be called while the run is on. The budget is the one that the run was started or resumed with last.
+Reads ``rounds/`` and ``active_learning.jsonl`` in the folder of the run and changes nothing, so it
+can be called during the run. The budget is that of the last start or resume.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-with contextlib.redirect_stdout(sys.stderr):  # what MMSeg says on import is no JSON
+with contextlib.redirect_stdout(sys.stderr):  # MMSeg prints on import, which is not JSON
     from mmseg_tsf.active_learning.campaign.summary import AMOUNTS, summarise
-    from mmseg_tsf.utils.cli import run_tool
+    from mmseg_tsf.utils.cli import ToolParser, run_tool
 
 
 def show(summary: dict, console: Console) -> None:
@@ -71,11 +69,9 @@ def _share(amount: int, summary: dict) -> str:
 
 def main(argv: list[str] | None = None) -> dict:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('work_dir', type=Path, help='folder of the run')
-    parser.add_argument('--json', action='store_true', help='for programs')
+    parser = ToolParser(__doc__)
+    parser.share('work_dir')
+    parser.add_argument('--json', action='store_true', help='print JSON instead of tables')
     args = parser.parse_args(argv)
     summary = summarise(args.work_dir)
     if args.json:

@@ -1,28 +1,22 @@
-"""Looks at every file of a run's rounds and names what is missing, foreign or altered.
+"""Checks every file of the rounds of a run and lists missing, foreign and altered ones.
 
     python tools/active_learning/verify.py work_dirs/<run>
 
-Changes nothing. Exit status 1 if anything is wrong.
+Changes nothing. The exit status is 1 if there is a problem.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from mmseg_tsf.active_learning import RoundStore, verify
-from mmseg_tsf.utils.arguments import existing_folder
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, existing_folder, run_tool
 
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        'work_dir', type=existing_folder, help='folder of a run that is not running'
-    )
+    parser = ToolParser(__doc__)
+    parser.share('work_dir', type=existing_folder, help='folder of a run that is not running')
     args = parser.parse_args(argv)
     store = RoundStore(args.work_dir / 'rounds')
     problems = verify(store)

@@ -2,27 +2,24 @@
 
     python tools/analysis/class_weights.py configs/tsf/<config>.py
 
-A class's frequency is its share of the pixels of the images that show it; its weight is the median
-frequency over its own (Eigen and Fergus 2015), to a power: 1 balances in full, 0.5 (the default)
-half-way, 0 not at all. A class that no labelled image shows gets 1.
+The frequency of a class is its share of the pixels of the images that contain it. Its weight is the
+median frequency divided by its own frequency (Eigen and Fergus 2015), raised to a power: 1 balances
+fully, 0.5 (the default) by half, 0 not at all. A class in no labelled image gets weight 1.
 """
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 import mmseg_tsf  # noqa: F401
-from mmseg_tsf.utils.arguments import existing_file
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.engine.preflight.config_check import load_config
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 
 
 def median_frequency_weights(counts: np.ndarray, power: float) -> np.ndarray:
-    """Weights ``(K,)`` from pixel counts ``(N, K)`` of N images."""
+    """Weights ``(K,)`` of K classes from the pixel counts ``(N, K)`` of N images."""
     shown = counts > 0
     of_those = (shown * counts.sum(axis=1, keepdims=True)).sum(axis=0)
     frequency = counts.sum(axis=0) / np.maximum(of_those, 1)
@@ -34,13 +31,13 @@ def median_frequency_weights(counts: np.ndarray, power: float) -> np.ndarray:
 
 def main(argv: list[str] | None = None) -> list[float]:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = ToolParser(__doc__)
+    parser.share('config')
+    parser.add_argument(
+        '--power', type=float, default=0.5, help='degree of balancing, from 0 to 1 (%(default)s)'
     )
-    parser.add_argument('config', type=existing_file, help='training config')
-    parser.add_argument('--power', type=float, default=0.5, help='how far to balance, 0 to 1')
     args = parser.parse_args(argv)
-    cfg = Config.fromfile(args.config)
+    cfg = load_config(args.config)
     init_default_scope('mmseg')
     source = dict(cfg.train_dataloader.dataset.labelled)
     source['pipeline'] = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]

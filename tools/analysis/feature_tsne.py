@@ -16,9 +16,9 @@ import matplotlib
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.config import Config
 from sklearn.manifold import TSNE
 
+from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.evaluation.hidden_masks import (
     load_image,
     load_with_hidden_masks,
@@ -26,8 +26,7 @@ from mmseg_tsf.evaluation.hidden_masks import (
 )
 from mmseg_tsf.models.refinement.label_refinement import error_mask
 from mmseg_tsf.models.utils.grid import nearest
-from mmseg_tsf.utils.arguments import existing_file
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
 matplotlib.use('Agg')
@@ -38,21 +37,13 @@ NAMES = ('F1', 'F2')
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', type=existing_file, help='training config')
-    parser.add_argument('checkpoint', type=existing_file, help='checkpoint of that config')
-    parser.add_argument('-o', '--out', default='tsne.png', help='picture to write')
-    parser.add_argument('--images', type=int, default=40, help='how many (%(default)s)')
-    parser.add_argument('--per-class', type=int, default=150, help='pixels of each class at most')
+    parser = ToolParser(__doc__)
+    parser.share('config').share('checkpoint').share('--min-confidence').share('--seed')
+    parser.share('--out', default='tsne.png', help='picture to write (%(default)s)')
+    parser.share('--images', default=40, help='number of images (%(default)s)')
     parser.add_argument(
-        '--min-confidence',
-        type=float,
-        default=0.7,
-        help='labels below it are flagged (%(default)s)',
+        '--per-class', type=int, default=150, help='most pixels of a class (%(default)s)'
     )
-    parser.add_argument('--seed', type=int, default=0, help='of what is drawn (%(default)s)')
     return parser.parse_args(argv)
 
 
@@ -101,7 +92,7 @@ def balanced(classes: np.ndarray, per_class: int, rng: np.random.Generator) -> n
 def main(argv: list[str] | None = None) -> str:
     """Entry point."""
     args = parse_args(argv)
-    model, dataset = load_with_hidden_masks(Config.fromfile(args.config), args.checkpoint)
+    model, dataset = load_with_hidden_masks(load_config(args.config), args.checkpoint)
     features, classes = gather(model, dataset, args)
     figure, axes = plt.subplots(1, len(features), figsize=(12, 6))
     names, palette = dataset.metainfo['classes'], np.asarray(dataset.metainfo['palette']) / 255

@@ -22,6 +22,7 @@ import torch
 from mmengine.config import Config, DictAction
 from torch import Tensor
 
+from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.engine.run_info import commit
 from mmseg_tsf.evaluation import PseudoLabelQuality, answer_cells, draw_cells
 from mmseg_tsf.evaluation.hidden_masks import (
@@ -34,8 +35,7 @@ from mmseg_tsf.models.refinement.label_refinement import LabelRefinement
 from mmseg_tsf.models.refinement.plar import PAPER, PseudoLabelAutoRefinement
 from mmseg_tsf.models.utils.grid import nearest
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
-from mmseg_tsf.utils.arguments import existing_file
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import write_between_markers
 from mmseg_tsf.utils.progress import track
@@ -55,47 +55,38 @@ SETTINGS = {
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', type=existing_file, help='training config')
-    parser.add_argument('checkpoint', type=existing_file, help='checkpoint of that config')
+    parser = ToolParser(__doc__)
+    parser.share('config').share('checkpoint').share('--cfg-options').share('--min-confidence')
+    parser.share('--images').share('--seed').share('--json')
     parser.add_argument(
         '--shares',
         type=float,
         nargs='+',
         default=[0, 0.01, 0.05, 0.1],
-        help="manual cells as shares of the image's feature cells",
+        help='shares of manual cells among the feature cells of an image',
     )
     parser.add_argument(
         '--layouts',
         nargs='+',
         default=['pixels'],
         choices=['pixels', 'blocks'],
-        help='how the manual cells lie',
-    )
-    parser.add_argument('--images', type=int, default=None, help='the first so many, evenly spread')
-    parser.add_argument('--seed', type=int, default=0, help='of what is drawn (%(default)s)')
-    parser.add_argument(
-        '--min-confidence',
-        type=float,
-        default=0.7,
-        help='labels below it are flagged, where the model has no mask of its own (%(default)s)',
+        help='arrangement of the manual cells',
     )
     parser.add_argument(
-        '--options', nargs='+', action=DictAction, default={}, help='of every refiner: key=value'
-    )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, help='of the config: key=value'
+        '--options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='options of every refiner',
     )
     parser.add_argument(
         '--settings',
         nargs='+',
         choices=list(SETTINGS),
-        help='rows of the table; all that the checkpoint has the weights for by default',
+        help='rows of the table (all for which the checkpoint has weights)',
     )
-    parser.add_argument('--json', help='write the figures here, too')
-    parser.add_argument('--markdown', help='write the table into this file, between its markers')
+    parser.add_argument('--markdown', help='page whose table, between its markers, is replaced')
     parser.add_argument('--marker', default='plar', help='name of the markers (%(default)s)')
     return parser.parse_args(argv)
 
@@ -193,8 +184,7 @@ class Ablation:
 def main(argv: list[str] | None = None) -> list[dict]:
     """Entry point."""
     args = parse_args(argv)
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options)
+    cfg = load_config(args.config, args.cfg_options)
     model, dataset = load_with_hidden_masks(cfg, args.checkpoint)
     ablation = Ablation(model, args)
     num = min(args.images or len(dataset), len(dataset))

@@ -16,9 +16,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import torch
-from mmengine.config import Config
 from torch import Tensor
 
+from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.evaluation import answer_cells, draw_cells
 from mmseg_tsf.evaluation.hidden_masks import (
     load_image,
@@ -29,8 +29,7 @@ from mmseg_tsf.models.refinement.label_refinement import LabelRefinement
 from mmseg_tsf.models.refinement.plar import PAPER
 from mmseg_tsf.models.utils.grid import nearest
 from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
-from mmseg_tsf.utils.arguments import existing_file
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
 matplotlib.use('Agg')
@@ -39,15 +38,14 @@ import matplotlib.pyplot as plt
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = ToolParser(__doc__)
+    parser.share('config').share('checkpoint')
+    parser.share('--out', default='pseudo_labels.png', help='picture to write (%(default)s)')
+    parser.add_argument('--images', nargs='+', help='names of images (--num evenly spread ones)')
+    parser.add_argument('--num', type=int, default=4, help='number of images (%(default)s)')
+    parser.add_argument(
+        '--seeds', type=float, default=0.0, help='share of manual feature cells (%(default)s)'
     )
-    parser.add_argument('config', type=existing_file, help='training config')
-    parser.add_argument('checkpoint', type=existing_file, help='checkpoint of that config')
-    parser.add_argument('-o', '--out', default='pseudo_labels.png', help='picture to write')
-    parser.add_argument('--images', nargs='+', help='names; by default --num evenly spread ones')
-    parser.add_argument('--num', type=int, default=4, help='how many of them (%(default)s)')
-    parser.add_argument('--seeds', type=float, default=0.0, help='manual share of feature cells')
     return parser.parse_args(argv)
 
 
@@ -160,7 +158,7 @@ def draw(rows: list[tuple[str, np.ndarray, dict]], metainfo: dict, out: str) -> 
 def main(argv: list[str] | None = None) -> str:
     """Entry point."""
     args = parse_args(argv)
-    cfg = Config.fromfile(args.config)
+    cfg = load_config(args.config)
     model, dataset = load_with_hidden_masks(cfg, args.checkpoint)
     refinement = refinement_of(model)
     rows = []

@@ -1,19 +1,18 @@
-"""Kills tiny active-learning runs at random moments, resumes them and compares what comes out.
+"""Kills tiny active-learning runs at random moments, resumes them and compares the outcomes.
 
     python tools/benchmark/kill_resume.py --kills 20
     python tools/benchmark/kill_resume.py --kills 20 --ranks 2
 
-A run is cut into moments: every request, answer, checkpoint and other file that is synced or
-renamed, every training step, scored image, answer and word from rank 0 to the others. One run is
-left alone; of each other, one process is sent SIGKILL at one of its moments. What it leaves must
-pass ``verify``, and, resumed, it must end with the same requests, the same labels, the same weights
-bit for bit, and a store in which nothing is missing or foreign. The moments are drawn by
-``--seed``, evenly over the kinds. Ends with ``N survived, 0 lost`` and exit status 0, or 1.
+A moment is before or after every sync or rename of a request, answer, checkpoint or other file,
+every training step, scored image, answer, and broadcast of rank 0. One run is not killed. In each
+of the others, one process receives SIGKILL at one of its moments. The files that it leaves must
+pass ``verify``. The resumed run must end with the same requests, the same labels, bit-equal
+weights, and a store without missing or foreign files. The moments are drawn with ``--seed``, evenly
+over their kinds. Prints ``N survived, 0 lost``; the exit status is 0 if no run is lost, else 1.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -24,6 +23,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -42,9 +42,9 @@ from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.demo.data_set import generate
 from mmseg_tsf.engine import ActiveLearningLoop
 from mmseg_tsf.utils import main_process
-from mmseg_tsf.utils.cli import leave_process_group, run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
-from mmseg_tsf.utils.forked import run_forked
+from mmseg_tsf.utils.processes import leave_process_group, run_forked
 
 CONFIG = (
     Path(__file__).parents[2]
@@ -61,15 +61,15 @@ WRITTEN = {
     'last_checkpoint': 'a checkpoint',
     '.pth': 'a checkpoint',
 }
-"""What is written, by parts of its path; the first that fits."""
+"""Kind of a written file, by a part of its path; the first match counts."""
 MARK = '.kill_resume'
-"""Is in folders that may be emptied."""
+"""Marks folders that this tool may empty."""
 
 
 def tiny_config(folder: Path, work_dir: Path) -> Config:
     """The demo's active-learning config, cut down to seconds."""
     cfg = Config.fromfile(CONFIG)
-    cfg = Config(moved(cfg.to_dict(), cfg.data_root, str(folder)))
+    cfg = Config.fromstring(cfg.pretty_text.replace(cfg.data_root, str(folder)), '.py')
     cfg.work_dir, cfg.log_level, cfg.experiment_name = str(work_dir), 'ERROR', work_dir.name
     cfg.train_cfg.update(max_iters=6, rounds=2, budget=dict(total=0.5), val_begin=7)
     cfg.param_scheduler[0].end = 6
@@ -81,20 +81,11 @@ def tiny_config(folder: Path, work_dir: Path) -> Config:
     return cfg
 
 
-def moved(value, old: str, new: str):
-    """A config in which the paths below one folder lie below another."""
-    if isinstance(value, dict):
-        return {key: moved(item, old, new) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(moved(item, old, new) for item in value)
-    return value.replace(old, new) if isinstance(value, str) else value
-
-
 WRITERS = os.fsync, os.rename, os.replace
 
 
 def written(target: int | str | os.PathLike) -> str:
-    """What a file or folder holds, by its path or its number among the open ones."""
+    """Kind of a file or folder, by its path or its file descriptor."""
     path = os.readlink(f'/proc/self/fd/{target}') if isinstance(target, int) else str(target)
     return next((name for part, name in WRITTEN.items() if part in f'{path}/'), 'another file')
 
@@ -103,8 +94,8 @@ class Moments:
     """Counts what a run does and kills it at one of them.
 
     Args:
-        path: File to which the kinds of the moments are written, one a line; ``None`` for none.
-        fatal: Number of the moment that the run does not survive.
+        path: File to which the kinds of the moments are written, one per line; ``None`` for none.
+        fatal: Number of the moment at which the process is killed.
     """
 
     def __init__(self, path: Path | None = None, fatal: int | None = None) -> None:
@@ -112,7 +103,7 @@ class Moments:
         self.fatal, self.count = fatal, 0
 
     def pass_by(self, kind: str) -> None:
-        """Notes a moment, or ends the process there."""
+        """Records a moment, or kills the process at it."""
         if self.count == self.fatal:
             os.kill(os.getpid(), signal.SIGKILL)
         self.count += 1
@@ -120,7 +111,7 @@ class Moments:
             self.file.write(f'{kind}\n')
 
     def around(self, kind: str, function):
-        """The function with a moment before and one after it; for files, by what they hold."""
+        """Function with a moment before and one after it; file functions name the kind of file."""
 
         def wrapped(*args, **kwargs):
             full = f'{kind} of {written(args[0])}' if function in WRITERS else kind
@@ -133,7 +124,7 @@ class Moments:
 
     @contextlib.contextmanager
     def watch(self):
-        """Puts the moments into everything that matters."""
+        """Context in which the functions that change the state of a run have moments."""
         places = [
             (os, 'fsync', 'a sync'),
             (os, 'rename', 'a rename'),
@@ -142,7 +133,7 @@ class Moments:
             (ActiveLearningLoop, 'run_iter', 'a step'),
             (GroundTruthOracle, 'answer', 'an answer'),
             (pool_pass.PoolReader, '__getitem__', 'scoring'),
-            (main_process, 'broadcast_object_list', 'a word from rank 0'),
+            (main_process, 'broadcast_object_list', 'a broadcast of rank 0'),
         ]
         with contextlib.ExitStack() as stack:
             for owner, name, kind in places:
@@ -152,39 +143,35 @@ class Moments:
 
 
 def run(cfg: Config, moments: Sequence[Moments], stderr: str | None = None) -> list[int]:
-    """Trains in processes of their own; returns their exit statuses.
+    """Trains in forked processes; returns their exit statuses.
 
     Args:
-        cfg: Of the run.
-        moments: One for each rank.
-        stderr: File for what they say of errors; see ``run_forked``.
+        cfg: Config of the run.
+        moments: Moments of each rank.
+        stderr: File for their error output; see ``run_forked``.
     """
     with tempfile.TemporaryDirectory() as folder:
-        meeting = f'file://{folder}/meeting'
-        return run_forked(
-            lambda rank: train(cfg, moments[rank], rank, len(moments), meeting),
-            len(moments),
-            stderr,
-        )
+        work = partial(train, cfg, moments, f'file://{folder}/meeting')
+        return run_forked(work, len(moments), stderr)
 
 
-def train(cfg: Config, moments: Moments, rank: int, world_size: int, meeting: str) -> None:
-    """One rank of a run."""
-    if world_size > 1:
+def train(cfg: Config, moments: Sequence[Moments], meeting: str, rank: int) -> None:
+    """Trains as one rank of a run."""
+    if len(moments) > 1:
         cfg.launcher = 'pytorch'
-        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world_size))
-        dist.init_process_group('gloo', meeting, rank=rank, world_size=world_size)
+        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(len(moments)))
+        dist.init_process_group('gloo', meeting, rank=rank, world_size=len(moments))
         start_cpu_process_group(cfg)
-    with moments.watch(), mock.patch('mmengine.runner.runner.collect_env', return_value={}):
+    with moments[rank].watch(), mock.patch('mmengine.runner.runner.collect_env', return_value={}):
         Runner.from_cfg(cfg).train()
     leave_process_group()
 
 
 def watched_run(cfg: Config, ranks: int) -> list[tuple[int, int, str]]:
-    """A run that nobody kills; returns rank, number in the rank and kind of all its moments."""
+    """Trains without a kill; returns rank, number in the rank and kind of all moments."""
     logs = [Path(f'{cfg.work_dir}_moments_{rank}.txt') for rank in range(ranks)]
     if any(run(cfg, [Moments(log) for log in logs])):
-        raise UserError('the run that nobody kills failed: see above')
+        raise UserError('the run without a kill failed: see the error above')
     return [
         (rank, number, kind)
         for rank, log in enumerate(logs)
@@ -193,12 +180,12 @@ def watched_run(cfg: Config, ranks: int) -> list[tuple[int, int, str]]:
 
 
 def outcome(work_dir: Path) -> dict:
-    """Everything that two equal runs have in common."""
+    """Everything in which two equal runs must agree."""
     store = RoundStore(work_dir / 'rounds')
     log = (work_dir / 'active_learning.jsonl').read_text().splitlines()
     checkpoint = torch.load(work_dir / 'iter_6.pth', map_location='cpu', weights_only=False)
     return dict(
-        weights={name: value for name, value in checkpoint['state_dict'].items()},
+        weights=dict(checkpoint['state_dict']),
         rounds=[
             (store.request(n).info['files'], store.answer(n).info['files'])
             for n in store.answered()
@@ -209,20 +196,20 @@ def outcome(work_dir: Path) -> dict:
 
 
 def differences(reference: dict, other: dict) -> list[str]:
-    """In what two outcomes differ."""
+    """Differences between two outcomes, one sentence each."""
     found = list(other['problems'])
     if reference['rounds'] != other['rounds']:
         found.append('requests or labels differ')
     if reference['spent'] != other['spent']:
         found.append('the budget spent differs')
-    pairs = ((value, other['weights'].get(name)) for name, value in reference['weights'].items())
-    if not all(second is not None and torch.equal(first, second) for first, second in pairs):
+    first, second = reference['weights'], other['weights']
+    if not all(key in second and torch.equal(first[key], second[key]) for key in first):
         found.append('weights differ')
     return found
 
 
 def draw_moments(kinds: list[str], num: int, seed: int) -> list[int]:
-    """Numbers of ``num`` moments, drawn evenly over their kinds."""
+    """Draws the numbers of ``num`` moments, evenly over their kinds."""
     rng, by_kind = random.Random(seed), defaultdict(list)
     for number, kind in enumerate(kinds):
         by_kind[kind].append(number)
@@ -237,22 +224,22 @@ def draw_moments(kinds: list[str], num: int, seed: int) -> list[int]:
 
 
 def kill_and_resume(cfg: Config, rank: int, fatal: int, ranks: int, reference: dict) -> list[str]:
-    """Kills a run, resumes it, and says what is wrong with what comes of it.
+    """Kills a run, resumes it, and compares its outcome.
 
     Args:
-        cfg: Of the run; its folder is new.
-        rank: Which process is killed.
-        fatal: At which of its moments.
-        ranks: How many processes there are.
-        reference: Outcome of a run that nobody killed.
+        cfg: Config of the run; its folder is new.
+        rank: Rank of the process that is killed.
+        fatal: Number of the moment at which it is killed.
+        ranks: Number of processes.
+        reference: Outcome of the run without a kill.
 
     Returns:
-        list[str]: One sentence for each difference.
+        list[str]: Differences, one sentence each.
     """
     store = RoundStore(Path(cfg.work_dir, 'rounds'))
     moments = [Moments(fatal=fatal if own == rank else None) for own in range(ranks)]
-    statuses = run(cfg, moments, os.devnull)
-    found = [] if statuses[rank] == -signal.SIGKILL else ['it was not killed']
+    killed = run(cfg, moments, os.devnull)[rank] == -signal.SIGKILL
+    found = [] if killed else ['it was not killed']
     if store.numbers():
         found += [f'{problem} when it was killed' for problem in verify(store)]
     cfg.resume = True
@@ -262,38 +249,35 @@ def kill_and_resume(cfg: Config, rank: int, fatal: int, ranks: int, reference: d
 
 
 def empty(folder: Path) -> None:
-    """Makes a folder, or deletes what an earlier call has left in it.
+    """Makes a folder, or deletes the runs of an earlier call in it.
 
     Raises:
-        UserError: It holds something else.
+        UserError: The folder holds other files.
     """
-    known = (folder / MARK).exists() or (folder / 'whole_moments_0.txt').exists()
-    if folder.exists() and any(folder.iterdir()) and not known:
-        raise UserError(f'{folder} holds something else: give another --work-dir')
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise UserError(f'{folder} holds other files: give another --work-dir')
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MARK).touch()
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the number of runs that were lost."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--kills', type=int, default=20, help='how many runs (%(default)s)')
-    parser.add_argument('--ranks', type=int, default=1, help='processes of a run')
-    parser.add_argument('--seed', type=int, default=0, help='of the moments (%(default)s)')
-    parser.add_argument(
+    """Entry point; returns the number of lost runs."""
+    parser = ToolParser(__doc__)
+    parser.add_argument('--kills', type=int, default=20, help='number of runs (%(default)s)')
+    parser.add_argument('--ranks', type=int, default=1, help='processes of a run (%(default)s)')
+    parser.share('--seed', help='seed of the moments (%(default)s)')
+    parser.share(
         '--work-dir',
         type=Path,
         default=Path('work_dirs/kill_resume'),
-        help='folder; what an earlier call has left there is deleted (%(default)s)',
+        help='folder for the runs; runs of an earlier call are deleted (%(default)s)',
     )
     args = parser.parse_args(argv)
     if min(args.kills, args.ranks) < 1:
         raise UserError('--kills and --ranks must be at least 1')
     if torch.cuda.is_available():
-        raise UserError('runs are equal bit for bit on CPUs: set CUDA_VISIBLE_DEVICES= for this')
+        raise UserError('runs are bit-equal on CPUs only: set CUDA_VISIBLE_DEVICES= (empty)')
     empty(args.work_dir)
     data = args.work_dir / 'data'
     generate(data, num_train=8, num_val=2, num_labelled=3)
@@ -302,12 +286,11 @@ def main(argv: list[str] | None = None) -> int:
     reference, lost = outcome(args.work_dir / 'whole'), 0
     drawn = draw_moments([f'{kind} {rank}' for rank, _, kind in kinds], args.kills, args.seed)
     for i, place in enumerate(drawn):
-        rank, fatal, kind = kinds[place]
-        cfg = tiny_config(data, args.work_dir / f'killed_{i:02d}')
-        found = kill_and_resume(cfg, rank, fatal, args.ranks, reference)
+        (rank, fatal, kind), folder = kinds[place], args.work_dir / f'killed_{i:02d}'
+        found = kill_and_resume(tiny_config(data, folder), rank, fatal, args.ranks, reference)
         lost += bool(found)
-        who = f'rank {rank} ' if args.ranks > 1 else ''
-        print(f'{i:3d} killed {who}{kind} ({place} of {len(kinds)}): {found or "same"}', flush=True)
+        where = f'rank {rank} {kind} ({place} of {len(kinds)})'
+        print(f'{i:3d} killed {where}: {found or "same"}', flush=True)
     print(f'{len(drawn) - lost} survived, {lost} lost')
     return lost
 

@@ -1,4 +1,6 @@
-"""Times PLAR against the matrix products that it can not do without, and against scikit-learn.
+"""Times PLAR against the matrix products that it needs at least, and against scikit-learn.
+
+    OMP_NUM_THREADS=1 python tools/benchmark/plar.py --json plar.json
 
 These take turns in one process, with the same threads, on features drawn around the means of
 classes:
@@ -16,7 +18,6 @@ channels, a fifth of the pixels flagged.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import time
@@ -31,7 +32,7 @@ from torch import Tensor
 
 from mmseg_tsf.engine.run_info import commit
 from mmseg_tsf.models.refinement.plar import PAPER, PseudoLabelAutoRefinement
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
 
@@ -233,28 +234,25 @@ def peak_memory(case: Case, refiner: PseudoLabelAutoRefinement) -> dict[str, flo
 
 def main(argv: list[str] | None = None) -> dict:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: OMP_NUM_THREADS=1 python tools/benchmark/plar.py --json plar.json',
-    )
-    cuda = torch.cuda.is_available()
-    parser.add_argument('--json', help='write the result here, too')
+    parser = ToolParser(__doc__)
+    parser.share('--json')
+    parser.share('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument(
-        '--device',
-        default='cuda' if cuda else 'cpu',
-        choices=('cpu', 'cuda'),
-        help='the GPU where there is one',
+        '--grid', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the feature maps'
+    )
+    parser.add_argument('--classes', type=int, help='number of classes')
+    parser.add_argument(
+        '--channels', type=int, default=256, help='channels of the feature maps (%(default)s)'
     )
     parser.add_argument(
-        '--grid', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='of the feature maps'
+        '--flagged', type=float, default=0.2, help='share of flagged pixels (%(default)s)'
     )
-    parser.add_argument('--classes', type=int, help='how many')
     parser.add_argument(
-        '--channels', type=int, default=256, help='of the feature maps (%(default)s)'
+        '--repeats',
+        type=int,
+        default=5,
+        help='number of repeats, whose median is reported (%(default)s)',
     )
-    parser.add_argument('--flagged', type=float, default=0.2, help='share of the pixels')
-    parser.add_argument('--repeats', type=int, default=5, help='of which the median counts')
     args = parser.parse_args(argv)
     if args.repeats < 1 or not 0 < args.flagged < 1:
         raise UserError('--repeats must be at least 1 and --flagged in (0, 1)')

@@ -1,5 +1,7 @@
 """Times the pass over a pool against bare prediction, and measures the memory of the selection.
 
+    OMP_NUM_THREADS=1 python tools/benchmark/pool_pass.py --json pool.json
+
 1. On generated photographs of a driving camera's size, three things take turns in one process:
 
    * ``query``: the whole query (load, score, select) by each strategy;
@@ -44,7 +46,7 @@ from mmseg_tsf.active_learning.strategies.seed import SeedQuery
 from mmseg_tsf.active_learning.strategies.uncertainty import EntropyQuery, LeastConfidenceQuery
 from mmseg_tsf.engine.run_info import commit
 from mmseg_tsf.models.segmentors.semi_base import SemiSegmentor
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
 STRATEGIES = dict(entropy=EntropyQuery(), plar=PLARQuery(), seed=SeedQuery())
@@ -213,34 +215,41 @@ def in_own_process(number: int, budget: int) -> dict:
 
 def main(argv: list[str] | None = None) -> dict:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: OMP_NUM_THREADS=1 python tools/benchmark/pool_pass.py --json pool.json',
-    )
+    parser = ToolParser(__doc__)
     cuda = torch.cuda.is_available()
-    parser.add_argument('--json', help='write the result here, too')
-    parser.add_argument(
-        '--device',
-        default='cuda' if cuda else 'cpu',
-        choices=('cpu', 'cuda'),
-        help='the GPU where there is one',
-    )
-    parser.add_argument('--images', type=int, default=256 if cuda else 6, help='of the pool')
+    parser.share('--json').share('--device', default='cuda' if cuda else 'cpu')
+    parser.share('--images', default=256 if cuda else 6, help='size of the pool (%(default)s)')
     parser.add_argument(
         '--size',
         type=int,
         nargs=2,
         default=(1024, 2048) if cuda else (360, 480),
         metavar=('HEIGHT', 'WIDTH'),
-        help='of an image',
+        help='size of an image',
     )
-    parser.add_argument('--classes', type=int, default=19 if cuda else 11, help='how many')
-    parser.add_argument('--batch-size', type=int, default=4 if cuda else 2, help='of the pass')
-    parser.add_argument('--num-workers', type=int, default=8 if cuda else 0, help='of the loader')
-    parser.add_argument('--share', type=float, default=0.01, help='of all pixels, to ask')
     parser.add_argument(
-        '--labelled', type=float, default=0.0, help='of the pixels, before the query: later rounds'
+        '--classes', type=int, default=19 if cuda else 11, help='number of classes (%(default)s)'
+    )
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        default=4 if cuda else 2,
+        help='batch size of the pass (%(default)s)',
+    )
+    parser.add_argument(
+        '--num-workers',
+        type=int,
+        default=8 if cuda else 0,
+        help='worker processes of the loader (%(default)s)',
+    )
+    parser.add_argument(
+        '--share', type=float, default=0.01, help='share of all pixels to request (%(default)s)'
+    )
+    parser.add_argument(
+        '--labelled',
+        type=float,
+        default=0.0,
+        help='share of pixels labelled before the query (%(default)s)',
     )
     parser.add_argument(
         '--flagged', type=float, default=0.2, help='of the cells, that the error mask doubts'

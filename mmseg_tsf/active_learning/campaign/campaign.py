@@ -12,8 +12,8 @@ import numpy as np
 from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 
-from ...utils.hashing import draw_seed
 from ...utils.main_process import Ahead, Ask, on_main_process, with_help_of_all
+from ...utils.seeding import draw_seed
 from ..oracles.base import Oracle, Pending
 from ..pool.pool import Pool
 from ..selection.selection import select
@@ -62,7 +62,7 @@ class Campaign:
         query: Scores the pool.
         selector: Turns scores into requests.
         oracle: Answers them.
-        seed: Of the run; see :func:`~mmseg_tsf.utils.hashing.draw_seed`.
+        seed: Of the run; see :func:`~mmseg_tsf.utils.seeding.draw_seed`.
         first_query: Scores the pool in round 0; ``query`` by default.
         pass_options: Of :func:`~mmseg_tsf.active_learning.selection.selection.select`.
         options: Further options of all of these by name, to say what a resumed run changes.

@@ -16,7 +16,7 @@ from ...models.utils.grid import nearest
 from ...models.utils.pixel_losses import IGNORE_INDEX
 from ...models.utils.views import NetworkView, as_class_logits
 from ...utils.errors import UserError
-from ...utils.hashing import draw_seed
+from ...utils.seeding import draw_seed
 from .outputs import PoolOutputs, Scorer
 
 SLIDE_STRIDE = 4  # of the grid where the network slides: about a decode head's own

@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from mmengine.dist import get_dist_info
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -20,6 +19,7 @@ from ...models.utils.grid import labels_to_grid
 from ...models.utils.pixel_losses import IGNORE_INDEX
 from ...utils.errors import UserError
 from ...utils.progress import track
+from ...utils.runner import unwrap_model
 from .grid_forward import GridForward
 from .outputs import NEVER, ScoredImage, Scorer, cell_centres
 from .pool import Pool, PoolImage
@@ -107,8 +107,7 @@ def check_pass(
     for name, value, least in (('batch_size', batch_size, 1), ('num_workers', num_workers, 0)):
         if not isinstance(value, int) or value < least:
             raise UserError(f'{name}={value!r} must be a whole number, at least {least}')
-    model = model.module if is_model_wrapper(model) else model
-    return GridForward(model, strategy, flip, scales)
+    return GridForward(unwrap_model(model), strategy, flip, scales)
 
 
 def _score(scorer: _BatchScorer, batches: Iterable[list[PoolItem]]) -> Iterator[ScoredImage]:

@@ -10,8 +10,8 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ...datasets.semi_dataset import seeded
 from ...utils.errors import UserError
+from ...utils.seeding import seeded
 from .pool import Pool, PoolImage
 
 

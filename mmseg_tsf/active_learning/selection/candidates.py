@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...utils.hashing import hashed
+from ...utils.seeding import hashed
 
 RECORD = np.dtype(
     [('key', '<u8'), ('index', '<u4'), ('unit', '<u4'), ('cost', '<u4'), ('group', 'u1')]

@@ -13,8 +13,7 @@ import torch
 from mmengine.dist import all_gather_object, all_reduce
 from torch import nn
 
-from ...utils.disk_errors import disk_errors_of
-from ...utils.errors import UserError
+from ...utils.errors import UserError, explain_disk_errors_in
 from ..pool.outputs import ScoredImage, Scorer
 from ..pool.pool import Pool
 from ..pool.pool_pass import score_pool
@@ -110,7 +109,7 @@ def choose_jointly(
         StoreError: A scratch file cannot be written; the message names its folder.
     """
     folder = Path(tempfile.gettempdir())
-    with disk_errors_of(folder), JointCandidates(budget, str(folder)) as candidates:
+    with explain_disk_errors_in(folder), JointCandidates(budget, str(folder)) as candidates:
         centres = [_centre(image) for image in labelled]
         for image in scored:
             records, units = _records(image, selector, unit, seed)
@@ -192,7 +191,7 @@ def choose(
     folder = Path(scratch or tempfile.gettempdir())
     whole = unit == 'clicks' or (unit == 'pixels' and not selector.can_trim)
     reach = REACH * budget if whole else budget
-    with disk_errors_of(folder), CandidateFile(reach, num_groups, str(folder)) as file:
+    with explain_disk_errors_in(folder), CandidateFile(reach, num_groups, str(folder)) as file:
         for image in scored:
             records, _ = _records(image, selector, unit, seed, in_pool_order, file)
             file.add(records[records['cost'] <= budget] if whole else records)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...utils.hashing import hashed
+from ...utils.seeding import hashed
 from ..pool.outputs import NEVER, PoolOutputs
 from ..registry import QUERY_STRATEGIES
 from .base import QueryStrategy, check_threshold

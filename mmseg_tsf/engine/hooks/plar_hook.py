@@ -11,8 +11,7 @@ from mmengine.runner import Runner
 from mmseg.registry import DATASETS, HOOKS
 
 from ...datasets.checks import check_no_image_twice
-from ...datasets.transforms.loading import LoadManualAnnotations
-from ...datasets.transforms.resizing import scatter_labels
+from ...datasets.transforms import LoadManualAnnotations, scatter_labels
 from ...evaluation.hidden_masks import load_image
 from ...evaluation.pseudo_label_quality import PseudoLabelQuality
 from ...models.refinement.label_refinement import SHARES

@@ -22,8 +22,7 @@ from ...active_learning.pool.pool_pass import evaluation_mode
 from ...active_learning.store.round_log import FINISHED, RoundLog, figures
 from ...active_learning.store.round_store import CAMPAIGN, RoundStore
 from ...active_learning.store.verification import check_rounds
-from ...utils.disk_errors import disk_errors_of
-from ...utils.errors import UserError
+from ...utils.errors import UserError, explain_disk_errors_in
 from ...utils.files import remove_leftovers
 from ...utils.main_process import on_main_process
 from ...utils.runner import unwrap
@@ -121,10 +120,14 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         number = bisect.bisect_right(self.boundaries, self._iter)
         return borders[number], borders[number + 1]
 
+    def skip_rounds(self) -> None:
+        """Trains without opening the campaign or holding rounds, for a short run."""
+        self._open_campaign, self._hold_round_if_due = lambda: None, lambda: True
+
     def run(self):
         """Launches training; returns early if annotators have to answer first."""
         with contextlib.ExitStack() as stack:
-            stack.enter_context(disk_errors_of(Path(self.runner.work_dir)))
+            stack.enter_context(explain_disk_errors_in(Path(self.runner.work_dir)))
             on_main_process(lambda: stack.enter_context(self.store.lock()))
             on_main_process(lambda: remove_leftovers(Path(self.runner.work_dir)))
             self._open_campaign()

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch import nn
 
-from ...utils.disk_errors import said_in_one_sentence
+from ...utils.errors import explain_disk_errors
 from ...utils.files import aside, move_into_place, write_file
 from ...utils.main_process import on_main_process
 from ...utils.runner import unwrap
@@ -84,7 +84,7 @@ def _at(runner: Runner, iteration: int) -> Path:
 
 def _write(runner: Runner, path: Path) -> None:
     temporary = aside(path)
-    with said_in_one_sentence(path):
+    with explain_disk_errors(path):
         try:
             runner.save_checkpoint(runner.work_dir, temporary.name, by_epoch=False)
             move_into_place(temporary, path)

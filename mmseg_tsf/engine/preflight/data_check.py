@@ -1,4 +1,4 @@
-"""Every file that a training would open, opened once before it starts."""
+"""Check of all images and masks of a training before it starts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os.path as osp
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from mmcv.transforms import LoadAnnotations
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.dist import get_dist_info
@@ -19,34 +20,35 @@ from ...utils.progress import track
 
 
 def check_data(cfg: Config) -> dict[str, int]:
-    """Looks at the images and masks of training, validation and test.
+    """Opens and checks the images and masks of training, validation and test.
 
     Args:
-        cfg: A training config; the default scope is MMSeg's already.
+        cfg: Training config; the current default scope must be MMSeg's.
 
     Returns:
-        dict[str, int]: Number of images by part.
+        dict[str, int]: Numbers of images of ``labelled``, ``unlabelled``, ``validation`` and
+        ``test``.
 
     Raises:
-        UserError: A file is missing, broken or does not fit; names it.
+        UserError: A file is missing, damaged or does not fit; the message names it.
     """
     train = DATASETS.build(copy.deepcopy(cfg.train_dataloader.dataset))
-    parts = dict(labelled=(train.labelled, True))
+    datasets = dict(labelled=(train.labelled, True))
     if train.unlabelled is not None:
-        parts['unlabelled'] = train.unlabelled, False
+        datasets['unlabelled'] = train.unlabelled, False
     seen = []
     for name, key in (('validation', 'val_dataloader'), ('test', 'test_dataloader')):
         source = cfg.get(key) and cfg[key].dataset
         if source and source not in seen:
             seen.append(source)
             dataset = DATASETS.build(copy.deepcopy(source))
-            parts[name] = dataset, _reads_masks(dataset)
-    for name, (dataset, with_masks) in parts.items():
-        _check_part(name, dataset, with_masks)
-    return {name: len(dataset) for name, (dataset, _) in parts.items()}
+            datasets[name] = dataset, _reads_masks(dataset)
+    for name, (dataset, with_masks) in datasets.items():
+        _check_dataset(name, dataset, with_masks)
+    return {name: len(dataset) for name, (dataset, _) in datasets.items()}
 
 
-def _check_part(name: str, dataset: BaseDataset, with_masks: bool) -> None:
+def _check_dataset(name: str, dataset: BaseDataset, with_masks: bool) -> None:
     check_images(dataset)
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     paths = [info['img_path'] for info in infos]
@@ -59,14 +61,18 @@ def _check_part(name: str, dataset: BaseDataset, with_masks: bool) -> None:
 
 def _reads_masks(dataset: BaseDataset) -> bool:
     steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
-    return any('Annotations' in type(step).__name__ for step in steps)
+    return any(isinstance(step, LoadAnnotations) for step in steps)
 
 
 def check_readable(paths: Sequence[str], title: str) -> None:
-    """Decodes every image that is there; each rank takes its share.
+    """Decodes all existing images; each rank decodes its share.
+
+    Args:
+        paths: Paths of the images.
+        title: Title of the progress bar.
 
     Raises:
-        UserError: A file is no whole image; names it.
+        UserError: A file cannot be decoded; the message names it.
     """
     rank, world_size = get_dist_info()
     own = [path for path in paths[rank::world_size] if osp.isfile(path)]
@@ -84,5 +90,5 @@ def _decode(path: str) -> None:
         reason = str(error)
     if reason:
         raise UserError(
-            f'{path} can not be read ({reason}): replace the file, or take its name off the list'
+            f'{path} cannot be read ({reason}): replace the file, or remove its name from the list'
         )

@@ -1,19 +1,22 @@
-"""What a training would look at, spend and take, found out without it."""
+"""Dry run of a training: data, label spend, duration and memory."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import statistics
 
 import torch
 from mmengine.config import Config
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.runner import IterBasedTrainLoop, Runner
+from mmseg.registry import DATASETS
 
 from ...active_learning.campaign.resuming import open_campaign
 from ...active_learning.pool.pool_pass import score_pool
 from ...active_learning.strategies.base import QueryStrategy
+from ...datasets.semi_dataset import SemiDataset
 from ...utils.errors import UserError
 from ...utils.progress import in_words
 from ...utils.runner import unwrap
@@ -27,28 +30,29 @@ WARM_UP, STEPS = 2, 5
 
 
 def dry_run(cfg: Config) -> dict:
-    """Builds everything, checks the data, takes a few steps and prints what a training means.
+    """Builds everything, checks the data, runs a few steps and prints an estimate of the training.
 
-    Nothing of it stays: the steps are taken in a temporary work dir, and no checkpoint is written.
+    The steps run in a temporary work dir, and no checkpoint is written.
 
     Args:
-        cfg: A training config.
+        cfg: Training config; not changed.
 
     Returns:
-        dict: ``images`` by part of the data, ``spending`` (see :func:`spending`; ``None`` without
-        active learning), ``seconds`` of a step, a validation and each query, how many there are of
-        the first two, ``total_seconds``, ``peak_memory_mib``.
+        dict: ``images`` (numbers by data set), ``model`` (description), ``spending`` (see
+        :func:`spending`; ``None`` without active learning), ``seconds`` (of a step, a validation
+        and each query), ``max_iters``, ``validations`` (their number), ``total_seconds``,
+        ``peak_memory_mib``.
 
     Raises:
-        UserError: What a training would stumble over; one sentence.
+        UserError: The config or the data have a mistake.
     """
     cfg = copy.deepcopy(cfg)
-    if cfg.train_dataloader.dataset.type != 'SemiDataset':
+    if not _is_semi_dataset(cfg.train_dataloader.dataset.type):
         raise UserError(
-            'a dry run looks at trainings on labelled and unlabelled images: wrap the training '
-            "data in dict(type='SemiDataset', labelled=..., unlabelled=...)"
+            'a dry run needs labelled and unlabelled images: wrap the training data in '
+            "dict(type='SemiDataset', labelled=..., unlabelled=...)"
         )
-    cfg.train_dataloader.dataset.check_files = False  # check_data looks closer, and once
+    cfg.train_dataloader.dataset.check_files = False  # check_data does it, and more
     with short_run(cfg) as runner:
         result = dict(images=check_data(cfg), max_iters=runner.max_iters)
         result['model'] = describe_model(unwrap(runner))
@@ -70,12 +74,17 @@ def dry_run(cfg: Config) -> dict:
     return result
 
 
+def _is_semi_dataset(kind: str | type) -> bool:
+    dataset = DATASETS.get(kind) if isinstance(kind, str) else kind
+    return inspect.isclass(dataset) and issubclass(dataset, SemiDataset)
+
+
 def spending(loop: ActiveLearningLoop) -> dict:
-    """What the rounds cost at most, in the unit of the budget.
+    """Maximum label spend of the rounds, in the unit of the budget.
 
     Returns:
-        dict: ``unit``, ``initial`` (by unit), ``rounds`` (a list of amounts), ``total``,
-        ``available`` (all there is, by unit).
+        dict: ``unit``, ``initial`` (spend by unit), ``rounds`` (maximum of each round), ``total``,
+        ``available`` (size of the data by unit).
     """
     campaign, budget, facts = loop.campaign, loop.campaign.budget, loop.campaign.facts
     spent, rounds = dict(facts['initial']), []
@@ -93,7 +102,7 @@ def spending(loop: ActiveLearningLoop) -> dict:
 
 
 def time_steps(runner: Runner) -> float:
-    """Median seconds of a step in the middle of the training, when all parts of it are at work."""
+    """Median seconds of a step in the middle of the training, when all its parts are active."""
     ends, num = [now()], min(WARM_UP + STEPS, runner.max_iters)
     start = min(runner.max_iters // 2, runner.max_iters - num)
     run_steps(runner, num, lambda _: ends.append(now()), start)
@@ -103,7 +112,7 @@ def time_steps(runner: Runner) -> float:
 
 @torch.no_grad()
 def time_validation(runner: Runner) -> float:
-    """Seconds of a validation, from a batch; 0 without one."""
+    """Seconds of a validation, extrapolated from one batch; 0 without a validation."""
     loop = runner.val_loop
     if loop is None:
         return 0.0
@@ -124,7 +133,7 @@ def time_validation(runner: Runner) -> float:
 
 
 def time_queries(runner: Runner) -> list[float]:
-    """Seconds of the pass over the pool in each round, from a batch of it."""
+    """Seconds of the pass over the pool in each round, extrapolated from one batch."""
     campaign = runner.train_loop.campaign
     first = _time_query(runner, campaign.first_query)
     later = first
@@ -151,7 +160,7 @@ def _time_query(runner: Runner, query: QueryStrategy) -> float:
 
 
 def validations(runner: Runner) -> set[int]:
-    """Iterations after which is validated."""
+    """Iterations with a validation."""
     loop = runner.train_loop
     if runner.val_loop is None or not isinstance(loop, IterBasedTrainLoop):
         return set()
@@ -161,14 +170,14 @@ def validations(runner: Runner) -> set[int]:
 
 
 def describe_model(model) -> str:
-    """Names and size of the networks."""
+    """Describes names and size of the networks."""
     names = model.network_names
     weights = sum(p.numel() for p in getattr(model, names[0]).parameters())
     return f'{type(model).__name__}: {", ".join(names)}, {weights / 1e6:.2f} M weights each'
 
 
 def lines(result: dict) -> list[str]:
-    """What :func:`dry_run` prints."""
+    """Formats the result of :func:`dry_run` as lines of text."""
     images = ', '.join(f'{number} {part}' for part, number in result['images'].items())
     out = [f'Data    {images} images: every file was opened, every mask fits']
     out.append(f'Model   {result["model"]}')

@@ -1,4 +1,4 @@
-"""A few steps of a training as they would be, and nothing left of them."""
+"""A few steps of a training, run in a temporary work dir."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from ..loops.active_learning_loop import ActiveLearningLoop
 
 @contextlib.contextmanager
 def short_run(cfg: Config) -> Iterator[Runner]:
-    """A runner whose work dir is temporary and which writes no checkpoint.
+    """Context with a runner that has a temporary work dir and writes no checkpoint.
+
+    Nothing is resumed; the work dir, the checkpoints and the logging services of the config are not
+    used.
 
     Args:
-        cfg: A training config; a copy of it is changed. Nothing is resumed, and the work dir,
-            logging services and checkpoints of it are not touched.
+        cfg: Training config; not changed.
     """
     cfg = copy.deepcopy(cfg)
     cfg.update(resume=False, visualizer=None, log_level='ERROR')
@@ -37,34 +39,34 @@ def short_run(cfg: Config) -> Iterator[Runner]:
 def run_steps(
     runner: Runner, num: int, after_step: Callable[[int], None], start: int | None = 0
 ) -> None:
-    """Takes real training steps, hooks and loader included; no round is held, nothing validated.
+    """Runs real training steps with hooks and loader, without rounds and validations.
 
     Args:
-        runner: Of :func:`short_run`; can be used once.
-        num: Most steps.
-        after_step: Is called with the number of steps done.
-        start: Iteration of the first step, which ramps and refinement go by; ``None`` for the one
-            at which ``load_from`` was written.
+        runner: Runner of :func:`short_run`; can be used once.
+        num: Maximum number of steps.
+        after_step: Function that is called with the number of finished steps.
+        start: Iteration of the first step, on which ramps and refinement depend; ``None`` for that
+            of the checkpoint in ``load_from``.
     """
     loop = runner.train_loop
     loop.val_begin = runner.max_iters + 1
     loop._iter = start or 0
     if isinstance(loop, ActiveLearningLoop):
-        loop._take_up, loop._hold_round_if_due = lambda: None, lambda: True
+        loop.skip_rounds()
     runner.register_hook(_Steps(min(num, runner.max_iters), after_step, start is None))
     with contextlib.suppress(_EnoughError):
         runner.train()
 
 
 def now() -> float:
-    """Seconds, after the device has finished what it was given."""
+    """Time in seconds, after the device has finished its work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
 class _EnoughError(Exception):
-    """Ends a training from inside of a step."""
+    """Ends a training from inside a step."""
 
 
 class _Steps(Hook):

@@ -77,7 +77,7 @@ def test_an_empty_pool_is_refused(own_data_root):
 
 def test_a_file_that_is_no_image_is_named(own_data_root):
     (own_data_root / 'img' / 'frame_6.png').write_text('no image')
-    with pytest.raises(UserError, match=r'frame_6.png can not be read: replace it'):
+    with pytest.raises(UserError, match=r'frame_6.png cannot be read: replace it'):
         make_pool(own_data_root).size(1)
 
 

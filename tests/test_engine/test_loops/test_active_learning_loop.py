@@ -216,7 +216,7 @@ def test_bad_options_are_said_before_training(options, sentence, data_root, tmp_
 
 
 def test_a_part_of_a_checkpoint_is_written_anew(data_root, tmp_path):
-    """A run that was killed while it saved has left a file that can not be read."""
+    """A run that was killed while it saved has left a file that cannot be read."""
     (tmp_path / 'iter_2.pth').write_bytes(b'PK broken')
     make_runner(active_learning_cfg('mt', data_root, tmp_path)).train()
     checkpoint = torch.load(tmp_path / 'iter_2.pth', map_location='cpu', weights_only=False)

@@ -66,7 +66,7 @@ def meet_a_full_disk(disk, writer, whole, data_root, tmp_path, monkeypatch, sent
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, at_last)
         end = train(make_cfg(data_root, work_dir), tmp_path / 'errors')
-    assert_refused(end, f'{work_dir / file} can not be written: {sentence}', 'then resume')
+    assert_refused(end, f'{work_dir / file} cannot be written: {sentence}', 'then resume')
     disk.free()
     store = RoundStore(work_dir / 'rounds')
     if writer != 'campaign':
@@ -101,7 +101,7 @@ def test_rounds_that_are_read_only(killed, whole, data_root, tmp_path):
     cfg.resume = True
     with read_only(killed / 'rounds'):
         end = train(cfg, tmp_path / 'errors')
-    place = f'{killed}/rounds/.lock can not be written'
+    place = f'{killed}/rounds/.lock cannot be written'
     assert_refused(end, place, 'writable', 'then resume')
     assert verify(RoundStore(killed / 'rounds')) == []
     assert_goes_on(cfg, whole, tmp_path / 'moments', steps=2)
@@ -116,7 +116,7 @@ def test_a_run_that_is_read_only(killed, whole, data_root, tmp_path):
     with read_only(killed):
         options = [str(tmp_path / 'tiny.py'), '--work-dir', str(killed), '--resume']
         end = end_of(lambda: main(options), tmp_path / 'errors')
-    assert_refused(end, f'{killed}/', ' can not be written: ', 'writable', 'then resume')
+    assert_refused(end, f'{killed}/', ' cannot be written: ', 'writable', 'then resume')
     assert snapshot(killed) == before
     assert_goes_on(cfg, whole, tmp_path / 'moments', steps=2)
 

@@ -14,7 +14,7 @@ from tool_loader import load_tool
 from mmseg_tsf.active_learning import RoundStore, verify
 from mmseg_tsf.active_learning.oracles.simulated import GroundTruthOracle
 from mmseg_tsf.utils.cli import run_tool
-from mmseg_tsf.utils.forked import run_forked
+from mmseg_tsf.utils.processes import run_forked
 
 pytestmark = needs_cpu
 
@@ -151,7 +151,7 @@ def test_a_second_run_beside_the_first(whole, data_root, tmp_path, monkeypatch):
     arguments = [str(tmp_path / 'tiny.py'), '--work-dir', str(work_dir)]
     works = [lambda: main(arguments), second]
     first_status, status = run_forked(lambda number: run_tool(works[number]), 2, errors)
-    sentence = f'another run works in {work_dir}/rounds: wait for it or give another --work-dir'
+    sentence = f'another run is using {work_dir}/rounds: wait for it or give another --work-dir'
     assert_refused((status, errors.read_text()), sentence)
     assert first_status == 0
     assert kill_resume.differences(whole, kill_resume.outcome(work_dir)) == []
@@ -162,5 +162,5 @@ def test_a_second_run_that_was_not_started_by_the_tool(data_root, tmp_path):
     store = RoundStore(tmp_path / 'run/rounds')
     with store.lock():
         end = train(rounds_cfg(data_root, tmp_path / 'run'), tmp_path / 'errors')
-    assert_refused(end, f'another run works in {store.root}')
+    assert_refused(end, f'another run is using {store.root}')
     assert [path.name for path in store.root.iterdir()] == ['.lock']

@@ -103,10 +103,10 @@ def damaged(root, name: str) -> None:
 @pytest.mark.parametrize(
     ('spoil', 'text'),
     [
-        (lambda root: damaged(root, 'img/frame_0.png'), 'frame_0.png can not be read'),
-        (lambda root: damaged(root, 'ann/frame_1.png'), 'ann/frame_1.png can not be read'),
-        (lambda root: damaged(root, 'img/frame_9.png'), 'img/frame_9.png can not be read'),
-        (lambda root: damaged(root, 'val_ann/1.png'), 'val_ann/1.png can not be read'),
+        (lambda root: damaged(root, 'img/frame_0.png'), 'frame_0.png cannot be read'),
+        (lambda root: damaged(root, 'ann/frame_1.png'), 'ann/frame_1.png cannot be read'),
+        (lambda root: damaged(root, 'img/frame_9.png'), 'img/frame_9.png cannot be read'),
+        (lambda root: damaged(root, 'val_ann/1.png'), 'val_ann/1.png cannot be read'),
         (lambda root: (root / 'img/frame_9.png').unlink(), 'frame_9.png does not exist'),
         (lambda root: (root / 'ann/frame_0.png').unlink(), 'frame_0.png does not exist'),
         (lambda root: (root / 'val_ann/1.png').unlink(), 'val_ann/1.png does not exist'),

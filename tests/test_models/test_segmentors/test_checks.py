@@ -27,7 +27,7 @@ def test_a_share():
 def test_a_weight():
     assert check_weight('weight', 0) == 0
     for wrong in (-0.1, float('nan'), float('inf'), '1', None):
-        with pytest.raises(UserError, match='cps_weight=.* must be a number from 0 on'):
+        with pytest.raises(UserError, match='cps_weight=.* must be a finite number of at least 0'):
             check_weight('cps_weight', wrong)
 
 
@@ -36,7 +36,7 @@ def test_a_weight():
     [
         ('tsf', dict(momentum=1.5), r'momentum=1.5 must lie in \[0, 1\)'),
         ('ael', dict(threshold=1.5), 'threshold=.* must lie in'),
-        ('ael', dict(gamma=-2), 'gamma=-2 must be a number from 0 on'),
+        ('ael', dict(gamma=-2), 'gamma=-2 must be a finite number of at least 0'),
         ('ael', dict(min_component=-0.1), 'min_component=.* must lie in'),
         ('ael', dict(min_presence='0.1'), "min_presence='0.1' must lie in"),
         ('tsf', dict(weight=None), 'weight=.* must be a number'),

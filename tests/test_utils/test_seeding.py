@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmseg_tsf.utils.hashing import draw_seed, hashed
+from mmseg_tsf.utils.seeding import draw_seed, hashed
 
 
 def test_the_order_of_the_parts_counts():
