@@ -13,7 +13,7 @@ from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 from ...utils.files import StoreError, write_file
 from ..store.label_png import decode, encode_labels
-from .request import AnnotationRequest
+from .request import RequestFolder
 
 
 class ImageLabels:
@@ -90,7 +90,7 @@ class ImportSummary:
 
 def write_answers(
     found: Iterable[tuple[str | None, ImageLabels | None]],
-    request: AnnotationRequest,
+    request: RequestFolder,
     folder: Path,
     overwrite: bool = False,
 ) -> ImportSummary:
