@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 from ...utils.files import StoreError, write_file
 from ..store.label_png import decode, encode_labels

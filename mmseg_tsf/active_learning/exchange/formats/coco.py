@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from ....models.utils.pixel_losses import IGNORE_INDEX
+from ....models.utils.labels import IGNORE_INDEX
 from ....utils.errors import UserError
 from ...registry import EXCHANGE_FORMATS
 from ..annotation_plan import predicted_pieces

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
-from ....models.utils.pixel_losses import IGNORE_INDEX
+from ....models.utils.labels import IGNORE_INDEX
 from ....utils.errors import UserError
 from ...registry import EXCHANGE_FORMATS
 from ..annotation_plan import AnnotationPlan, predicted_pieces

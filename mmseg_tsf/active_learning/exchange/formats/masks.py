@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ....models.utils.pixel_losses import IGNORE_INDEX
+from ....models.utils.labels import IGNORE_INDEX
 from ....utils.errors import UserError
 from ....utils.files import MANIFEST
 from ...registry import EXCHANGE_FORMATS
