@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from mmengine.dist import all_gather_object
@@ -159,20 +160,7 @@ class Campaign:
         if not amount:
             on_main_process(lambda: self._write_request(number, [], amount, {}))
             return
-        query, seed = self.query if number else self.first_query, draw_seed(self.seed, number)
-        folder = self.store.root.parent / 'query' / f'round_{number:03d}'
-        query.begin(
-            QueryContext(
-                model,
-                self.pool,
-                self.labelled,
-                number,
-                self.rounds,
-                seed,
-                folder,
-                lambda: self._class_counts(number),
-            )
-        )
+        query = self.begin_query(number, model)
         chosen = select(
             model,
             self.pool,
@@ -180,20 +168,40 @@ class Campaign:
             self.selector,
             amount,
             self.budget.unit,
-            seed=seed,
+            seed=draw_seed(self.seed, number),
             labelled=self.labelled,
             seconds=seconds,
             **self.pass_options,
         )
         notes = sum_notes(query.notes())
         on_main_process(lambda: self._write_request(number, chosen, amount, notes))
-        on_main_process(lambda: shutil.rmtree(folder, ignore_errors=True))
+        on_main_process(lambda: shutil.rmtree(self._scratch(number), ignore_errors=True))
+
+    def begin_query(self, number: int, model) -> QueryStrategy:
+        """The strategy of a round, prepared for its pass over the pool."""
+        query = self.query if number else self.first_query
+        query.begin(
+            QueryContext(
+                model=model,
+                pool=self.pool,
+                labelled=self.labelled,
+                number=number,
+                rounds=self.rounds,
+                seed=draw_seed(self.seed, number),
+                folder=self._scratch(number),
+                class_counts=lambda: self._class_counts(number),
+            )
+        )
+        return query
+
+    def _scratch(self, number: int) -> Path:
+        return self.store.root.parent / 'query' / f'round_{number:03d}'
 
     def _class_counts(self, number: int) -> np.ndarray:
         """``(K,)`` labelled pixels of each class before a round."""
         counts = np.zeros(len(self.facts['classes']), np.int64)
         counts += self.initial_counts() if self.initial_counts is not None else 0
-        for before in range(number):
+        for before in (held for held in self.store.answered() if held < number):
             for notes in self.store.answer(before).images.values():
                 counts += np.asarray(notes['classes'], np.int64)
         return counts

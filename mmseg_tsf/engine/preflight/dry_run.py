@@ -15,7 +15,6 @@ from mmseg.registry import DATASETS
 
 from ...active_learning.campaign.resuming import open_campaign
 from ...active_learning.pool.pool_pass import score_pool
-from ...active_learning.strategies.base import QueryStrategy
 from ...datasets.semi_dataset import SemiDataset
 from ...utils.errors import UserError
 from ...utils.progress import in_words
@@ -135,18 +134,20 @@ def time_validation(runner: Runner) -> float:
 def time_queries(runner: Runner) -> list[float]:
     """Seconds of the pass over the pool in each round, extrapolated from one batch."""
     campaign = runner.train_loop.campaign
-    first = _time_query(runner, campaign.first_query)
+    first = _time_query(runner, 0)
     later = first
     if campaign.rounds > 1 and campaign.query is not campaign.first_query:
-        later = _time_query(runner, campaign.query)
+        later = _time_query(runner, 1)
     return [first] + [later] * (campaign.rounds - 1)
 
 
-def _time_query(runner: Runner, query: QueryStrategy) -> float:
+def _time_query(runner: Runner, number: int) -> float:
     campaign = runner.train_loop.campaign
     options, pool = campaign.pass_options, campaign.pool
     model, size, marks = unwrap(runner), options.get('batch_size', 1), [now()]
-    scored = score_pool(model, pool, query, campaign.selector, seed=campaign.seed, **options)
+    query, selector = campaign.begin_query(number, model), campaign.selector
+    options = dict(options, with_classes=selector.class_balanced, seed=campaign.seed)
+    scored = score_pool(model, pool, query, selector.prepare, **options)
     with contextlib.closing(scored):
         for done, _ in enumerate(scored, start=1):
             if done % size == 0:
