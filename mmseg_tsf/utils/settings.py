@@ -25,7 +25,7 @@ STOCK_HOOKS = (
     'checkpoint',
     'visualization',
 )
-"""Keys of ``default_hooks`` that are mmengine's or MMSeg's own and change nothing that is learnt."""
+"""Keys of ``default_hooks`` for hooks of mmengine and MMSeg that do not change the training."""
 
 
 def training_settings(cfg: Config) -> dict:
