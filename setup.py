@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent
 
 def read_version() -> str:
     """Version, read without importing the package, whose dependencies may be missing."""
-    text = (ROOT / 'mmseg_tsf' / 'version.py').read_text(encoding='utf-8')
+    text = (ROOT / 'mmseg_tsf' / '__init__.py').read_text(encoding='utf-8')
     return re.search(r"__version__ = '(.+)'", text).group(1)
 
 

@@ -3,7 +3,7 @@
 ``custom_imports = dict(imports=['mmseg_tsf'])`` in a config registers every component.
 """
 
-from .version import __version__
+__version__ = '0.1.0'
 
 try:
     import mmcv  # noqa: F401

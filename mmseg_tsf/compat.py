@@ -13,7 +13,7 @@ from mmengine.runner import loops
 from mmseg.models.decode_heads import decode_head
 from mmseg.models.losses import cross_entropy_loss
 
-from .models.utils.pixel_losses import hard_labels
+from .models.utils.labels import hard_labels
 
 
 def apply() -> None:

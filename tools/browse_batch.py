@@ -28,7 +28,7 @@ from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.engine.preflight.short_run import run_steps, short_run
 from mmseg_tsf.engine.step_recorder import RecordedStep, StepRecorder, Taught
 from mmseg_tsf.models.data_preprocessor import channel_conversion
-from mmseg_tsf.models.utils.samples import valid_mask
+from mmseg_tsf.models.utils.labels import valid_mask
 from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.runner import unwrap
 

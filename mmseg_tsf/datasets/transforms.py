@@ -10,7 +10,7 @@ from mmcv.transforms import BaseTransform
 from mmseg.datasets.transforms import Resize
 from mmseg.registry import TRANSFORMS
 
-from ..models.utils.pixel_losses import IGNORE_INDEX
+from ..models.utils.labels import IGNORE_INDEX
 from ..utils.errors import UserError
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..models.segmentors import SemiSegmentor
 from ..models.segmentors.batch import Lesson, SemiBatch
-from ..models.utils.pixel_losses import IGNORE_INDEX, hard_labels
+from ..models.utils.labels import IGNORE_INDEX, hard_labels
 
 
 @dataclass

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from ..models.refinement.label_refinement import TAPS
 from ..models.segmentors.semi_base import SemiSegmentor
-from ..models.utils.pixel_losses import IGNORE_INDEX
-from ..models.utils.samples import ground_truth
+from ..models.utils.labels import IGNORE_INDEX, ground_truth
 from ..utils.errors import UserError
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..models.utils.pixel_losses import IGNORE_INDEX
+from ..models.utils.labels import IGNORE_INDEX
 
 
 def draw_cells(flagged: Tensor, num: int, layout: str, generator: torch.Generator) -> Tensor:

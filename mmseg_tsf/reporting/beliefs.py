@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..active_learning.pool.pool import Pool, PoolImage
 from ..active_learning.pool.pool_pass import evaluation_mode, manual_labels
 from ..active_learning.pool.reader import PoolItem
-from ..models.utils.pixel_losses import IGNORE_INDEX
+from ..models.utils.labels import IGNORE_INDEX
 from ..utils.seeding import seeded
 
 
@@ -23,8 +23,8 @@ class Belief:
 
     Attributes:
         pseudo: ``(h, w)`` int64 class ids before refinement.
-        refined: ``(h, w)`` int64 labels that training uses: refined, manual ones pasted in, 255
-            where they are dropped; ``None`` without a refinement, like the next three.
+        refined: ``(h, w)`` int64 labels that training uses outside of ``known``, 255 where they are
+            dropped; ``None`` without a refinement, like the next three.
         flagged: ``(h, w)`` bool error mask, without what is known.
         corrected: ``(h, w)`` bool, the part of it that the refinement decided.
         known: ``(h, w)`` bool, the cells in which people have labelled a pixel.
@@ -60,7 +60,8 @@ def believe(model: nn.Module, pool: Pool, image: PoolImage) -> Belief:
     view = model.view(model.labellers[0], images)
     refined = refinement.refine(view, manual, valid)
     known = manual != IGNORE_INDEX
-    maps = refined.before.labels, refined.pseudo.labels, refined.flagged, refined.corrected, known
+    labels = torch.where(known, refined.before.labels, refined.pseudo.labels)
+    maps = refined.before.labels, labels, refined.flagged, refined.corrected, known
     return Belief(*(part[0, :height, :width].cpu() for part in maps))
 
 

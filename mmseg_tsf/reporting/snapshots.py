@@ -15,7 +15,7 @@ from ..active_learning.store.label_png import encode_labels
 from ..active_learning.store.round_store import RoundStore
 from ..evaluation.hidden_masks import load_image
 from ..evaluation.pseudo_label_quality import PseudoLabelQuality
-from ..models.utils.pixel_losses import IGNORE_INDEX
+from ..models.utils.labels import IGNORE_INDEX
 from ..utils.errors import UserError
 from ..utils.files import SealedFolder, StoreError, remove, remove_leftovers, seal
 from .beliefs import Belief, believe, unnoticed

@@ -25,7 +25,7 @@ STOCK_HOOKS = (
     'checkpoint',
     'visualization',
 )
-"""Keys of ``default_hooks`` for hooks of mmengine and MMSeg that do not change the training."""
+"""Keys of ``default_hooks`` whose hooks change nothing that is learnt."""
 
 
 def training_settings(cfg: Config) -> dict:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.active_learning.exchange.label_set import VOID, LabelSet
-from mmseg_tsf.active_learning.exchange.request import AnnotationRequest
+from mmseg_tsf.active_learning.exchange.request import RequestFolder
 from mmseg_tsf.active_learning.exchange.request_folder import write_request_folder
 from mmseg_tsf.active_learning.store.label_png import encode_labels
 
@@ -89,7 +89,7 @@ def make_run(work_dir: Path, people: bool = True, asked: dict | None = None) -> 
     return store
 
 
-class BareRequest(AnnotationRequest):
+class BareRequest(RequestFolder):
     """A request without a sealed folder.
 
     Args:
@@ -97,7 +97,7 @@ class BareRequest(AnnotationRequest):
         files: Image file by image id.
     """
 
-    classes, answers, digest, number = CLASSES, None, 'd', 3
+    classes, digest, number = CLASSES, 'd', 3
 
     def __init__(self, masks: dict[str, np.ndarray], files: dict | None = None) -> None:
         self._masks, self._files = masks, files

@@ -1,4 +1,4 @@
-"""Finished runs of active learning that never ran: images, rounds, snapshots and logs on disk."""
+"""Writes the files of finished active-learning runs without training: images, rounds and logs."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def make_run(
     snapshots: bool = True,
     **info,
 ) -> Path:
-    """Writes a whole work dir and its images beside it; everything is asked, anew in each round.
+    """Writes a work dir and its images beside it; every round requests pixels of every image.
 
     Args:
         folder: Work dir.
-        rounds: Answered rounds.
-        images: In the pool.
-        size: Height and width of each.
-        snapshots: Whether what was believed was kept, 12 images of a round.
-        **info: In place of entries of ``run_info.json``.
+        rounds: Number of answered rounds.
+        images: Number of images in the pool.
+        size: Height and width of an image.
+        snapshots: Whether the pseudo-labels of 12 images of each round are saved.
+        **info: Entries of ``run_info.json`` to replace.
     """
     rng = np.random.default_rng(0)
     data = folder.parent / f'{folder.name}_data'
@@ -56,7 +56,7 @@ def make_run(
 
 
 def write_snapshot(rng, folder: Path, store: RoundStore, number: int, data, truths) -> None:
-    """What a network might have believed."""
+    """Writes the snapshot of a round with made-up pseudo-labels."""
     order, images = most_asked(store, number, 12), {}
     with seal(folder / f'report_data/round_{number:03d}') as writer:
         for i, name in enumerate(order):
@@ -85,7 +85,7 @@ def write_snapshot(rng, folder: Path, store: RoundStore, number: int, data, trut
 
 
 def write_run_info(folder: Path, **info) -> None:
-    """``run_info.json`` of a finished run."""
+    """Writes ``run_info.json`` of a finished run."""
     record = dict(
         method='MeanTeacher',
         networks=['teacher', 'student'],
@@ -109,7 +109,7 @@ def write_run_info(folder: Path, **info) -> None:
 
 
 def metrics(score: float) -> dict[str, float]:
-    """Of both networks; the mean is the score."""
+    """Metrics of both networks; the mIoU of the teacher is ``score``."""
     found = {'teacher/mIoU': score, 'student/mIoU': score - 1}
     return {**found, **{f'teacher/IoU.{name}': score + i for i, name in enumerate(NAMES)}}
 

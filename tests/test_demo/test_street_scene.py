@@ -146,7 +146,7 @@ def test_default_labelled_pictures_show_every_class():
     assert set(range(len(CLASSES))) <= set(np.concatenate(seen))
 
 
-def test_refuses_more_labelled_than_there_are(tmp_path):
+def test_more_labelled_pictures_than_there_are_is_an_error(tmp_path):
     with pytest.raises(UserError, match='num_labelled must be in 1..4, got 5'):
         generate(tmp_path, num_train=4, num_val=1, num_labelled=5)
     assert not list(tmp_path.iterdir())

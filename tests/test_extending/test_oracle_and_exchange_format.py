@@ -1,24 +1,16 @@
 """The oracle and the exchange format of docs/extending.md work as written."""
 
 import json
-import re
 
 import numpy as np
 import pytest
-from docs_pages import ROOT
 from exchange_runs import CLASSES, IDS, asked_masks, make_run
+from extending import section_blocks
 from mmengine.config import Config
 from PIL import Image
 from tiny_runs import active_learning_cfg, make_runner
 
 from mmseg_tsf.active_learning import EXCHANGE_FORMATS, ORACLES, RoundStore, verify
-
-
-def section_blocks(heading: str) -> list[str]:
-    """Python blocks of a section of the page."""
-    page = (ROOT / 'docs/extending.md').read_text()
-    section = page.split(f'\n## {heading}\n')[1].split('\n## ')[0]
-    return re.findall(r'^```python\n(.*?)^```', section, re.M | re.S)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A run that is made up once."""
+"""Fixtures with the made-up run of the report's tests."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ import pytest
 
 @pytest.fixture(scope='session')
 def made_up(tmp_path_factory) -> Path:
-    """A finished run with two rounds and snapshots of them, that no test may change."""
+    """Finished run with two rounds and their snapshots, shared by tests that only read it."""
     return made_up_runs.make_run(tmp_path_factory.mktemp('runs') / 'made_up')
 
 
 @pytest.fixture
 def own_made_up(tmp_path) -> Path:
-    """The same for a test that changes it."""
+    """The same run for a test that changes it."""
     return made_up_runs.make_run(tmp_path / 'made_up')

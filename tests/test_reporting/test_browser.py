@@ -1,4 +1,4 @@
-"""The page in a browser: it opens at once, nothing is broken, and hands on a keyboard reach all."""
+"""The page in a browser: it loads quickly and without errors, and works by keyboard alone."""
 
 import shutil
 import time
@@ -47,7 +47,7 @@ def browser():
 
 @pytest.fixture(params=SIZES)
 def shown(request, browser, page):
-    """The page, opened anew from its file in one of the sizes."""
+    """The page, opened from its file in one of the window sizes."""
     width, height = SIZES[request.param]
     metrics = dict(width=width, height=height, deviceScaleFactor=1, mobile=False)
     browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', metrics)
@@ -104,7 +104,7 @@ def test_it_opens_at_once_without_errors_and_fits(shown):
     assert shown.get_log('browser') == []
 
 
-def test_images_wait_until_they_are_wanted_and_all_load(shown):
+def test_images_load_lazily_and_completely(shown):
     first = shown.execute_script("return performance.getEntriesByType('resource').length")
     images = find(shown, 'img')
     assert len(images) == ROUNDS * 12 * 6 and first < len(images) / 2
@@ -135,7 +135,7 @@ def test_layers_are_switched_by_buttons_and_keys(shown):
     assert visible_layers(shown) == ['errors', 'request']
 
 
-def test_the_slider_sets_how_strong_layers_are(shown):
+def test_the_slider_sets_the_opacity_of_layers(shown):
     layer = find(shown, '.round:not([hidden]) .pseudo')[0]
     assert float(layer.value_of_css_property('opacity')) == pytest.approx(0.6)
     slider = click(shown, '#veil')
@@ -174,7 +174,7 @@ def test_an_image_is_enlarged_and_let_go(shown):
     shown.execute_script("arguments[0].scrollIntoView({block: 'center'})", frames[0])
     frames[0].send_keys(Keys.ENTER)
     titles = [caption.text for caption in find(shown, '#zoom figcaption')]
-    expected = ['Image', 'Pseudo-label', 'Error mask', 'Corrections', 'Request', 'Answer']
+    expected = ['Image', 'Pseudo-label', 'Error mask', 'Refined labels', 'Request', 'Answer']
     assert titles == expected
     (title,) = find(shown, '#zoom-title')
     assert title.text == frames[0].get_attribute('data-id')

@@ -1,4 +1,4 @@
-"""The page says what the files say, as text, and asks nothing of a network."""
+"""The page shows the contents of the run's files as text and loads nothing from elsewhere."""
 
 import html
 import json
@@ -110,7 +110,7 @@ def test_classes_and_images_add_up(page, made_up):
     assert [image, '2', str(pixels)] in rows
 
 
-def test_what_ran_is_said(page):
+def test_the_run_is_described(page):
     text = ' '.join(' '.join(page[0].texts).split())
     for part in ('MeanTeacher', '0123456789ab', 'configs/made_up.py', '4 × 2', 'Seed 7', '123 MiB'):
         assert part in text
@@ -147,7 +147,7 @@ def test_runs_to_compare_with_are_curves_and_levels(tmp_path):
         write_report(run, compare=[tmp_path / 'nothing'])
 
 
-def test_runs_without_rounds_have_the_sections_that_they_can(tmp_path):
+def test_runs_without_rounds_lack_the_sections_on_rounds(tmp_path):
     write_run_info(tmp_path, finished_iters=0, lists={})
     reader = Reader(write_report(tmp_path).read_text())
     assert [attrs['id'] for tag, attrs in reader.tags if tag == 'section'] == ['run']
@@ -166,7 +166,7 @@ def test_runs_without_rounds_have_the_sections_that_they_can(tmp_path):
     assert ['sky', '31.0', '34.0', '+3.0'] in reader.rows
 
 
-def test_other_folders_and_damaged_rounds_are_refused(tmp_path, own_made_up):
+def test_other_folders_and_damaged_rounds_are_rejected(tmp_path, own_made_up):
     with pytest.raises(UserError, match='not the folder of a run'):
         write_report(tmp_path)
     mask = next((own_made_up / 'rounds/round_000/request/masks').rglob('*.png'))
@@ -176,7 +176,7 @@ def test_other_folders_and_damaged_rounds_are_refused(tmp_path, own_made_up):
     assert not (own_made_up / 'report/index.html').exists()
 
 
-def test_without_jinja2_the_mend_is_said(made_up, tmp_path, monkeypatch):
+def test_without_jinja2_the_remedy_is_named(made_up, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__('sys').modules, 'jinja2', None)
     with pytest.raises(UserError, match='pip install jinja2'):
         write_report(made_up, tmp_path)

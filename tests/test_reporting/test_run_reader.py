@@ -1,4 +1,4 @@
-"""What is read from a run's folder, and what is refused."""
+"""Reading the folder of a run, and rejecting incomplete ones."""
 
 import json
 
@@ -16,7 +16,7 @@ def write_scalars(folder, when, *entries):
     path.write_text('\n'.join(e if isinstance(e, str) else json.dumps(e) for e in entries))
 
 
-def test_of_steps_that_ran_twice_the_later_counts(tmp_path):
+def test_the_later_entry_of_a_repeated_step_counts(tmp_path):
     validated = {'teacher/mIoU': 40.0, 'step': 20}
     first = [{'loss': 1.0, 'step': 10}, {'loss': 2.0, 'step': 20}, validated, '{"loss": 3.0, "st']
     write_scalars(tmp_path, '20300101', *first)
@@ -27,7 +27,7 @@ def test_of_steps_that_ran_twice_the_later_counts(tmp_path):
     assert read_scalars(tmp_path / 'nothing') == ([], [])
 
 
-def test_the_last_score_is_that_of_the_end(tmp_path):
+def test_the_last_score_is_measured_at_the_end(tmp_path):
     write_run_info(tmp_path, max_iters=20)
     write_scalars(tmp_path, '20300101', {'teacher/mIoU': 40.0, 'step': 10})
     with pytest.raises(UserError, match='no teacher/mIoU at iteration 20'):
@@ -42,13 +42,13 @@ def test_the_last_score_is_that_of_the_end(tmp_path):
     assert last_score(tmp_path) == (41.0, 'at its end')
 
 
-def test_label_quality_is_what_the_hook_says(made_up):
+def test_label_quality_is_what_the_hook_logged(made_up):
     (found,) = read_label_quality(made_up)
     assert found.pop('errors_inside') != found.get('errors_inside')  # not a number
     assert found == {'iter': 60, 'before.accuracy': 61.5}
 
 
-def test_metrics_come_from_rounds_else_validations_else_the_test():
+def test_metrics_come_from_rounds_or_validations_or_the_test():
     lines = [dict(round=0, metrics={'m': 1.0}), dict(round=1, state='finished')]
     validations, tested = [{'m': 2.0, 'step': 4000}], {'m': 3.0}
     assert measured(lines, validations, tested) == [('Round 0', {'m': 1.0}), ('End', {})]

@@ -10,7 +10,7 @@ from mmseg.registry import DATASETS
 from tiny_runs import active_learning_cfg, make_runner, part_cfg
 
 from mmseg_tsf.active_learning.store.label_png import decode
-from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
+from mmseg_tsf.models.utils.labels import IGNORE_INDEX
 from mmseg_tsf.reporting import snapshots
 from mmseg_tsf.reporting.beliefs import believe, unnoticed
 from mmseg_tsf.reporting.snapshots import (

@@ -93,7 +93,7 @@ def test_what_is_waited_for(run):
 
 def test_verify_says_so_or_ends_with_1(run, capsys):
     load_tool('verify').main([str(run)])
-    assert capsys.readouterr().out == f'{run}/rounds: 2 rounds, every file as it was written\n'
+    assert capsys.readouterr().out == f'{run}/rounds: 2 rounds, all files intact\n'
     path = run / 'rounds/round_000/request/masks/y.png'
     path.write_bytes(path.read_bytes()[:-1])
     (run / 'rounds/round_001/more').write_bytes(b'')
@@ -119,7 +119,7 @@ def test_replay_rebuilds_any_round(run, tmp_path, capsys):
             assert set(labels[asked(1)].tolist()) == ({1, 255} if number else {255})
     assert snapshot(run / 'rounds') == before
     assert 'the labels of 2 images after round 1' in capsys.readouterr().out
-    with pytest.raises(UserError, match='no answer of round 2: the last one is round 1'):
+    with pytest.raises(UserError, match='no answer of round 2: the last answer is that of round 1'):
         replay([str(run), '--round', '2', '-o', str(out / '2')])
     (out / 'file').touch()
     with pytest.raises(UserError, match='is a file: give a folder'):

@@ -1,4 +1,4 @@
-"""What a comparison of runs says, from folders of runs."""
+"""Comparison of run folders."""
 
 import json
 
@@ -36,7 +36,7 @@ def test_only_what_differs_is_shown_beside_the_validations(tmp_path):
     assert rows[3] == ['| fast', '0.9', '3', '–', '3.0 / 4.0', 'abc |']
 
 
-def test_a_table_replaces_the_one_of_its_title(tmp_path):
+def test_a_table_replaces_the_one_with_its_title(tmp_path):
     out = tmp_path / 'tried.md'
     first = write_run(tmp_path / 'first', 0.9, {10: 1.0})
     for title, folder in (('A', first), ('B', first)):
@@ -49,7 +49,7 @@ def test_a_table_replaces_the_one_of_its_title(tmp_path):
     assert text.count('first') == 1
 
 
-def test_folders_that_say_nothing_are_refused(tmp_path):
+def test_folders_without_a_validated_run_are_rejected(tmp_path):
     with pytest.raises(UserError, match='is not the folder of a run'):
         compare_runs.main([str(tmp_path), '--title', 'A'])
     empty = write_run(tmp_path / 'empty', 0.9, {})

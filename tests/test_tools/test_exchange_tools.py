@@ -202,17 +202,10 @@ def test_what_is_handed_out_is_summed_up(store, capsys):
     assert '2 requested pixels lie in islands of fewer than 4 pixels and are not shown' in text
 
 
-def test_a_run_that_asks_nobody_needs_places(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    make_run(tmp_path / RUN, people=False)
-    images = ['--image-dir', f'{RUN}/pool', '--suffix', '.png']
-    hand_out('--format', 'label_studio', '-o', 'ls', '--image-url', 'http://host/', *images)
+def test_images_can_be_served_from_another_address(store):
+    hand_out('--format', 'label_studio', '-o', 'ls', '--image-url', 'http://host/')
     tasks = json.loads(Path('ls/tasks.json').read_text())
     assert tasks[0]['data']['image'] == 'http://host/c.png'
-    label_studio_export(Path('a.json'), Path('ls'))
-    assert len(take('a.json', '--format', 'label_studio', '-o', 'answers').written) == 3
-    with pytest.raises(UserError, match='does not read answers from files .* give a folder'):
-        take('a.json', '--format', 'label_studio')
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_metafiles_say_what_the_table_says(tool, runs):
 
 
 def hold_rounds(folder: str, *pixels: int) -> None:
-    """Says that a run had spent these of 1000 pixels before each round and at its end."""
+    """Writes the log of a run with these spent pixels, of 1000, at each round and its end."""
     lines = [
         dict(round=i, iter=2 * i, spent=dict(pixels=spent, regions=i), unit='regions')
         for i, spent in enumerate(pixels)
@@ -188,7 +188,7 @@ def hold_rounds(folder: str, *pixels: int) -> None:
     Path(folder, 'rounds/campaign.json').write_text(json.dumps(dict(available=dict(pixels=1000))))
 
 
-def test_rounds_tell_what_they_spent(tool, make_run):
+def test_spent_pixels_are_shown(tool, make_run):
     """In pixels, whatever the budget is in."""
     runs = [make_run('tsf-al', seed, dict(teacher=50.0)) for seed in (0, 1)]
     for folder, spent in zip(runs, (200, 300), strict=True):
@@ -257,3 +257,17 @@ def test_gains_are_over_the_seeds_that_both_have(tool, make_run):
         for r in json.loads(Path('docs/results.json').read_text())['groups'][0]['rows']
     }
     assert found == {'Supervised': None, 'MT': None, 'TSF': 3.0}
+
+
+def test_networks_of_any_method_have_columns(tool, make_run):
+    runs = [
+        make_run('mt', 0, dict(student=30.0)),
+        make_run('twins', 0, dict(left=40.0, right=45.0)),
+    ]
+    path = Path(runs[1], 'run_info.json')
+    path.write_text(json.dumps(dict(json.loads(path.read_text()), predict_on='right')))
+    tool.main(runs)
+    text = Path('docs/results.md').read_text()
+    assert '| method | seeds | left mIoU | right mIoU | student mIoU | gain |' in text
+    assert '| 0 | 40.00 | 45.00 | – | – |' in text and '| 0 | – | – | 30.00 | – |' in text
+    assert read_rows()['twins']['miou'] == 45.0

@@ -6,7 +6,7 @@ from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import table_lines, write_between_markers
 
 
-def test_what_is_between_the_markers_is_replaced(tmp_path):
+def test_text_between_the_markers_is_replaced(tmp_path):
     page = tmp_path / 'page.md'
     page.write_text('a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb\n<!-- y:begin --><!-- y:end -->')
     write_between_markers(page, 'x', '\n'.join(table_lines(['m', 'n'], [['1', '2']])))
@@ -16,7 +16,7 @@ def test_what_is_between_the_markers_is_replaced(tmp_path):
     )
 
 
-def test_a_missing_file_is_made_and_a_missing_marker_refused(tmp_path):
+def test_a_missing_file_is_created_and_a_missing_marker_rejected(tmp_path):
     page = tmp_path / 'page.md'
     write_between_markers(page, 'x', 'first')
     write_between_markers(page, 'x', 'second')

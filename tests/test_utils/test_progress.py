@@ -38,7 +38,7 @@ def test_elsewhere_it_is_silent(capsys):
 
 
 @pytest.mark.parametrize('reason', ['no rich', 'another rank', 'empty'])
-def test_there_is_no_bar_where_it_can_not_be(reason, monkeypatch):
+def test_there_is_no_bar_without_terminal_or_rich(reason, monkeypatch):
     terminal = sit_at_a_terminal(monkeypatch)
     if reason == 'no rich':
         monkeypatch.setitem(sys.modules, 'rich', None)
@@ -62,14 +62,14 @@ def test_a_log_gets_a_line_from_time_to_time(monkeypatch):
     ]
 
 
-def test_other_ranks_say_nothing(monkeypatch):
+def test_other_ranks_are_silent(monkeypatch):
     monkeypatch.setattr(progress, 'is_main_process', lambda: False)
     said = []
     assert list(track(range(3), 'Scoring', say=said.append, every=0.0)) == [0, 1, 2]
     assert said == []
 
 
-def test_what_is_left_over_is_closed(monkeypatch):
+def test_an_abandoned_loop_is_closed(monkeypatch):
     sit_at_a_terminal(monkeypatch)
     items = track(iter(range(9)), 'Reading', total=9)
     assert next(items) == 0
@@ -89,5 +89,5 @@ def test_what_is_left_over_is_closed(monkeypatch):
         (7500, '2 h 05 min'),
     ],
 )
-def test_lengths_of_time_in_words(seconds, text):
+def test_durations_in_words(seconds, text):
     assert in_words(seconds) == text

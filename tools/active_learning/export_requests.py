@@ -47,11 +47,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--no-prelabels', action='store_true', help='leave out the predictions of the network'
     )
     humane.add_argument('--image-url', help='label_studio: URL of the folder of the images')
-    images = parser.add_argument_group(
-        'location of the images, for runs without an annotation folder'
-    )
-    images.add_argument('--image-dir', type=Path, help='folder of the images of the pool')
-    images.add_argument('--suffix', default='.png', help='ending of the image files (%(default)s)')
     args = parser.parse_args(argv)
     if args.image_url and args.format != 'label_studio':
         parser.error('--image-url is for --format label_studio')
@@ -61,7 +56,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> dict:
     """Entry point; returns the package's manifest."""
     args = parse_args(argv)
-    request = read_request(args.source, args.round, args.image_dir, args.suffix)
+    request = read_request(args.source, args.round)
     exchange_format = dict(type=args.format)
     if args.image_url:
         exchange_format['image_url'] = args.image_url

@@ -21,7 +21,6 @@ from mmseg_tsf.active_learning.exchange.label_set import LabelSet
 from mmseg_tsf.active_learning.exchange.request import read_request
 from mmseg_tsf.active_learning.exchange.tool_export import ToolExport
 from mmseg_tsf.utils.cli import ToolParser, run_tool
-from mmseg_tsf.utils.errors import UserError
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -34,7 +33,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--format', required=True, choices=EXCHANGE_FORMATS.module_dict, help='exchange format'
     )
-    parser.share('--out', help='folder for the answers (answers/ of the round)')
     parser.add_argument('--round', type=int, help='number of the round (the one that waits)')
     parser.add_argument('--overwrite', action='store_true', help='replace answers that differ')
     return parser.parse_args(argv)
@@ -44,17 +42,11 @@ def main(argv: list[str] | None = None) -> ImportSummary:
     """Entry point."""
     args = parse_args(argv)
     request = read_request(args.source, args.round)
-    folder = args.out or request.answers
-    if folder is None:
-        raise UserError(
-            f'{args.source} does not read answers from files (its oracle is not FolderOracle): '
-            'give a folder for the answers with -o'
-        )
     exchange_format = EXCHANGE_FORMATS.build(dict(type=args.format))
     labels = LabelSet(request.classes)
     found = exchange_format.read(ToolExport(args.export), request, labels)
-    summary = write_answers(found, request, folder, args.overwrite)
-    for line in describe(summary, folder, len(request.images)):
+    summary = write_answers(found, request, request.answers, args.overwrite)
+    for line in describe(summary, request.answers, len(request.images)):
         print(line)
     return summary
 

@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
         print(problem)
     if problems:
         sys.exit(1)
-    print(f'{store.root}: {len(store.numbers())} rounds, every file as it was written')
+    print(f'{store.root}: {len(store.numbers())} rounds, all files intact')
 
 
 if __name__ == '__main__':

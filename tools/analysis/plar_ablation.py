@@ -34,7 +34,7 @@ from mmseg_tsf.evaluation.plar_table import DECIDED, plar_table
 from mmseg_tsf.models.refinement.label_refinement import LabelRefinement
 from mmseg_tsf.models.refinement.plar import PAPER, PseudoLabelAutoRefinement
 from mmseg_tsf.models.utils.grid import nearest
-from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
+from mmseg_tsf.models.utils.labels import IGNORE_INDEX
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import write_between_markers

@@ -28,7 +28,7 @@ from mmseg_tsf.evaluation.hidden_masks import (
 from mmseg_tsf.models.refinement.label_refinement import LabelRefinement
 from mmseg_tsf.models.refinement.plar import PAPER
 from mmseg_tsf.models.utils.grid import nearest
-from mmseg_tsf.models.utils.pixel_losses import IGNORE_INDEX
+from mmseg_tsf.models.utils.labels import IGNORE_INDEX
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 

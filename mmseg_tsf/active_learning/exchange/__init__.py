@@ -5,12 +5,12 @@ from .answers import ImageLabels, ImportSummary, check_size, write_answers
 from .formats import ExchangeFormat, Package, PackedImage
 from .label_set import LabelSet
 from .package import export_request
-from .request import AnnotationRequest, AskedImage, read_request
+from .request import AskedImage, RequestFolder, read_request
 from .tool_export import ToolExport
 
 __all__ = [
     'AnnotationPlan',
-    'AnnotationRequest',
+    'RequestFolder',
     'AskedImage',
     'ExchangeFormat',
     'ImageLabels',

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 from ...utils.files import StoreError, write_file
 from ..store.label_png import decode, encode_labels
-from .request import AnnotationRequest
+from .request import RequestFolder
 
 
 class ImageLabels:
@@ -90,7 +90,7 @@ class ImportSummary:
 
 def write_answers(
     found: Iterable[tuple[str | None, ImageLabels | None]],
-    request: AnnotationRequest,
+    request: RequestFolder,
     folder: Path,
     overwrite: bool = False,
 ) -> ImportSummary:

@@ -19,7 +19,7 @@ from .annotation_plan import AnnotationPlan, make_plan
 from .formats.base import Package, PackedImage
 from .label_set import LabelSet
 from .preview import draw_preview
-from .request import AnnotationRequest, AskedImage
+from .request import AskedImage, RequestFolder
 
 BROWSER_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp')
 ORIENTATION = 0x0112
@@ -44,7 +44,7 @@ written, and start the training again with --resume.
 
 
 def export_request(
-    request: AnnotationRequest,
+    request: RequestFolder,
     out: Path,
     exchange_format: dict,
     join: int = 0,
@@ -89,7 +89,7 @@ def export_request(
 
 
 def _pack_all(
-    request: AnnotationRequest,
+    request: RequestFolder,
     writer: FolderWriter,
     labels: LabelSet,
     make: Callable[[np.ndarray], AnnotationPlan],

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...models.utils.labels import IGNORE_INDEX
 from .annotation_plan import AnnotationPlan
 from .label_set import ASKED_COLOUR, LabelSet
 from .request import AskedImage

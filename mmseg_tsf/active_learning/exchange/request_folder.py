@@ -12,7 +12,7 @@ import cv2
 import mmcv
 import numpy as np
 
-from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...models.utils.labels import IGNORE_INDEX
 from ...utils.files import MANIFEST, FolderWriter, StoreError, remove_leftovers, seal
 from ..store.label_png import encode_labels
 from ..store.records import SealedRequest

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.logging import print_log
 
-from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 from ..exchange.request_folder import ANSWERS, write_request_folder
 from ..registry import ORACLES

@@ -12,7 +12,7 @@ import numpy as np
 from mmseg.registry import TRANSFORMS
 from scipy import ndimage
 
-from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 from ..registry import ORACLES
 from ..store.label_png import foreign_ids

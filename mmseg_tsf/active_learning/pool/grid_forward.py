@@ -13,7 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from ...models.refinement.label_refinement import TAPS
 from ...models.segmentors.semi_base import SemiSegmentor
 from ...models.utils.grid import nearest
-from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...models.utils.labels import IGNORE_INDEX
 from ...models.utils.views import NetworkView, as_class_logits
 from ...utils.errors import UserError
 from ...utils.seeding import draw_seed

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor, nn
 
-from ...models.utils.pixel_losses import hard_labels
+from ...models.utils.labels import hard_labels
 from .pool import PoolImage
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 
 from ...datasets.checks import image_size
-from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 
 MOVES_PIXELS = ('Crop', 'Flip', 'Mosaic', 'Pad', 'Rotate', 'TestTimeAug')

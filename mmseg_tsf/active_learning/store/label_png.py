@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...models.utils.labels import IGNORE_INDEX
 from ...utils.files import StoreError
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...models.utils.labels import IGNORE_INDEX
 from ...utils.files import (
     FolderWriter,
     SealedFolder,

@@ -15,7 +15,7 @@ from ...datasets.transforms import LoadManualAnnotations, scatter_labels
 from ...evaluation.hidden_masks import load_image
 from ...evaluation.pseudo_label_quality import PseudoLabelQuality
 from ...models.refinement.label_refinement import SHARES
-from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 from ...utils.options import check_ramp
 from ...utils.runner import schedule_of, unwrap
@@ -32,7 +32,8 @@ class PLARHook(Hook):
 
     Args:
         begin: Share of training after which labels are refined, in [0, 1]. Until then the heads
-            only learn.
+            only learn. ``None`` turns the hook off, for a config that derives from one with
+            refinement: mmengine cannot remove a hook of ``default_hooks`` again.
         loss_ramp: Shares of training between which the weight of the heads' losses rises
             linearly from 0; no ramp by default.
         dataset: Config of unlabelled images with their masks, for evaluation only; ``None`` for
@@ -48,12 +49,12 @@ class PLARHook(Hook):
 
     def __init__(
         self,
-        begin: float = 0.2,
+        begin: float | None = 0.2,
         loss_ramp: tuple[float, float] = (0.0, 0.0),
         dataset: dict | None = None,
         interval: int = 500,
     ) -> None:
-        if not 0 <= begin <= 1:
+        if begin is not None and not 0 <= begin <= 1:
             raise UserError(f'PLARHook.begin={begin} is a share of training in [0, 1]')
         self.begin, self.loss_ramp = begin, check_ramp('PLARHook.loss_ramp', loss_ramp)
         self.dataset_cfg, self.interval = dataset, interval
@@ -66,6 +67,8 @@ class PLARHook(Hook):
             UserError: The model has no refinement.
             UserError: Fewer images than processes, or some that are labelled in training.
         """
+        if self.begin is None:
+            return
         model = unwrap(runner)
         if not model.refinements:
             raise UserError(
@@ -86,6 +89,8 @@ class PLARHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         """Sets the switch and the losses' weight from the position in the run alone."""
         model = unwrap(runner)
+        if self.begin is None:
+            return
         begin, end = schedule_of(runner)
         for refinement in model.refinements.values():
             refinement.active = runner.iter - begin >= self.begin * (end - begin)
@@ -94,7 +99,7 @@ class PLARHook(Hook):
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
         """Says what was refined, and how well, at the interval and at the end."""
         last = runner.iter + 1 == runner.max_iters
-        if not (last or self.every_n_train_iters(runner, self.interval)):
+        if self.begin is None or not (last or self.every_n_train_iters(runner, self.interval)):
             return
         refinement = unwrap(runner).refinement
         classes = runner.train_loop.dataloader.dataset.metainfo['classes']

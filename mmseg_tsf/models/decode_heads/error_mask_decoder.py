@@ -11,7 +11,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.errors import UserError
-from ..utils.pixel_losses import IGNORE_INDEX, hard_labels
+from ..utils.labels import IGNORE_INDEX, hard_labels
 
 
 @MODELS.register_module()

@@ -8,7 +8,7 @@ import torch
 from mmseg.models.utils import resize
 from torch import Tensor
 
-from ..utils.pixel_losses import IGNORE_INDEX, PseudoLabels, Source
+from ..utils.labels import IGNORE_INDEX, PseudoLabels, Source
 from .distances import PixelIndex
 
 

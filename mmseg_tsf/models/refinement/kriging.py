@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...utils.errors import UserError
 from ..utils.grid import resize_features
-from ..utils.pixel_losses import IGNORE_INDEX
+from ..utils.labels import IGNORE_INDEX
 from .decisions import Decision, best_two
 from .distances import PixelIndex
 

@@ -14,13 +14,8 @@ from torch import Tensor, nn
 
 from ...utils.errors import UserError
 from ..utils.feature_tap import FeatureTap
-from ..utils.pixel_losses import (
-    IGNORE_INDEX,
-    PseudoLabels,
-    masked_mean,
-    pseudo_labels,
-    with_manual,
-)
+from ..utils.labels import IGNORE_INDEX, PseudoLabels, pseudo_labels, with_manual
+from ..utils.pixel_losses import masked_mean
 from ..utils.views import NetworkView
 from .decisions import paste_corrections
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...utils.errors import UserError
 from ..utils.grid import labels_to_grid, nearest, resize_features, thinned
-from ..utils.pixel_losses import IGNORE_INDEX, hard_labels
+from ..utils.labels import IGNORE_INDEX, hard_labels
 from .class_statistics import (
     ClassStatistics,
     check_statistics_options,

@@ -15,14 +15,16 @@ from ..mixing.adaptive_cutmix import component_boxes
 from ..mixing.confidence_bank import ClassBank, ConfidenceBank
 from ..mixing.copy_paste import draw_paste_classes
 from ..mixing.cutmix import BatchCutMix, PairCutMix, box_mask, random_boxes
-from ..utils.pixel_losses import (
+from ..utils.labels import (
     PseudoLabels,
+    ground_truth,
     hard_labels,
     label_weight,
-    masked_mean,
     pseudo_labels,
+    to_device,
+    valid_mask,
 )
-from ..utils.samples import ground_truth, to_device, valid_mask
+from ..utils.pixel_losses import masked_mean
 from ..utils.views import NetworkView, as_class_logits
 from .batch import SemiBatch, View
 from .labelling import Outputs

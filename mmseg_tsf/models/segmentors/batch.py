@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from ..utils.pixel_losses import PseudoLabels
-from ..utils.samples import ground_truth, valid_mask
+from ..utils.labels import PseudoLabels, ground_truth, valid_mask
 from ..utils.views import NetworkView
 
 

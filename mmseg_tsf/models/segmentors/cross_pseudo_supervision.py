@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ...utils.options import check_ramp, check_share, check_weight
 from ..mixing import BatchCutMix, check_cutmix
-from ..utils.pixel_losses import hard_labels, label_weight, masked_mean
+from ..utils.labels import hard_labels, label_weight
+from ..utils.pixel_losses import masked_mean
 from .batch import SemiBatch, View
 from .labelling import Outputs
 from .semi_base import SemiSegmentor

@@ -11,8 +11,7 @@ from torch import Tensor
 from ...utils.errors import UserError
 from ..refinement.label_refinement import LabelRefinement
 from ..utils.feature_tap import FeatureTap
-from ..utils.pixel_losses import PseudoLabels, pseudo_labels, with_manual
-from ..utils.samples import ground_truth
+from ..utils.labels import PseudoLabels, ground_truth, pseudo_labels, with_manual
 from ..utils.views import NetworkView
 from .batch import SemiBatch, View
 from .networks import NetworkGroup

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from ...utils.options import check_ramp, check_share, check_weight
 from ..mixing import BatchCutMix, check_cutmix
-from ..utils.pixel_losses import IGNORE_INDEX, consistency_loss, hard_labels, masked_mean
-from ..utils.samples import valid_mask
+from ..utils.labels import IGNORE_INDEX, hard_labels, valid_mask
+from ..utils.pixel_losses import consistency_loss, masked_mean
 from .batch import SemiBatch, View
 from .labelling import Outputs
 from .semi_base import SemiSegmentor

@@ -11,13 +11,8 @@ from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
 from ...utils.errors import UserError
-from ..utils.pixel_losses import (
-    PseudoLabels,
-    label_weight,
-    pseudo_labels,
-    weighted_cross_entropy,
-)
-from ..utils.samples import valid_mask
+from ..utils.labels import PseudoLabels, label_weight, pseudo_labels, valid_mask
+from ..utils.pixel_losses import weighted_cross_entropy
 from ..utils.views import NetworkView
 from .batch import Lesson, SemiBatch
 from .labelling import LABELLED, LabellingGroup, Outputs

@@ -6,7 +6,8 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from ...utils.options import check_ramp, check_share, check_weight
-from ..utils.pixel_losses import hard_labels, masked_mean
+from ..utils.labels import hard_labels
+from ..utils.pixel_losses import masked_mean
 from .adaptive_equalization_learning import AdaptiveEqualizationLearning
 from .batch import SemiBatch
 from .labelling import Outputs

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .pixel_losses import IGNORE_INDEX
+from .labels import IGNORE_INDEX
 
 
 def nearest(values: Tensor, size: tuple[int, int]) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 
 from ...models.utils.grid import labels_to_grid, nearest
-from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...models.utils.labels import IGNORE_INDEX
 
 LONGEST = 320
 """Length of a thumbnail's longer side in pixels."""

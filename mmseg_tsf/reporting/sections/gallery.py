@@ -19,7 +19,7 @@ from mmseg.registry import DATASETS
 
 from ...active_learning.store.label_png import decode
 from ...active_learning.store.round_store import RoundStore
-from ...models.utils.pixel_losses import IGNORE_INDEX
+from ...models.utils.labels import IGNORE_INDEX
 from ...utils.files import SealedFolder, remove, remove_leftovers
 from ..drawing.palette import safe_palette
 from ..drawing.thumbnails import paint, small_image, small_mask, small_size, small_sparse

@@ -31,17 +31,10 @@ def test_a_run_and_its_folder_for_people_say_the_same(work_dir):
             assert image.file.resolve() == work_dir / f'pool/{image_id}.png'
 
 
-def test_without_a_folder_for_people_the_images_must_be_named(tmp_path):
+def test_without_a_folder_for_people_there_is_nothing_to_export(tmp_path):
     make_run(tmp_path, people=False)
-    request = read_request(tmp_path, image_dir=tmp_path / 'pool')
-    images = list(request.asked_images())
-    assert [image.image_id for image in images] == sorted(IDS)
-    assert images[0].prelabels is None and request.answers is None
-    assert np.array_equal(images[1].asked, asked_masks()['city/a'])
-    with pytest.raises(UserError, match='holds no images: say where they are with --image-dir'):
-        next(read_request(tmp_path).asked_images())
-    with pytest.raises(UserError, match=r'pool/c\.jpg is missing: correct --image-dir'):
-        next(read_request(tmp_path, image_dir=tmp_path / 'pool', suffix='.jpg').asked_images())
+    with pytest.raises(UserError, match='has no request folders: its oracle does not ask'):
+        read_request(tmp_path)
 
 
 def test_only_a_round_that_waits_is_taken(tmp_path):

@@ -153,9 +153,9 @@ def test_what_fails_is_said_in_a_sentence_and_training_goes_on(data_root, tmp_pa
     assert runner.iter == 6
     page = 'the report could not be written, but training continues: division by zero'
     assert said.count(page) == 3 and len(said) == 5
-    pictures = [text for text in said if text != page]
-    assert all(text.startswith('the pictures for the report could not') for text in pictures)
-    assert all('missing.txt' in text and '\n' not in text for text in pictures)
+    thumbnails = [text for text in said if text != page]
+    assert all(text.startswith('the thumbnails for the report could not') for text in thumbnails)
+    assert all('missing.txt' in text and '\n' not in text for text in thumbnails)
 
 
 def test_only_the_main_process_writes(data_root, tmp_path, monkeypatch):

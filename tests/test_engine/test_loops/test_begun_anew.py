@@ -276,7 +276,7 @@ def test_schedules_that_a_fresh_stage_cuts_off_are_named(data_root, tmp_path, mo
         cfg = active_learning_cfg('supervised', data_root, tmp_path, start='fresh')
         cfg.param_scheduler = schedule
         assert make_runner(cfg).train_loop.boundaries == [2, 4]
-        assert 'param_scheduler.0.end=6 is longer than the 2 iterations of a stage' in said.pop()
+        assert 'param_scheduler.0.end=6 exceeds the 2 iterations of a stage' in said.pop()
     cfg.param_scheduler = dict(type='PolyLR', end=2)
     assert make_runner(cfg).train_loop.boundaries == [2, 4]
     assert said == []

@@ -106,8 +106,10 @@ def test_rounds_that_the_checkpoint_is_behind_must_be_there(data_root, tmp_path)
     shutil.rmtree(tmp_path / 'rounds/round_001/answer')
     shutil.rmtree(tmp_path / 'rounds/labels/round_001', ignore_errors=True)
     (problem,) = verify(RoundStore(tmp_path / 'rounds'))
-    assert 'round_001/answer is missing: ' in problem and 'says that it was there' in problem
-    with pytest.raises(UserError, match='behind 2 rounds, but .* has 1 answers: restore'):
+    assert (
+        'round_001/answer is missing: ' in problem and 'active_learning.jsonl records it' in problem
+    )
+    with pytest.raises(UserError, match='follows 2 rounds, but .* has 1 answers: restore'):
         train(data_root, tmp_path, resume=True)
 
 

@@ -25,10 +25,10 @@ KILLS = {
     'the other one scoring': (1, 'before scoring', -1, {'empty'}),
     'writing a request': (0, 'before a rename of a request', 0, {'empty'}),
     'between request and answer': (0, 'before an answer', 0, {'asked'}),
-    # a word that nobody hears may be noticed only when the next one is said
-    'the other one between them': (1, 'before a word from rank 0', 0, {'asked', 'answered'}),
+    # a message to a dead rank may be noticed only with the next one
+    'the other one between them': (1, 'before a broadcast of rank 0', 0, {'asked', 'answered'}),
     'writing an answer': (0, 'before a rename of an answer', 0, {'asked'}),
-    'the other one meanwhile': (1, 'before a word from rank 0', 2, {'answered'}),
+    'the other one meanwhile': (1, 'before a broadcast of rank 0', 3, {'answered'}),
 }
 
 

@@ -130,11 +130,11 @@ def test_a_second_run_beside_the_first(whole, data_root, tmp_path, monkeypatch):
     at_work, refused = os.pipe(), os.pipe()
     answer = GroundTruthOracle.answer
 
-    def waiting(oracle, number, *args):
-        if number == 0:
+    def waiting(oracle, request, *args):
+        if request.number == 0:
             os.write(at_work[1], b'.')
             os.read(refused[0], 1)
-        return answer(oracle, number, *args)
+        return answer(oracle, request, *args)
 
     def second():
         os.read(at_work[0], 1)

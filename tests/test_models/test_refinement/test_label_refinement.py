@@ -5,8 +5,7 @@ import torch
 from helpers import REFINED, TAPS, batch_for, build_model, model_cfg, tiny_segmentor
 from mmseg.registry import MODELS
 
-from mmseg_tsf.models.utils.pixel_losses import Source, pseudo_labels
-from mmseg_tsf.models.utils.samples import ground_truth
+from mmseg_tsf.models.utils.labels import Source, ground_truth, pseudo_labels
 from mmseg_tsf.utils.errors import UserError
 
 TEACHERS = ('mt', 'mt_cutmix', 'ael', 'ael_random', 'tsf')

@@ -7,7 +7,7 @@ from tiny_runs import make_runner, tiny_runner_cfg
 
 from mmseg_tsf.models import SemiBatch, View
 from mmseg_tsf.models.utils.ema import ema_update
-from mmseg_tsf.models.utils.pixel_losses import Source
+from mmseg_tsf.models.utils.labels import Source
 from mmseg_tsf.utils.errors import UserError
 
 

@@ -14,7 +14,7 @@ from helpers import (
     tiny_segmentor,
 )
 
-from mmseg_tsf.models.utils.pixel_losses import PseudoLabels
+from mmseg_tsf.models.utils.labels import PseudoLabels
 from mmseg_tsf.utils.errors import UserError
 
 

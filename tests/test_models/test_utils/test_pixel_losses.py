@@ -5,11 +5,10 @@ import math
 import pytest
 import torch
 
+from mmseg_tsf.models.utils.labels import hard_labels, pseudo_labels
 from mmseg_tsf.models.utils.pixel_losses import (
     consistency_loss,
-    hard_labels,
     masked_mean,
-    pseudo_labels,
     weighted_cross_entropy,
 )
 

@@ -1,4 +1,4 @@
-"""Lines where their numbers are, and ticks that can be read."""
+"""Positions of lines, and readable ticks."""
 
 import re
 from xml.etree import ElementTree

@@ -1,4 +1,4 @@
-"""Small pictures lose no asked pixel, and their colours are those of the palette."""
+"""Thumbnails keep every requested pixel, and their colours are those of the palette."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Pictures of a round: what they show, and that they are not drawn twice."""
+"""Pictures of a round: their contents, and that they are drawn only once."""
 
 import shutil
 
@@ -21,7 +21,7 @@ from mmseg_tsf.reporting.snapshots import most_asked
 
 @pytest.fixture
 def draw(own_made_up, tmp_path):
-    """Draws round 1 of a run; returns what is said of it."""
+    """Draws round 1 of a run and returns its description."""
 
     def work(limit=12, run=own_made_up):
         data = PoolData(NAMES, read_config(run, 'made_up.py'))
@@ -35,7 +35,7 @@ def pixels(path):
     return np.asarray(Image.open(path).convert('RGBA'))
 
 
-def test_layers_show_what_is_stored(draw, own_made_up, tmp_path):
+def test_layers_show_the_stored_labels(draw, own_made_up, tmp_path):
     store, panel = RoundStore(own_made_up / 'rounds'), draw()['panels'][0]
     image_id = most_asked(store, 1, 1)[0]
     assert panel['id'] == image_id and panel['size'] == [40, 48]
@@ -94,7 +94,7 @@ def test_a_request_without_answer_is_shown(draw, own_made_up):
     assert set(panel['layers']) == {'image', 'request'} and panel['classes'] == []
 
 
-def test_rounds_that_are_gone_leave_nothing(draw, tmp_path):
+def test_pictures_of_removed_rounds_are_removed(draw, tmp_path):
     draw()
     foreign = tmp_path / 'out/img/notes.txt'
     foreign.write_text('')
@@ -105,7 +105,7 @@ def test_rounds_that_are_gone_leave_nothing(draw, tmp_path):
     assert foreign.exists()
 
 
-def test_a_config_that_can_not_be_built_gets_safe_colours():
+def test_a_config_that_cannot_be_built_gets_safe_colours():
     data = PoolData(['a', 'b'], None)
     assert data.dataset is None and np.array_equal(data.palette, data.safe_palette)
 

@@ -23,7 +23,7 @@ def test_classes_rounds_and_images_of_a_store(tmp_path):
     assert found['histogram'] == [dict(low=32, high=32, images=2, part=1.0)]
 
 
-def test_before_the_first_answer_there_is_nothing_to_say(tmp_path):
+def test_there_is_no_section_before_the_first_answer(tmp_path):
     store = make_store(tmp_path / 'rounds', answered=0)
     assert describe_spend(store, summarise(tmp_path, store), []) is None
 

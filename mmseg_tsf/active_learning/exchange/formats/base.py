@@ -10,7 +10,7 @@ from ....utils.files import FolderWriter
 from ..annotation_plan import AnnotationPlan
 from ..answers import ImageLabels
 from ..label_set import LabelSet
-from ..request import AnnotationRequest, AskedImage
+from ..request import AskedImage, RequestFolder
 from ..tool_export import ToolExport
 
 
@@ -74,7 +74,7 @@ class ExchangeFormat(ABC):
 
     @abstractmethod
     def read(
-        self, export: ToolExport, request: AnnotationRequest, labels: LabelSet
+        self, export: ToolExport, request: RequestFolder, labels: LabelSet
     ) -> Iterator[tuple[str | None, ImageLabels | None]]:
         """Reads the labels in an export.
 

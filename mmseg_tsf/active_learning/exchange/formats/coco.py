@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from ....models.utils.pixel_losses import IGNORE_INDEX
+from ....models.utils.labels import IGNORE_INDEX
 from ....utils.errors import UserError
 from ...registry import EXCHANGE_FORMATS
 from ..annotation_plan import predicted_pieces
 from ..answers import ImageLabels, check_size
 from ..label_set import ASKED, LabelSet
-from ..request import AnnotationRequest
+from ..request import RequestFolder
 from ..shapes.outlines import cut_holes, fill, outlines
 from ..shapes.rle import compress_coco, decode_coco, decompress_coco, encode_coco
 from ..tool_export import ToolExport
@@ -56,7 +56,7 @@ class COCOFormat(ExchangeFormat):
         return README
 
     def read(
-        self, export: ToolExport, request: AnnotationRequest, labels: LabelSet
+        self, export: ToolExport, request: RequestFolder, labels: LabelSet
     ) -> Iterator[tuple[str | None, ImageLabels | None]]:
         """See the base class."""
         entries, names, by_image = _parse_file(export)

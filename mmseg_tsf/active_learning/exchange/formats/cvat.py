@@ -15,13 +15,13 @@ from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
-from ....models.utils.pixel_losses import IGNORE_INDEX
+from ....models.utils.labels import IGNORE_INDEX
 from ....utils.errors import UserError
 from ...registry import EXCHANGE_FORMATS
 from ..annotation_plan import predicted_pieces
 from ..answers import ImageLabels, check_size
 from ..label_set import ASKED, ASKED_COLOUR, LabelSet, as_hex
-from ..request import AnnotationRequest
+from ..request import RequestFolder
 from ..shapes.outlines import fill, outlines
 from ..shapes.rle import decode_cvat, encode_cvat
 from ..tool_export import ToolExport
@@ -73,7 +73,7 @@ class CVATFormat(ExchangeFormat):
         return README.format(number=package.number)
 
     def read(
-        self, export: ToolExport, request: AnnotationRequest, labels: LabelSet
+        self, export: ToolExport, request: RequestFolder, labels: LabelSet
     ) -> Iterator[tuple[str | None, ImageLabels | None]]:
         """See the base class."""
         if any(name.rpartition('/')[2] == LABELMAP for name in export.names):
@@ -195,7 +195,7 @@ def _upright(shape: Element, size: tuple[int, int]) -> np.ndarray:
 
 
 def _read_xml(
-    export: ToolExport, request: AnnotationRequest, labels: LabelSet
+    export: ToolExport, request: RequestFolder, labels: LabelSet
 ) -> Iterator[tuple[str | None, ImageLabels | None]]:
     name = export.only('.xml', 'an export from CVAT')
     try:

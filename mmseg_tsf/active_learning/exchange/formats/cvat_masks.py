@@ -15,14 +15,14 @@ from PIL import Image, UnidentifiedImageError
 from ....utils.errors import UserError
 from ..answers import ImageLabels, check_size
 from ..label_set import ASKED, LabelSet
-from ..request import AnnotationRequest
+from ..request import RequestFolder
 from ..tool_export import ToolExport
 
 LABELMAP, CLASS_FOLDER, BACKGROUND = 'labelmap.txt', 'SegmentationClass/', 'background'
 
 
 def read_masks(
-    export: ToolExport, request: AnnotationRequest, labels: LabelSet
+    export: ToolExport, request: RequestFolder, labels: LabelSet
 ) -> Iterator[tuple[str | None, ImageLabels | None]]:
     """Labels of each image of the export, see ``ExchangeFormat.read``.
 

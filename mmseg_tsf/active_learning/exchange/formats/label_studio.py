@@ -15,13 +15,13 @@ from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
-from ....models.utils.pixel_losses import IGNORE_INDEX
+from ....models.utils.labels import IGNORE_INDEX
 from ....utils.errors import UserError
 from ...registry import EXCHANGE_FORMATS
 from ..annotation_plan import AnnotationPlan, predicted_pieces
 from ..answers import ImageLabels, check_size
 from ..label_set import ASKED, ASKED_COLOUR, LabelSet, as_hex
-from ..request import AnnotationRequest, AskedImage
+from ..request import AskedImage, RequestFolder
 from ..shapes.outlines import fill, outlines
 from ..shapes.rle import decode_label_studio, encode_label_studio
 from ..tool_export import ToolExport
@@ -77,7 +77,7 @@ class LabelStudioFormat(ExchangeFormat):
         return README.format(prefix=prefix, model=MODEL)
 
     def read(
-        self, export: ToolExport, request: AnnotationRequest, labels: LabelSet
+        self, export: ToolExport, request: RequestFolder, labels: LabelSet
     ) -> Iterator[tuple[str | None, ImageLabels | None]]:
         """See the base class."""
         tasks = export.json('the JSON export of Label Studio')

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ....models.utils.pixel_losses import IGNORE_INDEX
+from ....models.utils.labels import IGNORE_INDEX
 from ....utils.errors import UserError
 from ....utils.files import MANIFEST
 from ...registry import EXCHANGE_FORMATS
 from ...store.label_png import decode, encode_labels, foreign_ids
 from ..answers import ImageLabels, check_size
 from ..label_set import LabelSet
-from ..request import AnnotationRequest
+from ..request import RequestFolder
 from ..tool_export import ToolExport
 from .base import ExchangeFormat, Package
 
@@ -50,7 +50,7 @@ class MaskFormat(ExchangeFormat):
         return README.format(classes=names)
 
     def read(
-        self, export: ToolExport, request: AnnotationRequest, labels: LabelSet
+        self, export: ToolExport, request: RequestFolder, labels: LabelSet
     ) -> Iterator[tuple[str | None, ImageLabels | None]]:
         """Reads the masks, of a package only those in ``masks/``.
 
