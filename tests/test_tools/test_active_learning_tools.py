@@ -119,7 +119,7 @@ def test_replay_rebuilds_any_round(run, tmp_path, capsys):
             assert set(labels[asked(1)].tolist()) == ({1, 255} if number else {255})
     assert snapshot(run / 'rounds') == before
     assert 'the labels of 2 images after round 1' in capsys.readouterr().out
-    with pytest.raises(UserError, match='no answer of round 2: the last answer is that of round 1'):
+    with pytest.raises(UserError, match='no answer of round 2: the last one is round 1'):
         replay([str(run), '--round', '2', '-o', str(out / '2')])
     (out / 'file').touch()
     with pytest.raises(UserError, match='is a file: give a folder'):
