@@ -146,7 +146,8 @@ def _time_query(runner: Runner, query: QueryStrategy) -> float:
     campaign = runner.train_loop.campaign
     options, pool = campaign.pass_options, campaign.pool
     model, size, marks = unwrap(runner), options.get('batch_size', 1), [now()]
-    scored = score_pool(model, pool, query, campaign.selector, seed=campaign.seed, **options)
+    prepare, balanced = campaign.selector.prepare, campaign.selector.class_balanced
+    scored = score_pool(model, pool, query, prepare, balanced, campaign.seed, **options)
     with contextlib.closing(scored):
         for done, _ in enumerate(scored, start=1):
             if done % size == 0:
