@@ -1,7 +1,10 @@
 """Registries of active learning, in addition to MMSeg's own.
 
 A component is found under its name by any config whose ``default_scope`` is ``'mmseg'``. Importing
-``mmseg_tsf`` registers those of the package; ``docs/extending.md`` adds one of each kind.
+``mmseg_tsf`` registers those of the package; ``docs/extending.md`` adds one of each kind::
+
+    @QUERY_STRATEGIES.register_module()
+    class MyQuery(QueryStrategy): ...
 """
 
 from mmengine.registry import Registry

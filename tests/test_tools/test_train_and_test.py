@@ -106,7 +106,7 @@ def test_test_time_augmentation(config, tmp_path, own, monkeypatch):
 
 def test_test_time_augmentation_needs_to_know_the_size(config, tmp_path):
     (tmp_path / 'x.pth').touch()
-    with pytest.raises(UserError, match='--tta: the test pipeline has no Resize, set tta_pipe'):
+    with pytest.raises(UserError, match='--tta: the test pipeline has no Resize; set tta_pipe'):
         load_tool('test.py').main([str(config), str(tmp_path / 'x.pth'), '--tta'])
 
 

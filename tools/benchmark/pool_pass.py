@@ -123,7 +123,7 @@ def flag(model: SemiSegmentor, pool: Pool, share: float) -> None:
 def run_network(model: SemiSegmentor, pool: Pool, mode: str, batch_size: int, workers: int):
     """The network alone on all images: ``mode`` is 'predict' or 'tensor'."""
     loader = DataLoader(
-        PoolReader(pool, PixelSelector(), 0),
+        PoolReader(pool, PixelSelector().prepare, 0),
         batch_size=None,
         num_workers=workers,
         prefetch_factor=max(2, batch_size) if workers else None,
