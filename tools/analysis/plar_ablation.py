@@ -45,10 +45,8 @@ SETTINGS = {
     'kriging': {},
     'paper': PAPER,
     'paper, equal weights': dict(PAPER, weights='equal'),
-    'paper, pooled': dict(PAPER, covariance='pooled', min_pixels=2),
     'vote, manual': dict(rule='vote'),
     'vote, learnt weights': dict(rule='vote', **LEARNT),
-    'vote, own covariance': dict(rule='vote', covariance='class'),
     'kriging, learnt weights': LEARNT,
 }
 

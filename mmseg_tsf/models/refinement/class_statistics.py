@@ -1,7 +1,6 @@
 """Mean and shrunk covariance of every class of every image, from the pixels that are labelled.
 
-A class has often fewer pixels than the features have channels: its covariance is shrunk, and may
-be shared by all classes of the image, so that two pixels are enough to describe a class.
+A class has often fewer pixels than the features have channels, so its covariance is shrunk.
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ from torch import Tensor
 from ...utils.errors import UserError
 from .shrinkage import cholesky, shrink_
 
-COVARIANCES = ('class', 'pooled')
-
 
 @dataclass
 class ClassStatistics:
@@ -26,8 +23,7 @@ class ClassStatistics:
 
     Attributes:
         mean: ``(N, K, C)`` float32.
-        factor: ``(N, K, C, C)`` float32, lower Cholesky factor of the shrunk covariance;
-            ``(N, 1, C, C)`` where the classes of an image share it.
+        factor: ``(N, K, C, C)`` float32, lower Cholesky factor of the shrunk covariance.
         count: ``(N, K)`` float32, reference pixels of the class.
         valid: ``(N, K)`` bool, whether the class is a candidate.
         candidates: Per image, the classes where ``valid`` is set, on the host; read from
@@ -46,14 +42,12 @@ class ClassStatistics:
             self.candidates = [[k for k, own in enumerate(row) if own] for row in rows]
 
 
-def check_statistics_options(min_pixels: int, shrinkage: str | float, covariance: str) -> None:
-    """Refuses options of :func:`class_statistics`.
+def check_statistics_options(min_pixels: int, shrinkage: str | float) -> None:
+    """Checks options of :func:`class_statistics`.
 
     Raises:
-        UserError: ``min_pixels`` below 2, an unknown shrinkage or covariance.
+        UserError: ``min_pixels`` is below 2, or the shrinkage is unknown.
     """
-    if covariance not in COVARIANCES:
-        raise UserError(f'covariance must be one of {", ".join(COVARIANCES)}, not {covariance!r}')
     if min_pixels < 2 or min_pixels != int(min_pixels):
         raise UserError(
             f'min_pixels must be at least 2 (one pixel has no spread) and whole, not {min_pixels}'
@@ -84,7 +78,6 @@ def class_statistics(
     num_classes: int,
     min_pixels: int = 8,
     shrinkage: str | float = 'ledoit_wolf',
-    covariance: str = 'class',
 ) -> ClassStatistics:
     """Mean and shrunk covariance per image and class, in float32 whatever autocast says.
 
@@ -100,13 +93,11 @@ def class_statistics(
         num_classes: K.
         min_pixels: Classes with fewer pixels are no candidates.
         shrinkage: ``'ledoit_wolf'`` or ``s`` itself.
-        covariance: ``'class'``: each class has its own; ``'pooled'``: the candidates of an image
-            share that of all their pixels around the classes' means.
 
     Raises:
-        UserError: ``min_pixels`` below 2, an unknown shrinkage or covariance.
+        UserError: ``min_pixels`` is below 2, or the shrinkage is unknown.
     """
-    check_statistics_options(min_pixels, shrinkage, covariance)
+    check_statistics_options(min_pixels, shrinkage)
     num_images, channels = features.shape[:2]
     with torch.autocast(features.device.type, enabled=False):
         if isinstance(labels, Tensor):
@@ -117,8 +108,7 @@ def class_statistics(
         index = torch.tensor(pairs, dtype=torch.int64).view(-1, 2).to(features.device)
         index = index.unbind(dim=1)
         mean = features.new_zeros((num_images, num_classes, channels), dtype=torch.float32)
-        factors = num_classes if covariance == 'class' else 1
-        factor = torch.eye(channels, device=features.device).repeat(num_images, factors, 1, 1)
+        factor = torch.eye(channels, device=features.device).repeat(num_images, num_classes, 1, 1)
         valid = torch.zeros_like(count, dtype=torch.bool)
         if pairs:
             moments = [
@@ -130,34 +120,9 @@ def class_statistics(
             mean[index], valid[index] = means, True
             number = count[index]
             variance = total_variance(mean, covariances, count * valid, index)
-            if covariance == 'pooled':
-                lengths = [len(own) for own in candidates if own]
-                covariances, number, quartic = pool(covariances, number, quartic, lengths)
-                rows = [i for i, own in enumerate(candidates) if own]
-                index = torch.tensor(rows).to(features.device), torch.zeros_like(number).long()
             shrink_(covariances, number, shrinkage, variance[index[0]], quartic)
             factor[index] = cholesky(covariances)
     return ClassStatistics(mean, factor, count, valid, candidates)
-
-
-def pool(
-    covariances: Tensor, number: Tensor, quartic: Tensor, lengths: list[int]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """One covariance for all candidates of an image, the mean weighted by their pixels.
-
-    Args:
-        covariances: ``(V, C, C)`` of the candidates of all images, image by image.
-        number: ``(V,)`` pixels of each.
-        quartic: ``(V,)`` as :func:`block_moments` returns it.
-        lengths: Candidates per image, of the I images that have some.
-
-    Returns:
-        tuple[Tensor, Tensor, Tensor]: ``(I, C, C)``, ``(I,)`` and ``(I,)``.
-    """
-    parts = zip(covariances.split(lengths), number.split(lengths), strict=True)
-    pooled = [torch.tensordot(n, own, 1) / n.sum() for own, n in parts]
-    sums = [torch.stack([t.sum() for t in v.split(lengths)]) for v in (number, quartic)]
-    return torch.stack(pooled), *sums
 
 
 def sort_by_label(labels: Tensor, num_classes: int) -> SortedLabels:

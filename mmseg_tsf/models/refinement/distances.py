@@ -116,20 +116,10 @@ def _image_distances(
 
     Whitening by the inverse of the small triangular factor and a product per class is faster than
     a triangular solve of all pixels; one class at a time keeps the memory at a few copies of the
-    pixels. The mean is subtracted first: subtracting whitened vectors would cancel. Where the
-    classes share their covariance, pixels and means are whitened once, around the means' mean.
+    pixels. The mean is subtracted first: subtracting whitened vectors would cancel.
     """
     classes = statistics.candidates[image]
     means = statistics.mean[image, classes].t()  # (C, V)
-    if statistics.factor.shape[1] == 1:
-        if first is not None:
-            _squared_differences(vectors, means, classes, first)
-        if second is not None:
-            whitening = whitening_matrices(statistics.factor[image])[0]
-            middle = means.mean(dim=1, keepdim=True)
-            whitened = whitening @ (vectors - middle)
-            _squared_differences(whitened, whitening @ (means - middle), classes, second)
-        return
     if second is not None:
         whitening = whitening_matrices(statistics.factor[image, classes])
         whitened = torch.empty_like(vectors)
@@ -141,14 +131,6 @@ def _image_distances(
             torch.sum(whitened.square_(), dim=0, out=second[k])
         if first is not None:
             torch.sum(centred.square_(), dim=0, out=first[k])
-
-
-def _squared_differences(vectors: Tensor, means: Tensor, classes: list[int], out: Tensor) -> None:
-    """``||x - m||^2`` of ``(C, M)`` vectors and ``(C, V)`` means, into V rows of ``(K, M)``."""
-    centred = torch.empty_like(vectors)
-    for v, k in enumerate(classes):
-        torch.sub(vectors, means[:, v, None], out=centred)
-        torch.sum(centred.square_(), dim=0, out=out[k])
 
 
 def whitening_matrices(factor: Tensor) -> Tensor:

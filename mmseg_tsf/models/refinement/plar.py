@@ -27,7 +27,6 @@ PAPER = dict(
     weights='learnt',
     reference='reliable+manual',
     min_pixels=8,
-    covariance='class',
     shrinkage='ledoit_wolf',
     min_margin=0.0,
 )
@@ -54,8 +53,6 @@ class PseudoLabelAutoRefinement(nn.Module):
         reference: Pixels that describe a class: ``'manual'`` ones, or ``'reliable+manual'``, which
             adds pseudo-labels outside the error mask (the paper's).
         min_pixels: Least number of reference pixels with which a class of an image is a candidate.
-        covariance: ``'pooled'`` over the classes of an image, or one of each ``'class'`` (the
-            paper's).
         shrinkage: Shrinkage of the covariances: ``'ledoit_wolf'`` or a share in (0, 1].
         min_margin: Gap of the posterior below which a pixel stays unresolved, in [0, 1); not for
             the vote, which has no posterior.
@@ -74,16 +71,13 @@ class PseudoLabelAutoRefinement(nn.Module):
         weights: str = 'equal',
         reference: str = 'manual',
         min_pixels: int = 2,
-        covariance: str = 'pooled',
         shrinkage: str | float = 'ledoit_wolf',
         min_margin: float = 0.0,
         hidden: int = 64,
     ) -> None:
         super().__init__()
         _check_options(channels, rule, weights, reference, min_margin)
-        self.statistics_options = dict(
-            min_pixels=min_pixels, shrinkage=shrinkage, covariance=covariance
-        )
+        self.statistics_options = dict(min_pixels=min_pixels, shrinkage=shrinkage)
         check_statistics_options(**self.statistics_options)
         self.kriging = Kriging(**(kriging or {}))
         self.num_classes, self.rule = num_classes, rule

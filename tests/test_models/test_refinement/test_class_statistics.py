@@ -84,49 +84,6 @@ def test_distances_equal_the_reference(kind, shrinkage):
     assert torch.equal(statistics.valid[0], counts >= 8)
 
 
-@pytest.mark.parametrize('shrinkage', list(ESTIMATORS))
-@pytest.mark.parametrize('kind', ['random', 'correlated', 'relu', 'few_pixels'])
-def test_a_pooled_covariance_is_that_of_all_pixels_around_their_class_means(kind, shrinkage):
-    features, labels, mask = make_case(kind)
-    statistics = class_statistics(
-        features[None], labels[None], CLASSES, 9, shrinkage, covariance='pooled'
-    )
-    vectors, classes = features.double().flatten(1).t().numpy(), labels.flatten().numpy()
-    candidates = [k for k in range(CLASSES) if (classes == k).sum() >= 9]
-    means = {k: vectors[classes == k].mean(axis=0) for k in candidates}
-    centred = np.concatenate([vectors[classes == k] - means[k] for k in candidates])
-    fit = ESTIMATORS[shrinkage](assume_centered=True).fit(centred)
-    expected = np.full((int(mask.sum()), CLASSES), np.inf)
-    queries = vectors[mask.flatten().numpy()]
-    for k in candidates:
-        distances = cdist(queries, means[k][None], 'mahalanobis', VI=fit.precision_)
-        expected[:, k] = distances[:, 0] / np.sqrt(features.shape[0])
-    found = mahalanobis_distances(features[None], statistics, mask[None])
-    np.testing.assert_allclose(found, expected, rtol=1e-3)
-    own = class_statistics(features[None], labels[None], CLASSES, 9, shrinkage)
-    assert statistics.candidates == [candidates] == own.candidates
-    torch.testing.assert_close(statistics.mean, own.mean, rtol=0, atol=0)
-    assert statistics.factor.shape[1] == 1
-    factor = statistics.factor[0, 0].double().numpy()
-    np.testing.assert_allclose(factor @ factor.T, fit.covariance_, rtol=1e-3, atol=1e-4)
-    first = [euclidean_distances(features[None], s, mask[None]) for s in (statistics, own)]
-    assert torch.equal(*first)
-
-
-def test_two_equal_pixels_of_a_class_have_a_pooled_covariance():
-    features, labels, mask = (t[None] for t in make_case('random'))
-    few = torch.full_like(labels, 255)
-    few[0, 0, :2], few[0, 1, :2] = 0, 3
-    features[0, :, 0, 1] = features[0, :, 0, 0]
-    few[labels == 2] = 2
-    statistics = class_statistics(features, few, CLASSES, 2, covariance='pooled')
-    assert statistics.candidates == [[0, 2, 3]]
-    distances = mahalanobis_distances(features, statistics, mask)
-    assert distances[:, [0, 2, 3]].isfinite().all()
-    nothing = class_statistics(features, labels * 0 + 255, CLASSES, 2, covariance='pooled')
-    assert torch.equal(nothing.factor[0, 0], torch.eye(24)) and not nothing.valid.any()
-
-
 def test_a_given_shrinkage_is_that_share_of_a_scaled_identity():
     features, labels, _ = make_case('random')
     statistics = class_statistics(features[None], labels[None], CLASSES, shrinkage=0.25)
@@ -179,16 +136,14 @@ def test_one_constant_image_is_finite():
     assert mahalanobis_distances(features, statistics, labels == 0).isfinite().all()
 
 
-@pytest.mark.parametrize('covariance', ['class', 'pooled'])
-def test_a_batch_equals_its_images_one_by_one(covariance):
+def test_a_batch_equals_its_images_one_by_one():
     cases = [make_case(kind, seed) for seed, kind in enumerate(('random', 'relu', 'correlated'))]
     features, labels, mask = (torch.stack(parts) for parts in zip(*cases, strict=True))
     labels[1] = 255  # an image without a class
     mask[2] = False  # and one without a question
-    batch = class_statistics(features, labels, CLASSES, covariance=covariance)
+    batch = class_statistics(features, labels, CLASSES)
     one_by_one = [
-        class_statistics(f[None], y[None], CLASSES, covariance=covariance)
-        for f, y in zip(features, labels, strict=True)
+        class_statistics(f[None], y[None], CLASSES) for f, y in zip(features, labels, strict=True)
     ]
     for name in ('mean', 'factor', 'count', 'valid'):
         expected = torch.cat([getattr(own, name) for own in one_by_one])

@@ -45,9 +45,7 @@ def some_manual(truth, share: float, seed: int = 0):
 def test_the_paper_preset_is_complete():
     refiner = build(**PAPER)
     assert refiner.rule == 'vote' and refiner.reference == 'reliable+manual'
-    assert refiner.statistics_options == dict(
-        min_pixels=8, shrinkage='ledoit_wolf', covariance='class'
-    )
+    assert refiner.statistics_options == dict(min_pixels=8, shrinkage='ledoit_wolf')
     assert refiner.min_margin == 0
 
 
@@ -156,7 +154,7 @@ def test_manual_pixels_alone_can_be_the_reference():
     left = mask & (manual == 255)
     accuracy = {}
     for reference in ('manual', 'reliable+manual'):
-        refiner = build(rule='vote', reference=reference, min_pixels=8, covariance='class')
+        refiner = build(rule='vote', reference=reference, min_pixels=8)
         found = refiner(maps, probs, mask, manual)
         accuracy[reference] = (found.labels == truth)[left].float().mean().item()
     assert accuracy['manual'] > 0.95
@@ -244,7 +242,6 @@ def test_min_margin_leaves_doubts_open():
         (dict(shrinkage=2), r'shrinkage must be .* in \(0, 1\], not 2'),
         (dict(min_pixels=1), 'min_pixels must be at least 2'),
         (dict(min_margin=1.0), r'min_margin must be in \[0, 1\)'),
-        (dict(covariance='own'), "covariance must be one of class, pooled, not 'own'"),
         (dict(rule='vote', min_margin=0.1), 'min_margin is a gap of posteriors, which rule=vote'),
         (dict(kriging=dict(noise=0)), 'kriging.noise must be above 0, not 0'),
     ],
