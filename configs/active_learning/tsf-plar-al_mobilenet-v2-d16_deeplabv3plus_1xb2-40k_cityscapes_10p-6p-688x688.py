@@ -21,7 +21,7 @@ train_cfg = dict(
     rounds=3,
     first_query=dict(type='SeedQuery'),
     query=dict(type='PLARQuery'),
-    # a scored cell is 12 x 6 pixels here: smaller blocks, or apart, can not spend the budget
+    # a scored cell is 12 x 6 pixels here: smaller blocks, or apart, cannot spend the budget
     selector=dict(type='PixelSelector', block=11, suppression=0),
     budget=dict(total=0.16),
     oracle=dict(type='GroundTruthOracle'),

@@ -60,7 +60,7 @@ def mean_curve(curves: Sequence[Mapping[int, tuple[float, float]]]) -> list[dict
     """Curves of several seeds as one, round by round.
 
     Args:
-        curves: For each seed its ``(spend, score)`` by number of the round, the same rounds each.
+        curves: ``(spend, score)`` by number of the round for each seed, the same rounds each.
 
     Returns:
         list[dict]: ``spend`` (mean) and ``mean``, ``sd``, ``n`` of the score for each round.
@@ -85,9 +85,9 @@ def summarise_curves(
     """Figures of one method over seeds, by the rounds that every seed has.
 
     Args:
-        curves: For each seed its ``(spend, score)`` by number of the round.
+        curves: ``(spend, score)`` by number of the round for each seed.
         full: Score of the fully supervised model, if it is known.
-        share: Of that score, for ``spend_to_reach``.
+        share: Share of that score, for ``spend_to_reach``.
 
     Returns:
         dict: ``curve``; ``aubc`` and ``final`` (the last score), each as by

@@ -14,7 +14,7 @@ def draw_cells(flagged: Tensor, num: int, layout: str, generator: torch.Generato
 
     Args:
         flagged: ``(h, w)`` bool error mask on the feature grid.
-        num: How many cells.
+        num: Number of cells.
         layout: ``'pixels'`` or ``'blocks'`` (4x4 cells, cut where they leave the mask).
         generator: Source of randomness.
     """

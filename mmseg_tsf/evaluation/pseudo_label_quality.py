@@ -31,7 +31,7 @@ class PseudoLabelQuality:
     def update(
         self, before: Tensor, after: Tensor, flagged: Tensor, truth: Tensor, asked: Tensor
     ) -> None:
-        """Takes a batch.
+        """Adds a batch.
 
         Args:
             before: ``(N, H, W)`` int64 pseudo-labels, 255 in the padding.
@@ -46,10 +46,10 @@ class PseudoLabelQuality:
                 self._add(f'{stage}.{place}', labels, truth, counts & where)
 
     def update_errors(self, name: str, score: Tensor, wrong: Tensor, counts: Tensor) -> None:
-        """Takes a map that is to tell errors, for its average precision.
+        """Adds a map of suspected errors, for its average precision.
 
         Args:
-            name: Of the map, e.g. ``'emd'``.
+            name: Name of the map, such as ``'emd'``.
             score: ``(N, H, W)`` in [0, 1], high where an error is suspected.
             wrong: ``(N, H, W)`` bool, the true errors.
             counts: ``(N, H, W)`` bool, pixels that count.
@@ -60,7 +60,7 @@ class PseudoLabelQuality:
         self._errors[name] = self._errors.get(name, 0) + found
 
     def update_shares(self, labels: Tensor, masks: dict[str, Tensor], counts: Tensor) -> None:
-        """Takes masks whose shares are wanted by class of the pseudo-labels.
+        """Adds masks, for their shares by class of the pseudo-labels.
 
         Args:
             labels: ``(N, H, W)`` int64 pseudo-labels.

@@ -58,15 +58,15 @@ def keep_snapshot(
     The model and all random states are afterwards what they were.
 
     Args:
-        work_dir: Of the run.
-        number: Of the round.
+        work_dir: Folder of the run.
+        number: Number of the round.
         model: A ``SemiSegmentor`` with the weights of the query.
-        campaign: Knows the pool and the rounds.
+        campaign: Campaign with the pool and the rounds.
         limit: Most images that are kept.
         truth: Hidden ground truth, to measure the labels of these images.
 
     Raises:
-        StoreError: The folder can not be written.
+        StoreError: The folder cannot be written.
         UserError: The hidden ground truth does not fit.
     """
     store, path = campaign.store, _folder(work_dir, number)
@@ -144,8 +144,8 @@ def count_wrong(
     Args:
         pseudo: ``(h, w)`` class ids of any size.
         store: Holds the answer, if there is one.
-        number: Of the round.
-        image_id: Of the image.
+        number: Number of the round.
+        image_id: Id of the image.
 
     Returns:
         dict[str, int]: ``known`` (answered with a class) and ``wrong``.

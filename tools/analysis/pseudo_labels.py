@@ -91,8 +91,8 @@ def panels(
 
     Args:
         model: The trained model.
-        refinement: What flags and corrects.
-        image: As ``load_image`` gives it.
+        refinement: Refinement that flags and corrects.
+        image: Result of ``load_image``.
         seeds: Share of the feature cells with a manual label.
     """
     images, truth, valid = image

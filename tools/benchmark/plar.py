@@ -182,7 +182,7 @@ def benchmark(
         classes: K.
         channels: C of both maps.
         flagged: Share of the pixels in the error mask.
-        repeats: Turns that count.
+        repeats: Number of turns that count.
         device: Where.
 
     Returns:

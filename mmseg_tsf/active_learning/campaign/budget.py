@@ -1,4 +1,4 @@
-"""How much may be asked, and what has been spent."""
+"""The budget: how much may be asked, and what is spent."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def spent(store: RoundStore, initial: dict[str, int], before: int | None = None)
 
     Args:
         store: The rounds.
-        initial: What the initial labels count, by unit.
+        initial: Amount of the initial labels, by unit.
         before: Count the rounds before this one; all by default.
     """
     return add_up(initial, paid_rounds(store, before))
@@ -115,7 +115,7 @@ def add_up(
     """What rounds cost, by unit.
 
     Args:
-        initial: What the initial labels count, by unit.
+        initial: Amount of the initial labels, by unit.
         rounds: See :func:`paid_rounds`.
     """
     total = Counter({unit: initial.get(unit, 0) for unit in UNITS})
@@ -136,9 +136,9 @@ def request_items(
 
     Args:
         pool: The images.
-        selector: Turns units into masks.
-        chosen: What is asked of each image.
-        unit: Of the budget. One of clicks counts what the selection did, unit by unit; elsewhere
+        selector: Selector that turns units into masks.
+        chosen: Units that are asked of each image.
+        unit: Unit of the budget. In clicks, the cost of each unit counts as it was selected; elsewhere
             they are an estimate for the whole mask, in which neighbours have grown together.
 
     Yields:
@@ -165,10 +165,10 @@ def answer_items(
 
 
 def amount_asked(notes: dict[str, dict], unit: str) -> int:
-    """What a request counts in a unit.
+    """Amount that a request asks, in a unit.
 
     Args:
-        notes: Of its images by id, see :func:`request_items`.
+        notes: Notes of its images by id, see :func:`request_items`.
         unit: ``'pixels'``, ``'regions'``, ``'images'`` or ``'clicks'``.
     """
     return len(notes) if unit == 'images' else sum(own[unit] for own in notes.values())

@@ -49,19 +49,19 @@ def build_campaign(
 
     Args:
         store: The rounds on disk.
-        cfg: The whole config; names the pool and how its images are shown to a network.
+        cfg: Config of the run, for the pool and its pipeline.
         dataset: The ``SemiDataset`` that is trained on.
         rounds: See ``Campaign``.
         budget: Options of ``Budget``.
-        query: Config of a query strategy.
-        first_query: Likewise, or ``None``.
+        query: Config of the query strategy.
+        first_query: Config of the strategy of round 0, or ``None``.
         selector: Config of a selector.
         oracle: Config of an oracle.
         pool: ``pipeline`` for the images (the test pipeline without annotations by default), and
             options of :func:`~mmseg_tsf.active_learning.selection.selection.select`.
-        seed: Of the run.
-        work_dir: For what is handed to people.
-        **options: Of the loop, to say what a resumed run changes.
+        seed: Seed of the run.
+        work_dir: Folder of the run, for what people receive.
+        **options: Options of the loop, to name what a resumed run changes.
     """
     for name, own in dict(
         query=query, first_query=first_query, selector=selector, oracle=oracle, pool=pool
@@ -105,7 +105,7 @@ def count_classes(labelled: dict, num_classes: int) -> np.ndarray:
 
 
 def describe_training(cfg: Config, pool_pipeline: list[dict]) -> dict[str, str]:
-    """What networks learn from and how, flat, to say what a resumed run changes."""
+    """Settings of the training, flat, to name what a resumed run changes."""
     parts = training_settings(cfg)
     del parts['train_cfg']  # its options are named one by one
     flat = flatten({**parts, 'pool.pipeline': pool_pipeline})

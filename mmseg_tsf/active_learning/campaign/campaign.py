@@ -1,4 +1,4 @@
-"""One round after another: what is asked, what it costs, and who answers."""
+"""The rounds of a campaign: query, request, answer."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class RoundOutcome:
     Attributes:
         state: ``'answered'``, ``'pending'`` (people have not answered yet) or ``'exhausted'``
             (nothing was found to ask, or nothing is left to spend).
-        message: What to do, where it is pending; why nothing is asked, where it is exhausted.
+        message: Text for the user: what to do where it is pending, why nothing is asked where it is
+            exhausted.
         seconds: Spent in ``score``, ``select`` and ``oracle``.
         notes: Figures of the query over the whole pool, see ``QueryStrategy.notes``.
     """
@@ -56,19 +57,19 @@ class Campaign:
     Args:
         store: The rounds on disk.
         pool: The images that may be asked.
-        facts: What the campaign is about, see ``opening.FIXED``; ``initial`` and ``available`` are
+        facts: Facts of the campaign, see ``resuming.FIXED``; ``initial`` and ``available`` are
             amounts by unit.
-        rounds: How many there are at most.
-        budget: What they may cost.
-        query: Scores the pool.
-        selector: Turns scores into requests.
-        oracle: Answers them.
-        seed: Of the run; see :func:`~mmseg_tsf.utils.seeding.draw_seed`.
-        first_query: Scores the pool in round 0; ``query`` by default.
-        pass_options: Of :func:`~mmseg_tsf.active_learning.selection.selection.select`.
+        rounds: Largest number of rounds.
+        budget: Budget of all rounds.
+        query: Strategy that scores the pool.
+        selector: Selector that turns scores into units.
+        oracle: Oracle that answers the requests.
+        seed: Seed of the run; see :func:`~mmseg_tsf.utils.seeding.draw_seed`.
+        first_query: Strategy of round 0; ``query`` by default.
+        pass_options: Options of :func:`~mmseg_tsf.active_learning.selection.selection.select`.
         options: Further options of all of these by name, to say what a resumed run changes.
         labelled: Images that are labelled from the start, shown as the pool is.
-        initial_counts: Gives the ``(K,)`` pixels of each class in their masks.
+        initial_counts: Function that returns the ``(K,)`` pixels of each class in their masks.
     """
 
     def __init__(
@@ -103,12 +104,12 @@ class Campaign:
         """Holds a round as far as it can be held now; goes on where a killed run stopped.
 
         Args:
-            number: Of the round.
-            model: Scores the pool, where there is no request yet.
+            number: Number of the round.
+            model: Model that scores the pool, where there is no request yet.
             predict: ``(H, W)`` class ids of an image, for the annotator.
 
         Raises:
-            StoreError: The store can not be written or is damaged.
+            StoreError: The store cannot be written or is damaged.
         """
         outcome = RoundOutcome('answered')
         if self._state(number) == 'empty':
@@ -126,7 +127,7 @@ class Campaign:
         return outcome
 
     def left(self, spent: dict[str, int]) -> int:
-        """What is left to spend, in the budget's unit; 0 where the pool is asked in full."""
+        """Rest of the budget, in its unit; 0 if the pool is asked in full."""
         available = self.facts['available']
         if spent['pixels'] >= available['pixels']:
             return 0

@@ -1,4 +1,4 @@
-"""How a campaign begins and goes on: what is refused before any time is spent, what is named."""
+"""Checks of a campaign that begins or is resumed, before any time is spent."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ FIXED = ('pool', 'initial_list', 'initial_paths', 'classes', 'available', 'initi
 
 
 def check_campaign(campaign: Campaign, model: nn.Module) -> None:
-    """Refuses a model, options or a budget that the queries can not use.
+    """Checks that the queries can use the model, the options and the budget.
 
     Raises:
-        UserError: Names what is missing.
+        UserError: Something does not fit; the message names it.
     """
     budget, available = campaign.budget, campaign.facts['available']
     campaign.selector.check_unit(budget.unit)
@@ -40,7 +40,7 @@ def open_campaign(campaign: Campaign, resumed: bool = True) -> None:
 
     Args:
         campaign: The campaign.
-        resumed: Whether the run was told to go on. One that begins anew takes up the rounds that
+        resumed: Whether the run is resumed. A run that begins anew takes up the rounds that
             it finds only if it would have asked for the same.
 
     Raises:
@@ -90,7 +90,7 @@ def describe_campaign(campaign: Campaign) -> dict:
 
 
 def _check_budget(campaign: Campaign) -> None:
-    """What is asked and not answered yet will be paid, too."""
+    """Checks the budget against all that is asked, whether or not it is answered yet."""
     store, budget = campaign.store, campaign.budget
     limit = budget.amount(budget.total, campaign.facts['available'])
     waiting = [n for n in store.numbers() if store.state(n) == 'asked']

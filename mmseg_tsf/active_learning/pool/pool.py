@@ -1,4 +1,4 @@
-"""The images that may be asked about; their ground truth can not be reached from here."""
+"""The images that may be asked; their ground truth cannot be reached from here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOVES_PIXELS = ('Crop', 'Flip', 'Mosaic', 'Pad', 'Rotate', 'TestTimeAug')
 
 
 class KnownLabels(Protocol):
-    """What earlier rounds know of the pool; a round store offers it."""
+    """Labels of earlier rounds; ``RoundStore`` has these methods."""
 
     def asked(self, image_id: str) -> np.ndarray | None:
         """``(H, W)`` bool: pixels that were asked before; ``None`` for none."""
@@ -37,7 +37,7 @@ class PoolImage:
         index: Position in the pool.
         image_id: Path below the image folder, without the suffix: ``aachen/x_000``.
         size: Native height and width.
-        path: Of the file.
+        path: Path of the file.
         asked: ``(H, W)`` bool, pixels that were asked before; ``None`` for none.
         manual: ``(H, W)`` uint8 manual labels, 255 elsewhere; ``None`` for none.
     """
@@ -65,12 +65,12 @@ class PoolImage:
 
 
 class Pool:
-    """A data set of images without their masks, and what is known of them.
+    """A data set of images without their masks, and the labels that are known of them.
 
     Args:
         dataset: A ``BaseSegDataset`` whose pipeline loads, resizes and packs images. Masks need
             not exist, and nothing is told where they would be.
-        labels: What earlier rounds know; ``None`` for nothing.
+        labels: Labels that earlier rounds know; ``None`` for none.
 
     Raises:
         UserError: There is no image, or the pipeline reads annotations or moves pixels.
@@ -93,7 +93,7 @@ class Pool:
         return len(self.dataset)
 
     def path(self, index: int) -> str:
-        """Of the image file."""
+        """Path of an image file."""
         return self.dataset.get_data_info(index)['img_path']
 
     def image_id(self, index: int) -> str:
@@ -137,7 +137,7 @@ class Pool:
 
 
 def relative_path(dataset: BaseDataset, index: int) -> str:
-    """Of an image file, below the image folder of its data set if that names one."""
+    """Path of an image below the image folder of its data set, if that names one."""
     path, folder = dataset.get_data_info(index)['img_path'], dataset.data_prefix.get('img_path')
     return osp.relpath(path, folder).replace(osp.sep, '/') if folder else path
 
@@ -160,6 +160,6 @@ def _check_transform(name: str) -> None:
         )
     if any(part in name for part in MOVES_PIXELS):
         raise UserError(
-            f'the pipeline of the pool has {name}, after which a pixel can not be found in its '
+            f'the pipeline of the pool has {name}, after which a pixel cannot be found in its '
             'image: load, resize and pack only'
         )

@@ -50,7 +50,7 @@ def score_pool(
     Args:
         model: See :class:`GridForward`; may be wrapped by DDP.
         pool: The images.
-        strategy: Gives the scores.
+        strategy: Query strategy that gives the scores.
         prepare: Work on an image alone, done by the loader's workers; see ``Selector.prepare``.
         with_classes: Whether the predicted classes of the cells are needed.
         seed: Seed of the query.
@@ -94,10 +94,10 @@ def check_pass(
     scales: Sequence[float] = (1.0,),
     **unknown,
 ) -> GridForward:
-    """What :func:`score_pool` runs; refuses its options before any time is spent.
+    """The forward pass of :func:`score_pool`; checks its options before any time is spent.
 
     Raises:
-        UserError: A wrong or unknown option, or one that does not fit the model; names it.
+        UserError: An option is wrong, unknown or does not fit the model; the message names it.
     """
     if unknown:
         raise UserError(
@@ -135,7 +135,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 @dataclass
 class _Started:
-    """A batch that the device works on."""
+    """A batch that is being computed."""
 
     items: list[PoolItem]
     padded: tuple[int, int]
@@ -211,9 +211,9 @@ def manual_labels(
     """Manual labels of a batch on a grid over the padded input.
 
     Args:
-        items: Of the batch, N.
-        padded: Height and width of the input.
-        model: Tells the number of classes and the device.
+        items: Items of the batch, N.
+        padded: Height and width of the padded input.
+        model: Model, for the number of classes and the device.
         grid: Height and width.
 
     Returns:

@@ -23,7 +23,7 @@ class PoolItem:
         image: The image, with what is known of it.
         inputs: ``(3, h, w)`` uint8 after the pipeline.
         sample: Its data sample.
-        prepared: What ``prepare`` of the reader returned.
+        prepared: Result of ``prepare`` of the reader.
     """
 
     image: PoolImage

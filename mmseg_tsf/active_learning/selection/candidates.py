@@ -29,8 +29,9 @@ def sort_keys(
         scores: ``(M,)`` float16, finite.
         index: Pool index of the image.
         units: ``(M,)`` in the image.
-        seed: Of the query; a hash of it, index and unit parts equal scores.
-        in_pool_order: Whether the images come in their order, and the scores count within one.
+        seed: Seed of the query; a hash of it, index and unit orders equal scores.
+        in_pool_order: Whether images come in the order of the pool; scores then order the units of
+            an image.
 
     Returns:
         np.ndarray: ``(M,)`` uint64.
@@ -51,12 +52,12 @@ def score_bits(scores: np.ndarray) -> np.ndarray:
 
 
 class Cut(NamedTuple):
-    """How far a budget goes.
+    """The place at which a budget ends.
 
     Attributes:
         key: All candidates above it are taken; of those that have it, as many as fit. ``None``:
             all candidates are taken.
-        spent: What those above it cost.
+        spent: Cost of all candidates above it.
     """
 
     key: int | None
@@ -74,13 +75,13 @@ class Cut(NamedTuple):
 class CandidateFile:
     """A scratch file of candidates that keeps those that a budget may still reach.
 
-    Once the candidates of this process alone would spend the budget, worse ones can not be chosen
-    any more, whatever the other processes have: they are dropped.
+    Once the candidates of this process alone would spend the budget, worse ones cannot be chosen
+    any more, and are dropped.
 
     Args:
-        budget: What may be spent, on each group at most.
-        num_groups: How many groups there are.
-        folder: Of the file; the system's scratch folder by default.
+        budget: Largest amount that may be spent on each group.
+        num_groups: Number of groups.
+        folder: Folder of the file; the system's scratch folder by default.
     """
 
     def __init__(self, budget: int, num_groups: int = 1, folder: str | None = None) -> None:
@@ -137,7 +138,7 @@ class CandidateFile:
 
         Args:
             group: Which.
-            budget: What may be spent.
+            budget: Amount that may be spent.
             reduce: Sums a histogram over all processes; ``None`` for this one alone.
         """
         prefix = spent = 0
@@ -221,7 +222,7 @@ def take_whole_units(records: np.ndarray, shares: list[int], budget: int) -> np.
 
 
 def share_budget(costs: np.ndarray, budget: int) -> list[int]:
-    """Shares a budget equally among groups; what a group can not use goes to the others.
+    """Shares a budget equally among groups; what a group cannot use goes to the others.
 
     Args:
         costs: ``(G,)`` int64 cost of all that a group has.
@@ -242,13 +243,13 @@ def share_budget(costs: np.ndarray, budget: int) -> list[int]:
 
 
 class Choice(NamedTuple):
-    """What is asked of one image.
+    """The units of one image that are asked.
 
     Attributes:
         index: Position in the pool.
-        units: ``(M,)`` uint32 in the order of the choice, for :meth:`Selector.mask`.
+        units: ``(M,)`` uint32 in the order of the choice, see :meth:`Selector.mask`.
         limits: Most pixels to ask of a unit, where the budget ended inside of it.
-        cost: Of all its units, in those of the budget.
+        cost: Cost of all its units, in the unit of the budget.
     """
 
     index: int

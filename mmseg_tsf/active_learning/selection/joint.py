@@ -19,12 +19,11 @@ class JointCandidates:
     D = 300. Every method must be called by all ranks alike.
 
     Args:
-        budget: What may be spent.
+        budget: Amount that may be spent.
         folder: Folder of the scratch files; the system's scratch folder by default.
 
     Attributes:
-        centres: ``(L, D)`` float32 embeddings of what is labelled already, where the strategy
-            embeds.
+        centres: ``(L, D)`` float32 embeddings of the labelled images, where the strategy embeds.
     """
 
     def __init__(self, budget: int, folder: str | None = None) -> None:
@@ -120,7 +119,7 @@ def best_of_groups(candidates: JointCandidates, quotas: Mapping[int, int]) -> np
 
     Args:
         candidates: Units; their groups are predicted classes.
-        quotas: What may be spent on each group; groups that are not named get nothing.
+        quotas: Amount that may be spent on each group; groups without a quota get nothing.
 
     Returns:
         np.ndarray: Records of the chosen units, the same on all ranks.

@@ -1,4 +1,4 @@
-"""The best of the whole pool, as far as the budget goes."""
+"""The choice from the whole pool, within the budget."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def select(
     Args:
         model: Model that scores.
         pool: The images.
-        strategy: Gives the scores, and chooses jointly where it overrides ``pick``.
-        selector: Turns cells into units.
+        strategy: Query strategy that gives the scores, and chooses jointly where it overrides ``pick``.
+        selector: Selector that turns cells into units.
         budget: Amount to ask, in ``unit``.
         unit: ``'pixels'`` (native), ``'regions'``, ``'images'`` or ``'clicks'``, whichever the
             selector has.
@@ -136,7 +136,7 @@ def _centre(scored: ScoredImage) -> np.ndarray | None:
 
 
 def _timed(scored: Iterable[ScoredImage], seconds: dict[str, float]) -> Iterator[ScoredImage]:
-    """Adds up how long the images are waited for."""
+    """Adds up the seconds spent on waiting for images."""
     seconds['score'], began = 0.0, time.perf_counter()
     for image in scored:
         seconds['score'] += time.perf_counter() - began
@@ -146,7 +146,7 @@ def _timed(scored: Iterable[ScoredImage], seconds: dict[str, float]) -> Iterator
 
 
 def check_budget(selector: Selector, budget: int, unit: str) -> None:
-    """Refuses a budget with a ``UserError``; see :func:`select`."""
+    """Raises ``UserError`` if the budget does not fit; see :func:`select`."""
     selector.check_unit(unit)
     if isinstance(budget, bool) or not isinstance(budget, (int, np.integer)) or budget < 1:
         raise UserError(
@@ -172,7 +172,7 @@ def choose(
     clicks, see :func:`~mmseg_tsf.active_learning.selection.candidates.take_whole_units`.
 
     Args:
-        scored: The share of this rank; no image on two ranks.
+        scored: Images of this rank; no image is on two ranks.
         selector: See :func:`select`.
         budget: See :func:`select`.
         unit: See :func:`select`.
@@ -184,7 +184,7 @@ def choose(
         list[Choice]: In the order of the pool, the same on every rank.
 
     Raises:
-        StoreError: The scratch file can not be written; names its folder.
+        StoreError: The scratch file cannot be written; the message names its folder.
     """
     check_budget(selector, budget, unit)
     num_groups = 256 if selector.class_balanced else 1
@@ -243,7 +243,7 @@ def _records(
 def _take(
     file: CandidateFile, group: int, budget: int, cut: Cut, can_trim: bool, trimmed: dict
 ) -> np.ndarray:
-    """Chosen records of a group from all ranks; notes what is asked of one in part."""
+    """Chosen records of a group from all ranks; ``trimmed`` gets units that are asked in part."""
     own, ties = [np.zeros(0, RECORD)], [np.zeros(0, RECORD)]
     for records in file.chunks():
         records = records[records['group'] == group]

@@ -1,4 +1,4 @@
-"""What a query strategy is."""
+"""Base of the query strategies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..selection.joint import JointCandidates
 
 @dataclass
 class QueryContext:
-    """What a strategy may look at before a pass over the pool.
+    """Everything that a strategy may use before a pass over the pool.
 
     Attributes:
         model: The ``SemiSegmentor`` with the weights of now.
@@ -30,7 +30,7 @@ class QueryContext:
         seed: Seed of this query.
         folder: Scratch folder of this round. It survives a kill, so that a strategy which fits
             something on the pool can go on from what it has written there.
-        class_counts: Gives the ``(K,)`` labelled pixels of each class so far, initial images and
+        class_counts: Function that returns the ``(K,)`` labelled pixels of each class so far, initial images and
             answers together; reads the initial masks when it is called.
     """
 

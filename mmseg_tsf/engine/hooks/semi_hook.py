@@ -198,7 +198,7 @@ def check_crop(model, dataset) -> None:
         for step in getattr(pipeline, 'transforms', ()):
             if type(step).__name__ == 'Pad' and branch == 'unlabelled':
                 raise UserError(
-                    'the unlabelled pipeline has a Pad, and a pseudo-label on padding can not be '
+                    'the unlabelled pipeline has a Pad, and a pseudo-label on padding cannot be '
                     'told from one on an image: take it out and set data_preprocessor.size, '
                     'which pads as well'
                 )

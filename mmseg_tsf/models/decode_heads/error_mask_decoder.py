@@ -1,4 +1,4 @@
-"""The error mask decoder (EMD): where is the teacher wrong? (paper section 3.2)"""
+"""The error mask decoder (EMD): where a pseudo-label is wrong (paper section 3.2)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..utils.labels import IGNORE_INDEX, hard_labels
 
 @MODELS.register_module()
 class ErrorMaskDecoder(BaseDecodeHead):
-    """Predicts per pixel whether the teacher's pseudo-label is wrong.
+    """Predicts per pixel whether the pseudo-label of a network is wrong.
 
     Three convolutions with normalisation and activation on ``[F1, F2, softmax]``, concatenated
     on the grid of ``F2``, then one logit. It learns on labelled images from
@@ -103,11 +103,11 @@ class ErrorMaskDecoder(BaseDecodeHead):
         return self.cls_seg(self.convs(self._transform_inputs(inputs)))
 
     def loss_on(self, logits: Tensor, probs: Tensor, ground_truth: Tensor) -> Tensor:
-        """Binary cross entropy to the teacher's errors on labelled images (equation 5).
+        """Binary cross entropy to the network's errors on labelled images (equation 5).
 
         Args:
             logits: ``(N, 1, h, w)`` of this head.
-            probs: ``(N, K, H, W)`` the teacher's probabilities (or logits) at label size.
+            probs: ``(N, K, H, W)`` the network's probabilities (or logits) at label size.
             ground_truth: ``(N, H, W)`` int64, 255 = void, which does not count.
 
         Returns:

@@ -21,7 +21,7 @@ def draw_partners(
     Args:
         confidence: ``(K,)`` class confidences in [0, 1].
         presence: ``(K, P)`` bool, which image of the unlabelled pool shows which class.
-        num: How many partners.
+        num: Number of partners.
         rng: Source of randomness.
 
     Returns:

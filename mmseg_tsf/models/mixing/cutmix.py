@@ -107,7 +107,7 @@ class PairCutMix:
     """Pastes the second half of what it is given into the first, by one mask for all.
 
     Args:
-        mask: ``(N, H, W)`` bool, where the second half is taken.
+        mask: ``(N, H, W)`` bool, True where the second half is taken.
     """
 
     def __init__(self, mask: Tensor) -> None:
@@ -123,7 +123,7 @@ def check_cutmix(boxes: dict | None) -> dict | None:
     """Options of random boxes, or ``None``.
 
     Raises:
-        UserError: Boxes that can not be drawn; names the key.
+        UserError: Such boxes cannot be drawn; the message names the key.
     """
     low, high = (boxes or {}).get('area', (0.5, 0.5))
     if not 0 < low <= high < 1:

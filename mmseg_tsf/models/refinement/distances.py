@@ -37,8 +37,8 @@ def euclidean_distances(features: Tensor, statistics: ClassStatistics, mask: Ten
 
     Args:
         features: ``(N, C, H, W)``.
-        statistics: Of the same images.
-        mask: ``(N, H, W)`` bool, the M pixels wanted.
+        statistics: Class statistics of the same images.
+        mask: ``(N, H, W)`` bool, the M pixels.
 
     Returns:
         Tensor: ``(M, K)`` float32 in the order of ``mask.nonzero()``; ``inf`` for classes that are
@@ -52,8 +52,8 @@ def mahalanobis_distances(features: Tensor, statistics: ClassStatistics, mask: T
 
     Args:
         features: ``(N, C, H, W)``.
-        statistics: Of the same images.
-        mask: ``(N, H, W)`` bool, the M pixels wanted.
+        statistics: Class statistics of the same images.
+        mask: ``(N, H, W)`` bool, the M pixels.
 
     Returns:
         Tensor: ``(M, K)`` float32 in the order of ``mask.nonzero()``; ``inf`` for classes that are
@@ -74,10 +74,10 @@ def pixel_distances(
 
     Args:
         features: ``(N, C, H, W)``.
-        statistics: Of the same images.
-        pixels: The M pixels wanted.
-        euclidean: Whether the first result is wanted; ``None`` otherwise.
-        mahalanobis: Whether the second one is.
+        statistics: Class statistics of the same images.
+        pixels: The M pixels.
+        euclidean: Whether to compute the first result; it is ``None`` otherwise.
+        mahalanobis: Whether to compute the second one.
 
     Returns:
         tuple[Tensor | None, Tensor | None]: ``(M, K)`` float32 each; ``inf`` for classes that are

@@ -34,14 +34,14 @@ class Kriging:
     over the maps by lambda_E; ``s`` is their distance on the grid.
 
     Args:
-        feature_range: See above.
-        cell_range: See above, in cells of the grid.
+        feature_range: Range of the similarity in the features.
+        cell_range: Range of the similarity on the grid, in cells.
         noise: Variance of a single manual pixel, beside 1 of what is learnt from it.
         min_similarity: Pixels that resemble every manual pixel less are left unresolved, in
             [0, 1).
 
     Raises:
-        UserError: An option out of its range; names it.
+        UserError: An option is out of its range; the message names it.
     """
 
     feature_range: float = 0.45
@@ -80,9 +80,9 @@ def krige(
         valid: ``(N, h, w)`` bool; not set in the padding.
         pixels: The M pixels.
         weights: ``(N, 2)`` lambda_E and lambda_M of each image.
-        options: Of the rule.
-        with_changes: Whether the changes of all probabilities are wanted, in the manual pixels,
-            too. A query wants the decisions alone.
+        options: Options of the rule.
+        with_changes: Whether to return the changes of all probabilities, manual pixels included; a
+            query needs only the decisions.
     """
     seeds = PixelIndex.of(manual != IGNORE_INDEX)
     probs = probs.float()
@@ -125,12 +125,12 @@ def scaled_maps(
     """Features of the I images that have something to tell, and what to multiply them by.
 
     Args:
-        maps: As in :func:`krige`.
+        maps: Feature maps, see :func:`krige`.
         size: Height and width of the grid.
         images: Which, of the N.
-        valid: As in :func:`krige`.
-        weights: As in :func:`krige`.
-        options: Of the rule.
+        valid: Mask of the padding, see :func:`krige`.
+        weights: Weights of the maps, see :func:`krige`.
+        options: Options of the rule.
 
     Returns:
         tuple[list[Tensor], list[Tensor]]: ``(I, C_j, h, w)`` and ``(I,)`` for each map.
@@ -169,7 +169,7 @@ def embedding(maps: list[Tensor], scales: list[Tensor], where: Tensor, cell_rang
         maps: ``(C_j, h, w)`` each.
         scales: Scalars, what the features of each map are multiplied by.
         where: ``(n,)`` int64 flat positions.
-        cell_range: As in :class:`Kriging`.
+        cell_range: Range on the grid, see :class:`Kriging`.
 
     Returns:
         Tensor: ``(n, C_1 + C_2 + 2)`` float32.
@@ -182,7 +182,7 @@ def embedding(maps: list[Tensor], scales: list[Tensor], where: Tensor, cell_rang
 
 
 def carry(seeds: Tensor, queries: Tensor, error: Tensor, noise: float) -> tuple[Tensor, Tensor]:
-    """What the errors at some pixels say of others.
+    """Errors at some pixels, carried to others.
 
     Args:
         seeds: ``(S, D)`` as :func:`embedding` returns it.

@@ -1,4 +1,4 @@
-"""What stands between a teacher's labels and the losses: EMD and PLAR."""
+"""Refinement of a network's labels before they teach: error mask and PLAR."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class RefinedLabels:
 
 
 class LabelRefinement(BaseModule):
-    """Flags doubtful pseudo-labels, and corrects those that the vote can decide.
+    """Flags doubtful pseudo-labels, and corrects those that the refiner can decide.
 
     The heads learn on labelled images from the first iteration, so that the graph is the same in
-    every step; the teacher's labels are touched once :attr:`active` is set.
+    every step; labels are refined once :attr:`active` is set.
     :class:`~mmseg_tsf.engine.PLARHook` sets it, and :attr:`loss_weight`.
 
     Args:
-        network: The teacher's segmentor, to look the taps up.
+        network: Segmentor whose labels are refined; its modules are the taps.
         num_classes: K.
         error_head: Config of an ``ErrorMaskDecoder``; ``in_channels`` is filled in. ``None``:
             the mask is the confidence alone.
@@ -65,7 +65,7 @@ class LabelRefinement(BaseModule):
         taps: Module paths of F1 and F2 in the segmentor.
         min_confidence: Pseudo-labels below it are flagged (the paper: 0.7), in (0, 1); ``None``
             for the EMD alone.
-        unresolved: What becomes of flagged pixels that nobody corrected: ``'keep'`` their
+        unresolved: Fate of flagged pixels that nothing corrected: ``'keep'`` their
             pseudo-label (the paper, once the budget is spent) or ``'ignore'`` them.
 
     Raises:
@@ -90,7 +90,7 @@ class LabelRefinement(BaseModule):
         for path in taps:
             if path.split('.')[0] not in ('backbone', 'neck', 'decode_head'):
                 raise UserError(
-                    f'refinement.taps: {path!r} does not run when the teacher labels; name a '
+                    f'refinement.taps: {path!r} does not run when the network labels; name a '
                     'module of the backbone, the neck or the decode_head'
                 )
         widths = [_out_channels(network.get_submodule(path)) for path in taps]
@@ -177,7 +177,7 @@ class LabelRefinement(BaseModule):
         return dict(zip(SHARES, 100 * counts[1:] / counts[0], strict=True))
 
     def flag(self, view: NetworkView, confidence: Tensor) -> Tensor:
-        """``(N, H, W)`` bool error mask of the teacher's labels."""
+        """``(N, H, W)`` bool error mask of the network's labels."""
         logits = None if self.error_head is None else self.error_logits(view)
         return self._mask(logits, confidence)
 
@@ -236,7 +236,7 @@ def error_mask(
     Args:
         doubt: ``(N, H, W)`` error probability of the EMD, or ``None`` for confidence alone.
         confidence: ``(N, H, W)`` largest softmax probability.
-        threshold: Of the error probability, in (0, 1).
+        threshold: Threshold of the error probability, in (0, 1).
         min_confidence: Least confidence that is trusted, or ``None`` for the EMD alone.
 
     Returns:
@@ -255,7 +255,7 @@ def _check_mask_options(
     min_confidence: float | None,
     unresolved: str,
 ) -> None:
-    """Refuses options of :class:`LabelRefinement` that can not be."""
+    """Checks the options of :class:`LabelRefinement`."""
     if min_confidence is not None and not 0 < min_confidence < 1:
         raise UserError(f'refinement.min_confidence={min_confidence} must lie in (0, 1)')
     if min_confidence is None and error_head is None:
@@ -281,14 +281,14 @@ def _with_widths(cfg: dict, key: str, widths: list[int | None]) -> dict:
     """The config with its channels filled in, or checked where they are given.
 
     Raises:
-        UserError: They do not fit, or can not be told from the tapped modules.
+        UserError: They do not fit, or cannot be told from the tapped modules.
     """
     name = key.split('.')[-1]
     given = cfg.get(name)
     if given is not None and not isinstance(given, Sequence):
         raise UserError(f'{key}={given} must list the channels of each input, here {widths}')
     if given is None and None in widths:
-        raise UserError(f'{key} can not be told from the tapped modules: set it')
+        raise UserError(f'{key} cannot be told from the tapped modules: set it')
     if given is not None and any(w not in (None, g) for w, g in zip(widths, given, strict=False)):
         raise UserError(f'{key}={list(given)}, but the taps and classes have {widths}')
     return {**cfg, name: given or widths}

@@ -17,14 +17,14 @@ from .distances import PixelIndex, hybrid_distances, pixel_distances
 
 @dataclass
 class Evidence:
-    """What is known of M pixels on each of the two maps, ``(M, K)`` each.
+    """Distances of M pixels to the classes on each of the two maps, ``(M, K)`` each.
 
     Attributes:
-        euclidean: Distances, ``None`` where the rule does not ask for them.
-        mahalanobis: Distances; ``inf`` = no candidate.
+        euclidean: Euclidean distances.
+        mahalanobis: Mahalanobis distances; ``inf`` = no candidate.
     """
 
-    euclidean: list[Tensor | None]
+    euclidean: list[Tensor]
     mahalanobis: list[Tensor]
 
 
@@ -53,7 +53,7 @@ def vote(evidence: Evidence, weights: Tensor) -> Decision:
     classes, it is the smaller the more they contradict each other.
 
     Args:
-        evidence: Of M pixels.
+        evidence: Distances of M pixels.
         weights: ``(M, 2)`` lambda_E and lambda_M of each pixel's image.
     """
     first = hybrid_distances(*evidence.euclidean, weights[:, :1])

@@ -51,9 +51,9 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
         dynamic_reweighting: Weight a pixel by the teacher's confidence to the power ``gamma``.
         consistency_on_labelled: Apply the teacher-student loss to the labelled images too, as
             AEL's code does, at the price of a teacher pass on them.
-        gamma: See ``dynamic_reweighting``.
+        gamma: Exponent of ``dynamic_reweighting``.
         threshold: Least confidence of a pseudo-label (AEL: 0 on Cityscapes, 0.7 on VOC).
-        momentum: Of the confidence bank.
+        momentum: Momentum of the confidence bank.
         num_paste_classes: Draws per step for copy-paste.
         paste_exclude: Classes never pasted.
         min_component: Smallest component that gives a box, as a share of the crop.

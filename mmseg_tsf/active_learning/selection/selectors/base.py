@@ -1,4 +1,4 @@
-"""What a selector is given, and what it makes of it."""
+"""Base of the selectors, and the units that they make of an image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Candidates(NamedTuple):
     """M units of one image that may be asked; ``(M,)`` each.
 
     Attributes:
-        units: uint32, what :meth:`Selector.mask` understands.
+        units: uint32 numbers of the units, see :meth:`Selector.mask`.
         scores: float16.
         pixels: uint32 native pixels that asking costs, at least 1.
         groups: uint8 predicted classes, 0 where classes are not balanced.
@@ -35,10 +35,10 @@ class Selector(ABC):
 
     Args:
         class_balanced: Whether the budget is shared equally among the predicted classes; what a
-            class can not use goes to the others.
+            class cannot use goes to the others.
 
     Attributes:
-        budgets: In what a budget may be given.
+        budgets: Units in which a budget may be given.
         can_trim: Whether a part of a unit may be asked, so that a budget of pixels is met exactly.
     """
 
@@ -49,7 +49,7 @@ class Selector(ABC):
         self.class_balanced = class_balanced
 
     def check_unit(self, unit: str) -> None:
-        """Refuses, with a ``UserError``, a budget in units that mean nothing here."""
+        """Raises ``UserError`` if a budget in this unit means nothing here."""
         if unit not in self.budgets:
             raise UserError(
                 f'unit={unit!r} is no unit of a {type(self).__name__}: give the budget in '
@@ -57,11 +57,11 @@ class Selector(ABC):
             )
 
     def check_strategy(self, strategy: Scorer) -> None:
-        """Refuses, with a ``UserError``, a strategy whose scores mean nothing here."""
+        """Raises ``UserError`` if the scores of a strategy mean nothing here."""
         return None
 
     def prepare(self, image: PoolImage) -> np.ndarray | None:
-        """What is slow to make of the image alone; runs in the loader's workers."""
+        """Slow work on the image alone, such as superpixels; runs in the loader's workers."""
         return None
 
     @abstractmethod
@@ -69,7 +69,7 @@ class Selector(ABC):
         """All units of an image that may be asked, in any order."""
 
     def thin(self, scored: ScoredImage, candidates: Candidates, order: np.ndarray) -> np.ndarray:
-        """Leaves out units that are too much beside better ones.
+        """Leaves out units that are too close to better ones.
 
         Args:
             scored: The image.
@@ -128,7 +128,7 @@ class Selector(ABC):
         Args:
             units: Chosen units.
             image: The image.
-            limits: Most pixels to ask of a unit, its first ones; all of those that are not named.
+            limits: Largest number of pixels to ask of a unit, its first ones; no limit by default.
 
         Returns:
             np.ndarray: ``(H, W)`` bool, without pixels that were asked or labelled before.

@@ -153,8 +153,8 @@ def first_in_turns(groups: np.ndarray, most: int) -> np.ndarray:
     """Which members of a list are taken if their groups take turns.
 
     Args:
-        groups: ``(M,)`` of the members, best first.
-        most: How many are taken.
+        groups: ``(M,)`` groups of the members, best first.
+        most: Number of members to take.
 
     Returns:
         np.ndarray: Their positions in the list, rising.

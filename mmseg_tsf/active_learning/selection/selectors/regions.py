@@ -84,7 +84,7 @@ def _region_scores(regions: np.ndarray, scores: np.ndarray, ranked: bool) -> np.
     Args:
         regions: ``(C,)`` int region of each cell.
         scores: ``(C,)`` of the cells.
-        ranked: Whether the best counts.
+        ranked: Whether the best score counts instead of the mean.
     """
     if ranked:
         best = np.full(regions.max(initial=-1) + 1, -np.inf)
