@@ -25,13 +25,14 @@ class Budget:
     Attributes:
         total: A share (float in (0, 1]) of all pixels or images, labelled and unlabelled, or an
             amount (int).
-        per_round: Likewise; by default what is left is shared evenly among the rounds left.
+        per_round: Amount of a round; by default the rest is shared evenly among the remaining
+            rounds.
         unit: ``'pixels'`` (of the images' own resolution, void included), ``'regions'``,
             ``'images'`` or ``'clicks'``, an estimate (see ``masks.count_clicks``) that counts the
             units of a round one by one and the initial labels as none.
 
     Raises:
-        UserError: A wrong unit or amount; names the key.
+        UserError: A unit or an amount is wrong; the message names the key.
     """
 
     total: float
@@ -138,8 +139,8 @@ def request_items(
         pool: The images.
         selector: Selector that turns units into masks.
         chosen: Units that are asked of each image.
-        unit: Unit of the budget. In clicks, the cost of each unit counts as it was selected; elsewhere
-            they are an estimate for the whole mask, in which neighbours have grown together.
+        unit: Unit of the budget. In clicks, the cost of each unit counts as it was selected;
+            elsewhere clicks are an estimate for the whole mask, in which neighbours have grown together.
 
     Yields:
         tuple: Image id, ``(H, W)`` bool mask, and what it counts by unit.

@@ -93,7 +93,8 @@ class GridForward:
             images: ``(N, 3, H, W)`` preprocessed.
             keys: ``(N,)`` int64 pool indices, on the host.
             seed: Seed of the query.
-            manual: Function that returns the manual labels ``(N, h, w)`` int64 on a grid, 255 elsewhere.
+            manual: Function that returns the manual labels ``(N, h, w)`` int64 on a grid, 255
+                elsewhere.
             valid: ``(N, H, W)`` bool, False in the padding.
         """
         logits, features = self._logits(images)

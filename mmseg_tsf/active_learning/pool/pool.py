@@ -69,7 +69,7 @@ class Pool:
 
     Args:
         dataset: A ``BaseSegDataset`` whose pipeline loads, resizes and packs images. Masks need
-            not exist, and nothing is told where they would be.
+            not exist; their paths are removed.
         labels: Labels that earlier rounds know; ``None`` for none.
 
     Raises:

@@ -123,7 +123,7 @@ def _score(scorer: _BatchScorer, batches: Iterable[list[PoolItem]]) -> Iterator[
 
 @contextlib.contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Puts every module into evaluation mode, and afterwards back into what it was in."""
+    """Evaluation mode of every module; afterwards each has its own mode again."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

@@ -105,7 +105,7 @@ class CandidateFile:
         return bool(score_bits(np.asarray([score]))[0] >= self.floors.min() >> np.uint64(48))
 
     def add(self, records: np.ndarray) -> None:
-        """Takes records; those out of reach are dropped."""
+        """Adds records; those out of reach are dropped."""
         records = records[records['key'] >= self.floors[records['group']]]
         if len(records):
             self._waiting.append(records)

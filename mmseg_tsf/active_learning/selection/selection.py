@@ -49,7 +49,8 @@ def select(
     Args:
         model: Model that scores.
         pool: The images.
-        strategy: Query strategy that gives the scores, and chooses jointly where it overrides ``pick``.
+        strategy: Query strategy that gives the scores, and chooses jointly if it overrides
+            ``pick``.
         selector: Selector that turns cells into units.
         budget: Amount to ask, in ``unit``.
         unit: ``'pixels'`` (native), ``'regions'``, ``'images'`` or ``'clicks'``, whichever the

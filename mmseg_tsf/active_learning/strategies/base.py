@@ -30,8 +30,8 @@ class QueryContext:
         seed: Seed of this query.
         folder: Scratch folder of this round. It survives a kill, so that a strategy which fits
             something on the pool can go on from what it has written there.
-        class_counts: Function that returns the ``(K,)`` labelled pixels of each class so far, initial images and
-            answers together; reads the initial masks when it is called.
+        class_counts: Function that returns the ``(K,)`` labelled pixels of each class so far, of
+            initial images and answers; it reads the initial masks.
     """
 
     model: nn.Module
@@ -45,7 +45,7 @@ class QueryContext:
 
 
 class QueryStrategy(ABC):
-    """Says how useful a pixel's label would be.
+    """Scores how useful a pixel's label would be.
 
     How many pixels are asked, and whether in pixels, regions or images, is the selector's
     business. Equal scores are told apart by a hash of seed, image and unit. A round calls

@@ -1,4 +1,4 @@
-"""Asks what pseudo-label auto-refinement leaves open (paper, section 3.4)."""
+"""Query of the pixels that auto-refinement cannot decide (paper, section 3.4)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PLARQuery(QueryStrategy):
         self._counts: Tensor | None = None
 
     def check(self, model: nn.Module) -> None:
-        """Refuses a model without a refiner."""
+        """Raises ``UserError`` if the model has no refiner."""
         refinement = getattr(model, 'refinement', None)
         if refinement is None or refinement.refiner is None:
             raise UserError(

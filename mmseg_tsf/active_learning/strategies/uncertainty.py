@@ -86,7 +86,7 @@ class ErrorMaskQuery(QueryStrategy):
     needs = ('flagged',)
 
     def check(self, model: nn.Module) -> None:
-        """Refuses a model without an error mask."""
+        """Raises ``UserError`` if the model has no error mask."""
         if getattr(model, 'refinement', None) is None:
             raise UserError(
                 f'ErrorMaskQuery asks inside the error mask, and this {type(model).__name__} has '

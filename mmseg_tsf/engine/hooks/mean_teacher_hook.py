@@ -46,7 +46,7 @@ class MeanTeacherHook(Hook):
         checkpoint['loaded_averages'] = sorted(self._kept)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Takes the note up when a run is resumed."""
+        """Restores which averages were loaded, when a run is resumed."""
         self._resumed = runner._resume
         if runner._resume:
             self._kept = set(checkpoint.get('loaded_averages', ()))

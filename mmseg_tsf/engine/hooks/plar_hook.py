@@ -97,7 +97,7 @@ class PLARHook(Hook):
             refinement.loss_weight = model.ramp(self.loss_ramp)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
-        """Says what was refined, and how well, at the interval and at the end."""
+        """Logs what was refined, and how well, at the interval and at the end."""
         last = runner.iter + 1 == runner.max_iters
         if self.begin is None or not (last or self.every_n_train_iters(runner, self.interval)):
             return

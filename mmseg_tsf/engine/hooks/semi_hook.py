@@ -150,7 +150,7 @@ class SemiHook(Hook):
 
 
 def check_heads(network, num_classes: int) -> None:
-    """Refuses heads that do not have the classes of the data set; STDC's sees boundaries.
+    """Checks that heads have the classes of the data set; STDC's boundary head is exempt.
 
     Raises:
         UserError: Names the head.
@@ -168,10 +168,10 @@ def check_heads(network, num_classes: int) -> None:
 
 
 def check_loops(runner: Runner) -> None:
-    """Refuses epochs of a sampler that never ends, and validation data that would fail later.
+    """Checks for epochs of a sampler that never ends, and for broken validation data.
 
     Raises:
-        UserError: Names the key or the file, and the mend.
+        UserError: Something is wrong; the message names the key or the file, and the remedy.
     """
     loader = runner.train_loop.dataloader
     if isinstance(runner.train_loop, EpochBasedTrainLoop) and isinstance(
@@ -187,7 +187,7 @@ def check_loops(runner: Runner) -> None:
 
 
 def check_crop(model, dataset) -> None:
-    """Refuses crops larger than the size to which images are padded, and padding before that.
+    """Checks that crops fit into the padded size, and that no pipeline pads before.
 
     Raises:
         UserError: Names the two keys.

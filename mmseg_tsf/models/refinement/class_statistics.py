@@ -79,7 +79,7 @@ def class_statistics(
     min_pixels: int = 8,
     shrinkage: str | float = 'ledoit_wolf',
 ) -> ClassStatistics:
-    """Mean and shrunk covariance per image and class, in float32 whatever autocast says.
+    """Mean and shrunk covariance per image and class, in float32 even under autocast.
 
     ``Sigma = (1 - s) S + max(s tr(S) / C, floor) I`` with the empirical covariance ``S`` (divided
     by the number of pixels) and scikit-learn's ``s``. The floor, a small share of the features'

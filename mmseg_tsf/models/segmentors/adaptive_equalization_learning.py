@@ -157,7 +157,7 @@ class AdaptiveEqualizationLearning(SemiSegmentor):
             valid: ``(2B, H, W)`` bool.
 
         Returns:
-            PairCutMix: Pastes the partners into the images, whatever is given of both.
+            PairCutMix: Pastes maps of the partners into those of the images.
         """
         num = len(samples) // 2
         indices = [sample.metainfo['pool_idx'] for sample in samples]

@@ -206,7 +206,7 @@ class NetworkGroup(BaseModel):
         Args:
             name: Name of the network.
             images: ``(N, 3, H, W)``, preprocessed.
-            taps: Module paths whose feature maps are wanted.
+            taps: Module paths of the feature maps to return.
         """
         with FeatureTap(getattr(self, name), taps) as tap:
             grid_logits = self.run(name, images)[1]

@@ -1,4 +1,4 @@
-"""In which units to ask, whatever the strategy."""
+"""Selectors: the units in which people are asked."""
 
 from ...pool.outputs import ScoredImage, cell_centres
 from .base import Candidates, Selector

@@ -136,7 +136,7 @@ class Selector(ABC):
 
 
 def at_least_one(name: str, value: int) -> int:
-    """Refuses what is no whole number above 0 with a ``UserError`` that names the key."""
+    """Raises ``UserError`` that names the key if a value is not a whole number above 0."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UserError(f'{name}={value!r} must be a whole number, at least 1')
     return value

@@ -32,7 +32,7 @@ class PixelSelector(Selector):
         class_balanced: See :class:`Selector`.
 
     Raises:
-        UserError: An option out of its range; names it.
+        UserError: An option is out of its range; the message names it.
     """
 
     can_trim = True

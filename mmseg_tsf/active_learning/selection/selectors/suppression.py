@@ -13,7 +13,7 @@ def suppress(cells: np.ndarray, rows: tuple, columns: tuple, most: int | None) -
         cells: ``(M, 2)`` different rows and columns on a grid, best first.
         rows: ``(h,)`` arrays: how many rows of the grid each one suppresses before and behind
             itself. Symmetric: one cell suppresses another if that one suppresses it.
-        columns: ``(w,)`` arrays, likewise.
+        columns: ``(w,)`` arrays, as for the rows.
         most: Most cells to keep; ``None`` for no limit.
 
     Returns:
