@@ -140,7 +140,8 @@ def request_items(
         selector: Selector that turns units into masks.
         chosen: Units that are asked of each image.
         unit: Unit of the budget. In clicks, the cost of each unit counts as it was selected;
-            elsewhere clicks are an estimate for the whole mask, in which neighbours have grown together.
+            elsewhere clicks are an estimate for the whole mask, in which neighbours have grown
+            together.
 
     Yields:
         tuple: Image id, ``(H, W)`` bool mask, and what it counts by unit.
