@@ -78,15 +78,6 @@ def test_api_names_exist():
             assert (ROOT / 'tools' / f'{head}{name}.py').is_file(), name
 
 
-def test_a_strategy_of_your_own():
-    (code,) = blocks(ROOT / 'docs/api.md', 'python')
-    exec(code, {})
-    try:
-        assert QUERY_STRATEGIES.build(dict(type='ClassQuery', class_id=2)).class_id == 2
-    finally:
-        QUERY_STRATEGIES.module_dict.pop('ClassQuery')
-
-
 def test_wrapping_an_existing_config(tmp_path):
     page = ROOT / 'docs/wrap_your_model.md'
     wrap, data, refine = blocks(page, 'python')
