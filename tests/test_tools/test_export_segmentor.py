@@ -20,7 +20,7 @@ from mmseg_tsf.utils.errors import UserError
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/tsf/tsf_r18-tiny-d8_deeplabv3plus_1xb4_demo-street-64x64.py'
 
-# Runs where this package can not be imported.
+# Runs where this package cannot be imported.
 PLAIN = """
 import sys
 sys.modules['mmseg_tsf'] = None

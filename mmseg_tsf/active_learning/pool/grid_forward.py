@@ -113,9 +113,7 @@ class GridForward:
         outputs.flagged = self.refinement.flag(view, outputs.confidence) & outputs.valid
         if 'refinement' in self.needs:
             given = manual(tuple(features[-1].shape[2:]))  # the refiner's grid
-            found = self.refinement.refiner(
-                features, outputs.probs, outputs.flagged, given, valid, with_change=False
-            )
+            found = self.refinement.decide(view, outputs.flagged, given, valid)
             outputs.manual = nearest(given, grid)
             # a block may cover a labelled cell in part: nothing is left to learn there
             outputs.flagged = outputs.flagged & (outputs.manual == IGNORE_INDEX)

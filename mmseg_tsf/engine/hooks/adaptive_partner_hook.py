@@ -70,7 +70,7 @@ class AdaptivePartnerHook(Hook):
         if not hasattr(model, 'class_bank'):
             raise UserError(
                 f'{type(model).__name__} uses no partners: remove AdaptivePartnerHook from '
-                'custom_hooks'
+                'the hooks'
             )
         dataset = runner.train_loop.dataloader.dataset
         if getattr(dataset, 'unlabelled', None) is None:

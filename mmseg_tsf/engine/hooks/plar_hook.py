@@ -72,8 +72,8 @@ class PLARHook(Hook):
         model = unwrap(runner)
         if not model.refinements:
             raise UserError(
-                f'{type(model).__name__} has neither error_head nor refiner: give it one, or take '
-                'PLARHook out of custom_hooks'
+                f'{type(model).__name__} has neither error_head nor refiner: give it one, or set '
+                'PLARHook.begin=None'
             )
         if self.dataset_cfg is not None and self.dataset is None:
             self.dataset = DATASETS.build(self.dataset_cfg)

@@ -216,6 +216,6 @@ _REMEDIES = {
     'labelled': "wrap the training data in dict(type='SemiDataset', labelled=..., unlabelled=...)",
     'unlabelled': 'give SemiDataset.unlabelled (or train SupervisedOnly)',
     'paste': 'set SemiDataset.paste_prob=0.5, or adaptive_copy_paste=False in the model',
-    'partner': "add dict(type='AdaptivePartnerHook') to custom_hooks, or set "
+    'partner': "add dict(type='AdaptivePartnerHook') to the hooks, or set "
     'adaptive_cutmix=False in the model',
 }

@@ -17,7 +17,7 @@ from ..utils.feature_tap import FeatureTap
 from ..utils.labels import IGNORE_INDEX, PseudoLabels, pseudo_labels, with_manual
 from ..utils.pixel_losses import masked_mean
 from ..utils.views import NetworkView
-from .decisions import paste_corrections
+from .decisions import GridRefinement, paste_corrections
 
 TAPS = ('decode_head.bottleneck', 'decode_head.sep_bottleneck')
 SHARES = ('flagged', 'corrected', 'changed', 'unresolved')
@@ -139,8 +139,7 @@ class LabelRefinement(BaseModule):
     def refine(self, view: NetworkView, manual: Tensor, valid: Tensor) -> RefinedLabels:
         """Views, flags, refines and pastes, whether or not training does so by now.
 
-        Training, the pass over the pool, reports and analysis tools all come here. Arguments as
-        for :meth:`forward`.
+        Training, reports and analysis tools all come here. Arguments as for :meth:`forward`.
         """
         before = pseudo_labels(view.logits, valid)
         mask = self.flag(view, before.confidence) & valid & (manual == IGNORE_INDEX)
@@ -165,6 +164,13 @@ class LabelRefinement(BaseModule):
             unresolved=unresolved,
             undecidable=undecidable,
         )
+
+    @torch.no_grad()
+    def decide(
+        self, view: NetworkView, flagged: Tensor, manual: Tensor, valid: Tensor
+    ) -> GridRefinement:
+        """Decisions on the grid of F2, for a query: masks and manual labels are on that grid."""
+        return self.refiner(view.features, view.probs, flagged, manual, valid, with_change=False)
 
     def take_class_shares(self) -> dict[str, Tensor]:
         """Percent ``(K,)`` of each class's pseudo-labels in each mask since the last call.

@@ -28,7 +28,6 @@ PAPER = dict(
     reference='reliable+manual',
     min_pixels=8,
     shrinkage='ledoit_wolf',
-    min_margin=0.0,
 )
 """The paper's own rule: every option that bears on it."""
 
@@ -54,8 +53,6 @@ class PseudoLabelAutoRefinement(nn.Module):
             adds pseudo-labels outside the error mask (the paper's).
         min_pixels: Least number of reference pixels with which a class of an image is a candidate.
         shrinkage: Shrinkage of the covariances: ``'ledoit_wolf'`` or a share in (0, 1].
-        min_margin: Gap of the posterior below which a pixel stays unresolved, in [0, 1); not for
-            the vote, which has no posterior.
         hidden: Width of the module of learnt weights.
 
     Raises:
@@ -72,16 +69,15 @@ class PseudoLabelAutoRefinement(nn.Module):
         reference: str = 'manual',
         min_pixels: int = 2,
         shrinkage: str | float = 'ledoit_wolf',
-        min_margin: float = 0.0,
         hidden: int = 64,
     ) -> None:
         super().__init__()
-        _check_options(channels, rule, weights, reference, min_margin)
+        _check_options(channels, rule, weights, reference)
         self.statistics_options = dict(min_pixels=min_pixels, shrinkage=shrinkage)
         check_statistics_options(**self.statistics_options)
         self.kriging = Kriging(**(kriging or {}))
         self.num_classes, self.rule = num_classes, rule
-        self.reference, self.min_margin = reference, min_margin
+        self.reference = reference
         self.weight_module = WeightModule(channels, hidden) if weights == 'learnt' else None
 
     @torch.no_grad()
@@ -157,9 +153,7 @@ class PseudoLabelAutoRefinement(nn.Module):
     def _limit(
         self, decision: Decision, pixels: PixelIndex, probs: Tensor, undecidable: Tensor
     ) -> None:
-        """Leaves pixels with a small margin, and all of undecidable images, unresolved."""
-        if self.min_margin:
-            decision.decided &= decision.margin >= self.min_margin
+        """Leaves all pixels of undecidable images unresolved."""
         left = undecidable[pixels.image]
         decision.decided &= ~left
         best, second = best_two(probs.flatten(2)[pixels.image, :, pixels.position])
@@ -208,9 +202,7 @@ class PseudoLabelAutoRefinement(nn.Module):
         return weight_loss(weights, evidence.euclidean, evidence.mahalanobis, target)
 
 
-def _check_options(
-    channels: Sequence[int], rule: str, weights: str, reference: str, min_margin: float
-) -> None:
+def _check_options(channels: Sequence[int], rule: str, weights: str, reference: str) -> None:
     if len(channels) != 2:
         raise UserError(
             f'PLAR reads two feature maps, channels={tuple(channels)} has {len(channels)}'
@@ -222,7 +214,3 @@ def _check_options(
     ):
         if value not in known:
             raise UserError(f'{name} must be one of {", ".join(known)}, not {value!r}')
-    if not 0 <= min_margin < 1:
-        raise UserError(f'min_margin must be in [0, 1), not {min_margin}')
-    if min_margin and rule == 'vote':
-        raise UserError('min_margin is a gap of posteriors, which rule=vote does not have')

@@ -29,7 +29,8 @@ class PseudoLabels:
         labels: ``(N, H, W)`` int64, 255 where there is none (in the padding).
         confidence: ``(N, H, W)`` float in [0, 1], the probability that the label is right as far
             as its source knows; 0 in the padding.
-        source: ``(N, H, W)`` uint8 :class:`Source` of each label.
+        source: ``(N, H, W)`` uint8 :class:`Source` of each label; without meaning where the
+            label is 255.
     """
 
     labels: Tensor

@@ -41,7 +41,7 @@ def test_loading_is_not_told_where_masks_are(data_root):
     ('step', 'message'),
     [
         (dict(type='LoadAnnotations'), 'has LoadAnnotations, which would read the ground truth'),
-        (dict(type='RandomFlip', prob=0.5), 'has RandomFlip, after which a pixel can not be'),
+        (dict(type='RandomFlip', prob=0.5), 'has RandomFlip, after which a pixel cannot be'),
         (dict(type='RandomCrop', crop_size=(8, 8)), 'has RandomCrop, after which'),
         (dict(type='RandomApply', transforms=[FLIP], prob=0.5), 'has RandomFlip, after which'),
         (dict(type='RandomChoice', transforms=[[], [FLIP]]), 'has RandomFlip, after which'),

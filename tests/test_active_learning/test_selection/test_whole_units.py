@@ -1,4 +1,4 @@
-"""A budget spent on units that can not be asked in part."""
+"""A budget spent on units that cannot be asked in part."""
 
 import numpy as np
 import pytest

@@ -84,7 +84,7 @@ def test_a_full_disk(writer, whole, data_root, tmp_path, monkeypatch):
 @pytest.mark.parametrize('writer', ['request', 'answer', 'checkpoint'])
 def test_files_that_may_not_grow(writer, whole, data_root, tmp_path, monkeypatch):
     disk = LimitedFiles(tmp_path)
-    sentence = 'no file may grow that large: raise the limit'
+    sentence = 'the file size limit is reached: raise the limit'
     meet_a_full_disk(disk, writer, whole, data_root, tmp_path, monkeypatch, sentence)
 
 

@@ -260,11 +260,11 @@ def test_bad_options_are_refused_at_build(options, sentence):
         refined_model('tsf', **options)
 
 
-def test_taps_must_run_when_the_teacher_labels():
+def test_taps_must_run_when_the_network_labels():
     segmentor = tiny_segmentor()
     segmentor['auxiliary_head'] = dict(segmentor['decode_head'], in_index=0, in_channels=8)
     taps = (TAPS[0], 'auxiliary_head.convs')
-    with pytest.raises(UserError, match="'auxiliary_head.convs' does not run when the teacher"):
+    with pytest.raises(UserError, match="'auxiliary_head.convs' does not run when the network"):
         refined_model('tsf', segmentor=segmentor, refinement=dict(taps=taps))
 
 

@@ -46,7 +46,6 @@ def test_the_paper_preset_is_complete():
     refiner = build(**PAPER)
     assert refiner.rule == 'vote' and refiner.reference == 'reliable+manual'
     assert refiner.statistics_options == dict(min_pixels=8, shrinkage='ledoit_wolf')
-    assert refiner.min_margin == 0
 
 
 @pytest.mark.parametrize('rule', ['kriging', 'vote'])
@@ -220,18 +219,6 @@ def test_padding_is_neither_flagged_nor_a_reference(rule):
     torch.testing.assert_close(found.margin[..., :16], expected.margin)
 
 
-def test_min_margin_leaves_doubts_open():
-    maps, probs, mask, truth = scene(noise=1.5)
-    manual = some_manual(truth, 0.1).masked_fill(~mask, 255)
-    pseudo = probs.argmax(dim=1)
-    free = build()(maps, probs, mask, manual)
-    bound = build(min_margin=0.5)(maps, probs, mask, manual)
-    doubtful = free.corrected & (free.margin < 0.5)
-    assert doubtful.any()
-    assert torch.equal(bound.unresolved, free.unresolved | doubtful)
-    assert torch.equal(bound.labels[doubtful], pseudo[doubtful])
-
-
 @pytest.mark.parametrize(
     'options, sentence',
     [
@@ -241,8 +228,6 @@ def test_min_margin_leaves_doubts_open():
         (dict(reference='all'), "reference must be one of manual.*, not 'all'"),
         (dict(shrinkage=2), r'shrinkage must be .* in \(0, 1\], not 2'),
         (dict(min_pixels=1), 'min_pixels must be at least 2'),
-        (dict(min_margin=1.0), r'min_margin must be in \[0, 1\)'),
-        (dict(rule='vote', min_margin=0.1), 'min_margin is a gap of posteriors, which rule=vote'),
         (dict(kriging=dict(noise=0)), 'kriging.noise must be above 0, not 0'),
     ],
 )

@@ -39,14 +39,14 @@ def test_a_weight():
         ('ael', dict(gamma=-2), 'gamma=-2 must be a finite number of at least 0'),
         ('ael', dict(min_component=-0.1), 'min_component=.* must lie in'),
         ('ael', dict(min_presence='0.1'), "min_presence='0.1' must lie in"),
-        ('tsf', dict(weight=None), 'weight=.* must be a number'),
-        ('tsf', dict(cps_gamma=-1), 'cps_gamma=.* must be a number'),
-        ('mt', dict(weight='100'), 'weight=.* must be a number'),
+        ('tsf', dict(weight=None), 'weight=.* must be a finite number'),
+        ('tsf', dict(cps_gamma=-1), 'cps_gamma=.* must be a finite number'),
+        ('mt', dict(weight='100'), 'weight=.* must be a finite number'),
         ('mt_cutmix', dict(threshold=2), 'threshold=.* must lie in'),
         ('mt_cutmix', dict(cutmix=dict(area=(0, 0.5))), r'cutmix.area=\(0, 0.5\) must be'),
         ('cps_cutmix', dict(cutmix=dict(area=(0.5, 1.5))), 'cutmix.area=.* must be'),
         ('cps_cutmix', dict(cutmix=dict(num_boxes=0)), 'cutmix.num_boxes=0 must be at least 1'),
-        ('cps', dict(gamma=-1), 'gamma=.* must be a number'),
+        ('cps', dict(gamma=-1), 'gamma=.* must be a finite number'),
     ],
 )
 def test_an_option_out_of_its_range_is_named(method, options, sentence):
