@@ -48,6 +48,7 @@ SHARED = {
     ),
     '--seed': dict(type=int, default=0, help='seed of the random numbers (%(default)s)'),
     '--json': dict(metavar='FILE', help='JSON file that the result is written to as well'),
+    '--repeats': dict(type=int, help='number of turns, of which the median counts (%(default)s)'),
     '--force': dict(action='store_true', help='replace existing files'),
     '--images': dict(type=int, help='number of images, evenly spread over the list (all)'),
     '--min-confidence': dict(

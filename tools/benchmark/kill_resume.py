@@ -14,6 +14,7 @@ over their kinds. Prints ``N survived, 0 lost``; the exit status is 0 if no run 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -143,13 +144,7 @@ class Moments:
 
 
 def run(cfg: Config, moments: Sequence[Moments], stderr: str | None = None) -> list[int]:
-    """Trains in forked processes; returns their exit statuses.
-
-    Args:
-        cfg: Config of the run.
-        moments: Moments of each rank.
-        stderr: File for their error output; see ``run_forked``.
-    """
+    """Trains in forked processes, one per rank; returns their exit statuses."""
     with tempfile.TemporaryDirectory() as folder:
         work = partial(train, cfg, moments, f'file://{folder}/meeting')
         return run_forked(work, len(moments), stderr)
@@ -210,32 +205,15 @@ def differences(reference: dict, other: dict) -> list[str]:
 
 def draw_moments(kinds: list[str], num: int, seed: int) -> list[int]:
     """Draws the numbers of ``num`` moments, evenly over their kinds."""
-    rng, by_kind = random.Random(seed), defaultdict(list)
-    for number, kind in enumerate(kinds):
-        by_kind[kind].append(number)
-    for numbers in by_kind.values():
-        rng.shuffle(numbers)
-    names, drawn = sorted(by_kind), []
-    while len(drawn) < min(num, len(kinds)):
-        name = names[len(drawn) % len(names)]
-        drawn.append(by_kind[name].pop())
-        names = [name for name in names if by_kind[name]]
-    return drawn
+    shuffled, by_kind = random.Random(seed).sample(range(len(kinds)), len(kinds)), defaultdict(list)
+    for number in shuffled:
+        by_kind[kinds[number]].append(number)
+    turns = itertools.zip_longest(*(by_kind[kind] for kind in sorted(by_kind)))
+    return [number for turn in turns for number in turn if number is not None][:num]
 
 
 def kill_and_resume(cfg: Config, rank: int, fatal: int, ranks: int, reference: dict) -> list[str]:
-    """Kills a run, resumes it, and compares its outcome.
-
-    Args:
-        cfg: Config of the run; its folder is new.
-        rank: Rank of the process that is killed.
-        fatal: Number of the moment at which it is killed.
-        ranks: Number of processes.
-        reference: Outcome of the run without a kill.
-
-    Returns:
-        list[str]: Differences, one sentence each.
-    """
+    """Kills ``rank`` at its moment ``fatal``, resumes the run, and returns the differences."""
     store = RoundStore(Path(cfg.work_dir, 'rounds'))
     moments = [Moments(fatal=fatal if own == rank else None) for own in range(ranks)]
     killed = run(cfg, moments, os.devnull)[rank] == -signal.SIGKILL
@@ -249,11 +227,7 @@ def kill_and_resume(cfg: Config, rank: int, fatal: int, ranks: int, reference: d
 
 
 def empty(folder: Path) -> None:
-    """Makes a folder, or deletes the runs of an earlier call in it.
-
-    Raises:
-        UserError: The folder holds other files.
-    """
+    """Makes a folder, or deletes the runs of an earlier call in it, but no other files."""
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
         raise UserError(f'{folder} holds other files: give another --work-dir')
     shutil.rmtree(folder, ignore_errors=True)

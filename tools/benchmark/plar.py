@@ -18,9 +18,7 @@ channels, a fifth of the pixels flagged.
 
 from __future__ import annotations
 
-import json
 import statistics
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -34,6 +32,10 @@ from mmseg_tsf.engine.run_info import commit
 from mmseg_tsf.models.refinement.plar import PAPER, PseudoLabelAutoRefinement
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
+from mmseg_tsf.utils.timing import ratio, show_result, take_turns
+
+FLAGGED = 0.2
+"""Share of the pixels in the error mask."""
 
 
 class Case(NamedTuple):
@@ -111,30 +113,6 @@ def reference(case: Case, min_pixels: int) -> None:
             cdist(vectors[mask], mean, 'mahalanobis', VI=np.asarray(fit.precision_))
 
 
-def time_once(run: Callable[[], object], device: torch.device) -> float:
-    """Seconds of one call, after the device has finished what it was given."""
-    if device.type == 'cuda':
-        torch.cuda.synchronize(device)
-    began = time.perf_counter()
-    run()
-    if device.type == 'cuda':
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - began
-
-
-def take_turns(
-    runs: dict[str, Callable[[], object]], repeats: int, device: torch.device
-) -> dict[str, list[float]]:
-    """Seconds of each, one after the other, after one round that does not count."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(repeats + 1):
-        for name, run in runs.items():
-            seconds = time_once(run, device)
-            if turn:
-                times[name].append(seconds)
-    return times
-
-
 def make_refiner(case: Case, **options) -> PseudoLabelAutoRefinement:
     """A refiner that fits a case, with some options."""
     channels = [features.shape[1] for features in case.maps]
@@ -157,38 +135,16 @@ def scaling(
             case = make_case(size, number, channels, share, device)
             refiner = make_refiner(case, **PAPER)
             run = lambda: refiner(case.maps, case.probs, case.mask)  # noqa: B023, E731
-            seconds = statistics.median(take_turns(dict(plar=run), repeats, device)['plar'])
-            flops = plain_products(case, PAPER['min_pixels'])[1]
-            rows[name].append(
-                dict(
-                    classes=number, flagged=int(case.mask.sum()), seconds=seconds, gflop=flops / 1e9
-                )
-            )
+            seconds = statistics.median(take_turns(dict(plar=run), repeats)['plar'])
+            rows[name].append(dict(classes=number, flagged=int(case.mask.sum()), seconds=seconds))
     return rows
 
 
 def benchmark(
-    size: tuple[int, int],
-    classes: int,
-    channels: int,
-    flagged: float,
-    repeats: int,
-    device: torch.device,
+    size: tuple[int, int], classes: int, channels: int, repeats: int, device: torch.device
 ) -> dict:
-    """Runs the benchmark.
-
-    Args:
-        size: Height and width of the grid.
-        classes: K.
-        channels: C of both maps.
-        flagged: Share of the pixels in the error mask.
-        repeats: Number of turns that count.
-        device: Where.
-
-    Returns:
-        dict: See the printed keys; times in seconds, medians.
-    """
-    case = make_case(size, classes, channels, flagged, device)
+    """Figures of the refinement on a grid of ``size``; times in seconds, medians."""
+    case = make_case(size, classes, channels, FLAGGED, device)
     refiner, default, manual = make_refiner(case, **PAPER), make_refiner(case), case.manual
     products, flops = plain_products(case, PAPER['min_pixels'])
     runs = dict(
@@ -196,10 +152,10 @@ def benchmark(
         default=lambda: default(case.maps, case.probs, case.mask, manual),
         gemm=products,
     )
-    times = take_turns(runs, repeats, device)
+    times = take_turns(runs, repeats)
     if device.type == 'cpu':
         runs = dict(reference=lambda: reference(case, PAPER['min_pixels']))
-        times.update(take_turns(runs, repeats, device))
+        times.update(take_turns(runs, repeats))
     median = {name: statistics.median(values) for name, values in times.items()}
     result = dict(device=str(device), grid=list(size), classes=classes, channels=channels)
     result.update(flagged=int(case.mask.sum()), gflop=flops / 1e9, repeats=repeats)
@@ -209,16 +165,10 @@ def benchmark(
     result['default_ratio_to_gemm'] = ratio(times['default'], times['gemm'])
     if device.type == 'cpu':
         result['speedup'] = ratio(times['reference'], times['plar'])
-        result['default_speedup'] = ratio(times['reference'], times['default'])
     else:
         result.update(peak_memory(case, refiner))
     result['scaling'] = scaling(size, classes, channels, device, max(1, repeats // 2))
     return result
-
-
-def ratio(first: list[float], second: list[float]) -> float:
-    """Median of the ratios within each turn: what troubles a turn troubles both."""
-    return statistics.median(a / b for a, b in zip(first, second, strict=True))
 
 
 def peak_memory(case: Case, refiner: PseudoLabelAutoRefinement) -> dict[str, float]:
@@ -244,28 +194,15 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument(
         '--channels', type=int, default=256, help='channels of the feature maps (%(default)s)'
     )
-    parser.add_argument(
-        '--flagged', type=float, default=0.2, help='share of flagged pixels (%(default)s)'
-    )
-    parser.add_argument(
-        '--repeats',
-        type=int,
-        default=5,
-        help='number of repeats, whose median is reported (%(default)s)',
-    )
+    parser.share('--repeats', default=5)
     args = parser.parse_args(argv)
-    if args.repeats < 1 or not 0 < args.flagged < 1:
-        raise UserError('--repeats must be at least 1 and --flagged in (0, 1)')
+    if args.repeats < 1:
+        raise UserError('--repeats must be at least 1')
     default = ((90, 120), 11) if args.device == 'cpu' else ((256, 512), 19)
     size, classes = tuple(args.grid or default[0]), args.classes or default[1]
     device = torch.device(args.device)
-    result = benchmark(size, classes, args.channels, args.flagged, args.repeats, device)
-    text = json.dumps(result, indent=2)
-    print(text)
-    if args.json:
-        with open(args.json, 'w') as file:
-            file.write(text + '\n')
-    return result
+    result = benchmark(size, classes, args.channels, args.repeats, device)
+    return show_result(result, args.json)
 
 
 if __name__ == '__main__':

@@ -18,13 +18,12 @@ The ratio is time of ``predict`` by time of ``query``: above 1 the query is fast
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os.path as osp
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from statistics import median
 
 import numpy as np
 import torch
@@ -48,6 +47,7 @@ from mmseg_tsf.engine.run_info import commit
 from mmseg_tsf.models.segmentors.semi_base import SemiSegmentor
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
+from mmseg_tsf.utils.timing import ratio, show_result, take_turns
 
 STRATEGIES = dict(entropy=EntropyQuery(), plar=PLARQuery(), seed=SeedQuery())
 NETWORK = osp.join(
@@ -55,6 +55,9 @@ NETWORK = osp.join(
     '../../configs/_base_/models/deeplabv3plus_mobilenet-v2-d16.py',
 )
 SIMULATED = (8, 8)  # grid of a simulated image
+BUDGET = 1000  # pixels requested from each simulated pool
+SHARE, FLAGGED = 0.01, 0.2  # shares of requested pixels and of cells in the error mask
+BLOCK = 8  # side of a requested block in pixels
 
 
 def make_pool(folder: str, number: int, size: tuple[int, int]) -> Pool:
@@ -77,8 +80,8 @@ def make_pool(folder: str, number: int, size: tuple[int, int]) -> Pool:
 class EarlierLabels:
     """Blocks that people have labelled at random, as :class:`KnownLabels` of a pool."""
 
-    def __init__(self, size: tuple[int, int], share: float, classes: int, block: int) -> None:
-        self.size, self.share, self.classes, self.block = size, share, classes, block
+    def __init__(self, size: tuple[int, int], share: float, classes: int) -> None:
+        self.size, self.share, self.classes = size, share, classes
 
     def asked(self, image_id: str) -> None:
         """None may not be asked again: the query has as much to choose from as ever."""
@@ -87,10 +90,10 @@ class EarlierLabels:
     def manual(self, image_id: str) -> np.ndarray:
         """``(H, W)`` uint8 class ids, 255 elsewhere."""
         rng = np.random.default_rng(int(image_id))
-        grid = tuple(-(-side // self.block) for side in self.size)
+        grid = tuple(-(-side // BLOCK) for side in self.size)
         labels = rng.integers(self.classes, size=grid).astype(np.uint8)
         labels = np.where(rng.random(grid) < self.share, labels, np.uint8(255))
-        labels = labels.repeat(self.block, axis=0).repeat(self.block, axis=1)
+        labels = labels.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
         return np.ascontiguousarray(labels[: self.size[0], : self.size[1]])
 
 
@@ -120,56 +123,44 @@ def flag(model: SemiSegmentor, pool: Pool, share: float) -> None:
 
 
 @torch.no_grad()
-def run_network(model: SemiSegmentor, pool: Pool, mode: str, batch_size: int, workers: int):
+def run_network(model: SemiSegmentor, pool: Pool, mode: str, batch_size: int, num_workers: int):
     """The network alone on all images: ``mode`` is 'predict' or 'tensor'."""
     loader = DataLoader(
         PoolReader(pool, PixelSelector().prepare, 0),
         batch_size=None,
-        num_workers=workers,
-        prefetch_factor=max(2, batch_size) if workers else None,
+        num_workers=num_workers,
+        prefetch_factor=max(2, batch_size) if num_workers else None,
         collate_fn=lambda item: item,
     )
     for items in batches_of_one_size(loader, batch_size):
         batch = dict(inputs=[i.inputs for i in items], data_samples=[i.sample for i in items])
         data = model.data_preprocessor(batch, False)
         model(**data, mode=mode)
-    if next(model.parameters()).is_cuda:
-        torch.cuda.synchronize()
 
 
 def throughput(args: argparse.Namespace) -> dict:
     """Seconds per image of everything that takes turns, medians, and the ratios."""
     model = make_model(args.classes, args.device)
-    options = dict(batch_size=args.batch_size, num_workers=args.num_workers)
     with tempfile.TemporaryDirectory() as folder:
         pool = make_pool(folder, args.images, tuple(args.size))
-        flag(model, pool, args.flagged)
+        flag(model, pool, FLAGGED)
         if args.labelled:
-            known = EarlierLabels(tuple(args.size), args.labelled, args.classes, args.block)
-            pool.labels = known
-        selector = PixelSelector(block=args.block)
-        budget = max(1, round(args.share * args.images * args.size[0] * args.size[1]))
-        loader = (args.batch_size, args.num_workers)
+            pool.labels = EarlierLabels(tuple(args.size), args.labelled, args.classes)
+        budget = max(1, round(SHARE * args.images * args.size[0] * args.size[1]))
+        loader = dict(batch_size=args.batch_size, num_workers=args.num_workers)
         runs: dict[str, Callable] = dict(
-            predict=lambda: run_network(model, pool, 'predict', *loader),
-            forward=lambda: run_network(model, pool, 'tensor', *loader),
+            predict=lambda: run_network(model, pool, 'predict', **loader),
+            forward=lambda: run_network(model, pool, 'tensor', **loader),
         )
         for name, strategy in STRATEGIES.items():
             runs[name] = lambda strategy=strategy: select(
-                model, pool, strategy, selector, budget, **options
+                model, pool, strategy, PixelSelector(block=BLOCK), budget, **loader
             )
-        times: dict[str, list[float]] = {name: [] for name in runs}
-        for turn in range(args.repeats + 1):  # the first one does not count
-            for name, run in runs.items():
-                began = time.perf_counter()
-                run()
-                if turn:
-                    times[name].append((time.perf_counter() - began) / args.images)
-    result = {f'{name}_time': statistics.median(values) for name, values in times.items()}
+        times = take_turns(runs, args.repeats)
+    result = {f'{name}_time': median(times[name]) / args.images for name in times}
     for name in STRATEGIES:
         for base in ('predict', 'forward'):
-            pairs = zip(times[base], times[name], strict=True)
-            result[f'{name}_ratio_to_{base}'] = statistics.median(a / b for a, b in pairs)
+            result[f'{name}_ratio_to_{base}'] = ratio(times[base], times[name])
     return result
 
 
@@ -219,77 +210,30 @@ def main(argv: list[str] | None = None) -> dict:
     cuda = torch.cuda.is_available()
     parser.share('--json').share('--device', default='cuda' if cuda else 'cpu')
     parser.share('--images', default=256 if cuda else 6, help='size of the pool (%(default)s)')
+    sides = (1024, 2048) if cuda else (360, 480)
+    parser.add_argument('--size', type=int, nargs=2, default=sides, metavar=('HEIGHT', 'WIDTH'))
+    numbers = {'classes': (19, 11), 'batch-size': (4, 2), 'num-workers': (8, 0)}
+    for name, (on_gpu, on_cpu) in numbers.items():
+        parser.add_argument(f'--{name}', type=int, default=on_gpu if cuda else on_cpu)
     parser.add_argument(
-        '--size',
-        type=int,
-        nargs=2,
-        default=(1024, 2048) if cuda else (360, 480),
-        metavar=('HEIGHT', 'WIDTH'),
-        help='size of an image',
+        '--labelled', type=float, default=0.0, help='share of pixels labelled before the query'
     )
+    parser.share('--repeats', default=3)
+    pools = (100, 10_000, 1_000_000)
     parser.add_argument(
-        '--classes', type=int, default=19 if cuda else 11, help='number of classes (%(default)s)'
+        '--pools', type=int, nargs='*', default=pools, help='sizes of the simulated pools'
     )
-    parser.add_argument(
-        '--batch-size',
-        type=int,
-        default=4 if cuda else 2,
-        help='batch size of the pass (%(default)s)',
-    )
-    parser.add_argument(
-        '--num-workers',
-        type=int,
-        default=8 if cuda else 0,
-        help='worker processes of the loader (%(default)s)',
-    )
-    parser.add_argument(
-        '--share', type=float, default=0.01, help='share of all pixels to request (%(default)s)'
-    )
-    parser.add_argument(
-        '--labelled',
-        type=float,
-        default=0.0,
-        help='share of pixels labelled before the query (%(default)s)',
-    )
-    parser.add_argument(
-        '--flagged', type=float, default=0.2, help='of the cells, that the error mask doubts'
-    )
-    parser.add_argument('--block', type=int, default=8, help='side of what is asked, in pixels')
-    parser.add_argument('--repeats', type=int, default=3, help='of which the median counts')
-    parser.add_argument(
-        '--pools',
-        type=int,
-        nargs='*',
-        default=(100, 10_000, 1_000_000),
-        help='sizes of simulated pools, whose memory is measured',
-    )
-    parser.add_argument('--budget', type=int, default=1000, help='in each of the pools')
     args = parser.parse_args(argv)
-    if min(args.images, args.repeats, args.batch_size, args.budget) < 1 or not 0 < args.share < 1:
-        raise UserError('counts must be at least 1 and --share must lie in (0, 1)')
-    if not 0 < args.flagged < 1 or not 0 <= args.labelled < 1:
-        raise UserError('--flagged must lie in (0, 1) and --labelled in [0, 1)')
+    if min(args.images, args.repeats, args.batch_size) < 1 or not 0 <= args.labelled < 1:
+        raise UserError('counts must be at least 1 and --labelled must lie in [0, 1)')
     init_default_scope('mmseg')
-    result = dict(device=args.device, size=list(args.size), batch_size=args.batch_size)
-    result.update(
-        labelled=args.labelled,
-        flagged=args.flagged,
-        block=args.block,
-        classes=args.classes,
-        torch=torch.__version__,
-        commit=commit(),
-        images=args.images,
-        workers=args.num_workers,
-        threads=torch.get_num_threads(),
-    )
+    names = ('device', 'size', 'batch_size', 'labelled', 'classes', 'images', 'num_workers')
+    result = {name: getattr(args, name) for name in names}
+    result.update(flagged=FLAGGED, block=BLOCK)
+    result.update(threads=torch.get_num_threads(), torch=torch.__version__, commit=commit())
     result.update(throughput(args))
-    result['pools'] = [in_own_process(number, args.budget) for number in args.pools]
-    text = json.dumps(result, indent=2)
-    print(text)
-    if args.json:
-        with open(osp.expanduser(args.json), 'w') as file:
-            file.write(text + '\n')
-    return result
+    result['pools'] = [in_own_process(number, BUDGET) for number in args.pools]
+    return show_result(result, args.json)
 
 
 if __name__ == '__main__':

@@ -10,11 +10,11 @@ pool_pass.py); its other text is kept.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.errors import UserError
+from mmseg_tsf.utils.files import read_json
 from mmseg_tsf.utils.markdown import table_lines, write_between_markers
 
 STEP = {
@@ -62,16 +62,11 @@ def plar_tables(results: list[dict]) -> list[str]:
     lines += table_lines(['grid', *PLAR.values(), *WHERE.values()], rows)
     for own in results:
         for name, points in own['scaling'].items():
-            first = points[0]
-            body = [
-                [
-                    str(point[name]),
-                    f'{point["seconds"]:.4f}',
-                    f'{point[name] / first[name]:.1f}',
-                    f'{point["seconds"] / first["seconds"]:.1f}',
-                ]
-                for point in points
-            ]
+            amount, seconds = points[0][name], points[0]['seconds']
+            body = []
+            for point in points:
+                growth = [f'{point[name] / amount:.1f}', f'{point["seconds"] / seconds:.1f}']
+                body.append([str(point[name]), f'{point["seconds"]:.4f}', *growth])
             head = [f'{name} ({own["device"]})', 's, paper', f'times the {name}', 'times the time']
             lines += ['', *table_lines(head, body)]
     return lines
@@ -96,15 +91,8 @@ def pool_tables(results: list[dict]) -> list[str]:
     lines = table_lines(head, rows)
     pools = [pool for own in results for pool in own['pools']]
     head = ['images in the pool', 'asked', 'peak MiB', 'microseconds an image']
-    body = [
-        [
-            f'{pool["images"]:,}',
-            f'{pool["asked"]:,}',
-            f'{pool["peak_memory_mib"]:.1f}',
-            f'{pool["microseconds_per_image"]:.0f}',
-        ]
-        for pool in pools
-    ]
+    form = '{images:,}|{asked:,}|{peak_memory_mib:.1f}|{microseconds_per_image:.0f}'
+    body = [form.format(**pool).split('|') for pool in pools]
     return [*lines, '', *table_lines(head, body)] if pools else lines
 
 
@@ -130,7 +118,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.share('--out', default='docs/speed.md', help='page to update (%(default)s)')
     args = parser.parse_args(argv)
-    results = {path: json.loads(Path(path).read_text()) for path in args.results}
+    results = {path: read_json(Path(path), '') for path in args.results}
     steps = [own for own in results.values() if 'step_time' in own]
     refinements = [own for own in results.values() if {'plar_time', 'grid'} <= own.keys()]
     passes = [own for own in results.values() if {'predict_time', 'flagged'} <= own.keys()]

@@ -14,7 +14,6 @@ Three things take turns in one process, so that a noisy machine troubles them al
 from __future__ import annotations
 
 import copy
-import json
 import statistics
 import tempfile
 import time
@@ -39,13 +38,7 @@ from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.processes import keep_freed_memory
 from mmseg_tsf.utils.runner import unwrap
 from mmseg_tsf.utils.settings import hook_configs
-
-
-def now() -> float:
-    """Seconds, after the device has finished what it was given."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
+from mmseg_tsf.utils.timing import now, ratio, show_result
 
 
 class CallRecorder:
@@ -185,16 +178,7 @@ def time_loader(runner: Runner, steps: int) -> float:
 
 
 def benchmark(cfg: Config, steps: int, warmup: int) -> dict:
-    """Runs the benchmark.
-
-    Args:
-        cfg: A training config.
-        steps: Steps that count.
-        warmup: Steps before them that do not.
-
-    Returns:
-        dict: See the printed keys; times in seconds.
-    """
+    """Figures of a training config, times in seconds; the ``warmup`` steps do not count."""
     for key in ('val_cfg', 'val_dataloader', 'val_evaluator'):
         cfg[key] = None
     cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=steps + warmup)  # without rounds
@@ -212,12 +196,11 @@ def benchmark(cfg: Config, steps: int, warmup: int) -> dict:
         host_syncs = count_host_syncs(runner)
         loader_time = time_loader(runner, steps)
     median = {key: statistics.median(values) for key, values in timer.times.items() if values}
-    pairs = list(zip(timer.times['step'], timer.times['floor'], strict=True))
     result = dict(
         config=cfg.filename,
         step_time=median['step'],
         floor_time=median['floor'],
-        ratio_to_floor=statistics.median(step / floor for step, floor in pairs),
+        ratio_to_floor=ratio(timer.times['step'], timer.times['floor']),
         network_calls=len(timer.calls),
         calls=[
             f'{name} {list(shape)} {"grad" if g else "no grad"}' for name, shape, g in timer.calls
@@ -231,9 +214,8 @@ def benchmark(cfg: Config, steps: int, warmup: int) -> dict:
         steps=steps,
     )
     if timer.times['composed']:
-        composed = zip(timer.times['step'], timer.times['composed'], strict=True)
         result['composed_time'] = median['composed']
-        result['ratio_to_composed'] = statistics.median(a / b for a, b in composed)
+        result['ratio_to_composed'] = ratio(timer.times['step'], timer.times['composed'])
     if host_syncs is not None:
         result['host_syncs'] = host_syncs
     return result
@@ -255,17 +237,11 @@ def main(argv: list[str] | None = None) -> dict:
     if args.against:
         other = benchmark(load_config(args.against, args.cfg_options), args.steps, args.warmup)
         # by way of the floors, which the machine's noise touched as it did the steps
-        ratio = result['step_time'] / other['step_time']
-        result['against'] = dict(config=other['config'], ratio=ratio)
+        against = dict(config=other['config'], ratio=result['step_time'] / other['step_time'])
         if result['calls'] == other['calls']:
-            ratio = result['ratio_to_floor'] / other['ratio_to_floor']
-            result['against']['ratio_by_floors'] = ratio
-    text = json.dumps(result, indent=2)
-    print(text)
-    if args.json:
-        with open(args.json, 'w') as file:
-            file.write(text + '\n')
-    return result
+            against['ratio_by_floors'] = result['ratio_to_floor'] / other['ratio_to_floor']
+        result['against'] = against
+    return show_result(result, args.json)
 
 
 if __name__ == '__main__':
