@@ -12,7 +12,7 @@ import torch
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.runner import Runner
 
-from ..utils.files import read_json, sha256, write_file
+from ..utils.files import sha256, write_file
 from ..utils.runner import unwrap
 
 FILE_NAME = 'run_info.json'
@@ -67,8 +67,11 @@ def finish_record(runner: Runner) -> None:
 
 
 def _read(runner: Runner) -> dict:
-    path = Path(runner.work_dir, FILE_NAME)
-    return read_json(path, '') if path.is_file() else {}
+    path = osp.join(runner.work_dir, FILE_NAME)
+    if not osp.isfile(path):
+        return {}
+    with open(path) as file:
+        return json.load(file)
 
 
 def _write(runner: Runner, record: dict) -> None:

@@ -13,7 +13,6 @@ from mmengine.config import Config
 from ..active_learning.store.round_log import RoundLog
 from ..active_learning.store.round_store import CAMPAIGN
 from ..utils.errors import UserError
-from ..utils.files import read_json
 from ..utils.settings import training_settings
 
 PSEUDO_LABELS = re.compile(r'Quality of pseudo-labels after iteration (\d+): (.*)')
@@ -30,7 +29,7 @@ def read_info(folder: Path) -> dict:
             f'{folder} is not the folder of a run, it has no run_info.json: give the --work-dir '
             'of a training'
         )
-    return read_json(folder / 'run_info.json', '')
+    return _read_json(folder / 'run_info.json', '')
 
 
 def main_network(info: dict) -> str:
@@ -71,7 +70,7 @@ def hash_settings(folder: Path, config: str | None) -> str | None:
 def read_test(folder: Path) -> dict[str, float]:
     """Metrics written by ``tools/test.py``; empty if the run was not tested."""
     path = folder / 'test_metrics.json'
-    return read_json(path, '')['metrics'] if path.is_file() else {}
+    return json.loads(path.read_text())['metrics'] if path.is_file() else {}
 
 
 def read_scalars(folder: Path) -> tuple[list[dict], list[dict]]:
@@ -117,7 +116,7 @@ def last_score(folder: Path) -> tuple[float, str]:
         if key in entry and entry['step'] == end:
             return entry[key], 'at its end'
     path = folder / 'test_metrics.json'
-    test = read_json(path, '') if path.is_file() else {}
+    test = json.loads(path.read_text()) if path.is_file() else {}
     if test.get('checkpoint') == f'iter_{end}.pth':
         return test['metrics'][key], 'as tested'
     raise UserError(
@@ -135,11 +134,11 @@ def read_finished(folder: Path) -> dict:
     Raises:
         UserError: If the run is unfinished, or its last checkpoint was not tested as configured.
     """
-    info = read_json(folder / 'run_info.json', 'train with tools/train.py and SemiHook')
+    info = _read_json(folder / 'run_info.json', 'train with tools/train.py and SemiHook')
     done, planned = info.get('finished_iters'), info['max_iters']
     if done != planned:
         raise UserError(f'{folder} is unfinished: {done or 0} of {planned} iterations')
-    test = read_json(folder / 'test_metrics.json', 'test its last checkpoint')
+    test = _read_json(folder / 'test_metrics.json', 'test its last checkpoint')
     last = f'iter_{planned}.pth'
     if test['checkpoint'] != last:
         raise UserError(
@@ -165,5 +164,11 @@ def _spent_share(folder: Path) -> float | None:
     if not lines:
         return None
     path = folder / 'rounds' / CAMPAIGN
-    campaign = read_json(path, 'copy it from the run, it holds the number of all pixels')
+    campaign = _read_json(path, 'copy it from the run, it holds the number of all pixels')
     return round(100 * lines[-1]['spent']['pixels'] / campaign['available']['pixels'], 2)
+
+
+def _read_json(path: Path, remedy: str) -> dict:
+    if not path.is_file():
+        raise UserError(f'{path} does not exist: {remedy}')
+    return json.loads(path.read_text())

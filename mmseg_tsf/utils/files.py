@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from .errors import StoreError, UserError, explain_disk_errors
+from .errors import StoreError, explain_disk_errors
 
 MANIFEST, SEAL = 'manifest.json', 'manifest.sha256'
 
@@ -22,24 +22,6 @@ MANIFEST, SEAL = 'manifest.json', 'manifest.sha256'
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 digest of the content of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def read_json(path: Path, remedy: str) -> dict:
-    """Content of a JSON file.
-
-    Args:
-        path: Path of the file.
-        remedy: What to do if there is no such file.
-
-    Raises:
-        UserError: The file is missing or is not valid JSON.
-    """
-    if not path.is_file():
-        raise UserError(f'{path} does not exist: {remedy}')
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f'{path} is not valid JSON ({error}): restore it from a copy') from None
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -271,15 +271,3 @@ def test_networks_of_any_method_have_columns(tool, make_run):
     assert '| method | seeds | left mIoU | right mIoU | student mIoU | gain |' in text
     assert '| 0 | 40.00 | 45.00 | – | – |' in text and '| 0 | – | – | 30.00 | – |' in text
     assert read_rows()['twins']['miou'] == 45.0
-
-
-def test_broken_json_is_named(tool, runs, capsys):
-    Path(runs[0], 'run_info.json').write_text('{"method": ')
-    tool.main(runs)
-    assert f'left out: {runs[0]}/run_info.json is not valid JSON' in capsys.readouterr().err
-    Path('docs/results.json').write_text('[1')
-    with pytest.raises(UserError, match='docs/results.json is not valid JSON'):
-        tool.main(['docs/results.json'])
-    Path('docs/results.json').write_text('{}')
-    with pytest.raises(UserError, match='docs/results.json holds no runs'):
-        tool.main(['docs/results.json'])
