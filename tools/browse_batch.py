@@ -19,8 +19,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from torch import Tensor
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
@@ -29,12 +27,9 @@ from mmseg_tsf.engine.preflight.short_run import run_steps, short_run
 from mmseg_tsf.engine.step_recorder import RecordedStep, StepRecorder, Taught
 from mmseg_tsf.models.data_preprocessor import channel_conversion
 from mmseg_tsf.models.utils.labels import valid_mask
+from mmseg_tsf.reporting.drawing.grid import Column, colour, draw_grid
 from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.runner import unwrap
-
-GREY = 0.5
-Panel = tuple[str, np.ndarray]
-"""Title, and a picture of each image: ``(N, H, W, 3)`` in [0, 1], or ``(N, H, W)`` weights."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -60,89 +55,34 @@ def to_pictures(images: Tensor, preprocessor) -> np.ndarray:
     return (images / 255).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
 
 
-def paint(labels: Tensor, palette: np.ndarray) -> np.ndarray:
-    """Class ids ``(N, H, W)`` as colours ``(N, H, W, 3)`` in [0, 1]; no label is black."""
-    table = np.zeros((256, 3))
-    table[: len(palette)] = palette / 255
-    return table[labels.cpu().numpy()]
-
-
-def to_panels(taught: list[Taught], palette: np.ndarray) -> list[Panel]:
+def to_columns(taught: list[Taught], palette: list) -> list[Column]:
     """Labels and weights of everything that is taught and has any label."""
-    panels = []
+    columns = []
     for lesson in taught:
         weight = lesson.weight.float().cpu().numpy()
         if (lesson.labels != 255).any():
-            panels.append((lesson.title, paint(lesson.labels, palette)))
-            panels.append((f'weight, mean {weight.mean():.2f}', weight))
-    return panels
+            columns.append((lesson.title, colour(lesson.labels.cpu().numpy(), palette)))
+            columns.append((f'weight, mean {weight.mean():.2f}', weight))
+    return columns
 
 
 def draw_step(step: RecordedStep, model, metainfo: dict, stem: Path) -> list[Path]:
     """Writes a picture of each branch of a step; returns their paths."""
-    batch, palette = step.batch, np.asarray(metainfo['palette'], float)
-    preprocessor = model.data_preprocessor.data_preprocessor
+    batch, preprocessor = step.batch, model.data_preprocessor.data_preprocessor
     inside = valid_mask(batch.samples, batch.labelled)
     branches = {'labelled': (batch.labelled, {}, inside, batch.samples)}
     for name, view in batch.views.items():
         branches[name] = view.images, view.pseudo, view.valid, step.samples['unlabelled']
     paths = []
     for name, (images, pseudo, inside, samples) in branches.items():
-        panels = [('image', to_pictures(images, preprocessor))]
+        columns = [('image', to_pictures(images, preprocessor))]
         for labeller, labels in pseudo.items():
-            panels.append((f"{labeller}'s confidence", labels.confidence.cpu().numpy()))
-        panels += to_panels(step.taught[name], palette)
+            columns.append((f"{labeller}'s confidence", labels.confidence.cpu().numpy()))
+        columns += to_columns(step.taught[name], metainfo['palette'])
         rows = [Path(sample.metainfo.get('img_path', '')).stem for sample in samples]
         paths.append(Path(f'{stem}_{name}.png'))
-        draw(panels, rows, inside.cpu().numpy(), metainfo['classes'], palette, paths[-1])
+        draw_grid(columns, rows, inside.cpu().numpy(), metainfo, paths[-1])
     return paths
-
-
-def draw(
-    panels: list[Panel],
-    rows: list[str],
-    inside: np.ndarray,
-    classes: list[str],
-    palette: np.ndarray,
-    path: Path,
-) -> None:
-    """Writes a grid of pictures with titles, a scale of the weights and the classes.
-
-    Args:
-        panels: The columns.
-        rows: Names of the N images.
-        inside: ``(N, H, W)`` bool, False in the padding and in what is left out.
-        classes: Names of the classes.
-        palette: ``(K, 3)`` their colours, up to 255.
-        path: Of the picture.
-    """
-    height, width = inside.shape[1:]
-    size = 2.4 * len(panels) + 0.9, 2.3 * height / width * len(rows) + 1.1
-    figure = Figure(figsize=size, layout='constrained')
-    axes = figure.subplots(len(rows), len(panels), squeeze=False)
-    largest = max([1.0, *(values.max() for _, values in panels if values.ndim == 3)])
-    heat = None
-    for column, (title, values) in zip(axes.T, panels, strict=True):
-        column[0].set_title(title, fontsize=8)
-        for axis, value, within in zip(column, values, inside, strict=True):
-            if value.ndim == 2:
-                value = np.ma.masked_array(value, ~within)
-                heat = axis.imshow(value, 'viridis', vmin=0, vmax=largest, interpolation='nearest')
-                axis.set_facecolor(str(GREY))
-            else:
-                axis.imshow(np.where(within[..., None], value, GREY), interpolation='nearest')
-            axis.set(xticks=[], yticks=[])
-    for axis, name in zip(axes[:, 0], rows, strict=True):
-        axis.set_ylabel(name, fontsize=6)
-    if heat is not None:
-        figure.colorbar(heat, ax=axes, fraction=0.02, pad=0.01)
-    handles = [
-        Patch(color=tuple(colour / 255), label=name)
-        for name, colour in zip(classes, palette, strict=True)
-    ]
-    columns = max(1, round(1.6 * len(panels)))
-    figure.legend(handles=handles, loc='outside lower center', ncols=columns, fontsize=7)
-    figure.savefig(path, dpi=130)
 
 
 def main(argv: list[str] | None = None) -> list[Path]:

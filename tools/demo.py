@@ -26,6 +26,7 @@ from rich.table import Table
 
 from mmseg_tsf.active_learning.store.round_log import RoundLog
 from mmseg_tsf.demo.data_set import CLASSES, PALETTE, generate
+from mmseg_tsf.reporting.drawing.grid import colour
 from mmseg_tsf.reporting.page import write_report
 from mmseg_tsf.reporting.run_reader import main_network, read_info, score_key
 from mmseg_tsf.utils.cli import ToolParser, run_tool
@@ -143,13 +144,6 @@ def predict(method: str, images: list[Path]) -> list[np.ndarray]:
     ]
 
 
-def paint(labels: np.ndarray) -> Image.Image:
-    """Coloured image of a class map; 255 is black."""
-    table = np.zeros((256, 3), np.uint8)
-    table[: len(PALETTE)] = PALETTE
-    return Image.fromarray(table[labels])
-
-
 def write_pictures(folder: Path, scale: int = 3) -> Path:
     """Writes a sheet with the image, the ground truth and every method, one row per image.
 
@@ -158,9 +152,10 @@ def write_pictures(folder: Path, scale: int = 3) -> Path:
     """
     images = sorted((ROOT / 'data/img_dir/val').iterdir())[:NUM_PICTURES]
     masks = [ROOT / 'data/ann_dir/val' / (image.stem + '.png') for image in images]
+    maps = [[np.asarray(Image.open(mask)) for mask in masks]]
+    maps += [predict(method, images) for method in METHODS]
     columns = [[Image.open(image).convert('RGB') for image in images]]
-    columns.append([paint(np.asarray(Image.open(mask))) for mask in masks])
-    columns += [[paint(labels) for labels in predict(method, images)] for method in METHODS]
+    columns += [[Image.fromarray(colour(labels, PALETTE)) for labels in own] for own in maps]
     width, height = (side * scale for side in columns[0][0].size)
     head, foot, gap = 24, 28, 6
     size = (len(columns) * (width + gap), head + NUM_PICTURES * (height + gap) + foot)

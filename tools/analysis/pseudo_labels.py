@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import torch
 from torch import Tensor
@@ -29,11 +28,9 @@ from mmseg_tsf.models.refinement.label_refinement import LabelRefinement
 from mmseg_tsf.models.refinement.plar import PAPER
 from mmseg_tsf.models.utils.grid import nearest
 from mmseg_tsf.models.utils.labels import IGNORE_INDEX
+from mmseg_tsf.reporting.drawing.grid import colour, draw_grid
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
-
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -117,42 +114,18 @@ def panels(
     return {title: part[0].cpu().numpy() for title, part in parts.items()}
 
 
-def paint(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """Class ids ``(H, W)`` as colours ``(H, W, 3)`` uint8; void is black."""
-    table = np.zeros((256, 3), np.uint8)
-    table[: len(palette)] = palette
-    return table[labels]
-
-
 def draw(rows: list[tuple[str, np.ndarray, dict]], metainfo: dict, out: str) -> None:
-    """Writes the picture: one row per (name, image in RGB, panels), and a legend."""
-    titles = ['image', *rows[0][2]]
-    height, width = rows[0][1].shape[:2]
-    size = (2.2 * len(titles), 2.2 * height / width * len(rows) + 0.9)
-    figure, axes = plt.subplots(len(rows), len(titles), figsize=size, squeeze=False)
-    palette = np.asarray(metainfo['palette'], np.uint8)
-    for line, (name, image, maps) in zip(axes, rows, strict=True):
-        line[0].imshow(image)
-        line[0].set_ylabel(name, fontsize=6)
-        for axis, part in zip(line[1:], maps.values(), strict=True):
-            if np.issubdtype(part.dtype, np.integer):
-                axis.imshow(paint(part, palette), interpolation='nearest')
-            else:
-                axis.imshow(part, cmap='magma', vmin=0, vmax=1, interpolation='nearest')
-    for axis, title in zip(axes[0], titles, strict=True):
-        axis.set_title(title, fontsize=8)
-    for axis in axes.flat:
-        axis.set_xticks([])
-        axis.set_yticks([])
-    handles = [
-        plt.Rectangle((0, 0), 1, 1, color=colour / 255, label=name)
-        for name, colour in zip(metainfo['classes'], palette, strict=True)
-    ]
-    figure.legend(handles=handles, loc='lower center', ncol=len(handles), fontsize=7)
-    figure.tight_layout(rect=(0, 0.5 / size[1], 1, 1))
+    """Writes the picture: one row per (name, image in RGB, maps)."""
+    names, images, maps = zip(*rows, strict=True)
+    columns = [('image', images)]
+    for title in maps[0]:
+        values = [own[title] for own in maps]
+        if np.issubdtype(values[0].dtype, np.integer):
+            values = [colour(value, metainfo['palette']) for value in values]
+        columns.append((title, values))
     Path(out).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=130)
-    plt.close(figure)
+    inside = [np.ones(image.shape[:2], bool) for image in images]
+    draw_grid(columns, list(names), inside, metainfo, Path(out))
 
 
 def main(argv: list[str] | None = None) -> str:

@@ -19,11 +19,12 @@ from ...datasets.semi_dataset import SemiDataset
 from ...utils.errors import UserError
 from ...utils.progress import in_words
 from ...utils.runner import unwrap
+from ...utils.timing import now
 from ..loops.active_learning_loop import ActiveLearningLoop
 from ..loops.semi_val_loop import SemiValLoop
 from ..run_info import peak_memory_mib
 from .data_check import check_data
-from .short_run import now, run_steps, short_run
+from .short_run import run_steps, short_run
 
 WARM_UP, STEPS = 2, 5
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
 
-import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -56,13 +54,6 @@ def run_steps(
     runner.register_hook(_Steps(min(num, runner.max_iters), after_step, start is None))
     with contextlib.suppress(_EnoughError):
         runner.train()
-
-
-def now() -> float:
-    """Time in seconds, after the device has finished its work."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 class _EnoughError(Exception):
