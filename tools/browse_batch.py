@@ -114,7 +114,7 @@ def draw(
         inside: ``(N, H, W)`` bool, False in the padding and in what is left out.
         classes: Names of the classes.
         palette: ``(K, 3)`` their colours, up to 255.
-        path: Of the picture.
+        path: File that the picture is written to.
     """
     height, width = inside.shape[1:]
     size = 2.4 * len(panels) + 0.9, 2.3 * height / width * len(rows) + 1.1

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mmseg_tsf.reporting.results import group_results
 from mmseg_tsf.reporting.results_tables import to_markdown, update_metafiles
-from mmseg_tsf.reporting.run_reader import read_finished
+from mmseg_tsf.reporting.run_reader import read_finished, read_json
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import write_between_markers
@@ -48,14 +48,14 @@ def collect(paths: list[str]) -> list[dict]:
         paths: Run folders, or JSON files written by ``--json``.
 
     Raises:
-        UserError: If a JSON file does not exist.
+        UserError: If a JSON file does not exist or was not written by this tool.
     """
     records, seen = [], {}
     for path in paths:
         if path.endswith('.json'):
-            if not Path(path).is_file():
-                raise UserError(f'{path} does not exist: give a file written by --json')
-            found = json.loads(Path(path).read_text())['runs']
+            found = read_json(Path(path), 'give a file written by --json').get('runs')
+            if found is None:
+                raise UserError(f"{path} has no 'runs': give a file written by --json")
         else:
             try:
                 found = [read_finished(Path(path))]
