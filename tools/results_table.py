@@ -18,11 +18,13 @@ from glob import glob
 from pathlib import Path
 
 from mmseg_tsf.reporting.results import group_results
-from mmseg_tsf.reporting.results_tables import to_markdown, update_metafiles
-from mmseg_tsf.reporting.run_reader import read_finished
+from mmseg_tsf.reporting.results_tables import read_row_names, to_markdown, update_metafiles
+from mmseg_tsf.reporting.run_reader import read_finished, read_json
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import write_between_markers
+
+MODEL_INDEX = Path(__file__).resolve().parents[1] / 'model-index.yml'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -48,14 +50,14 @@ def collect(paths: list[str]) -> list[dict]:
         paths: Run folders, or JSON files written by ``--json``.
 
     Raises:
-        UserError: If a JSON file does not exist.
+        UserError: If a JSON file does not exist or was not written by this tool.
     """
     records, seen = [], {}
     for path in paths:
         if path.endswith('.json'):
-            if not Path(path).is_file():
-                raise UserError(f'{path} does not exist: give a file written by --json')
-            found = json.loads(Path(path).read_text())['runs']
+            found = read_json(Path(path), 'give a file written by --json').get('runs')
+            if found is None:
+                raise UserError(f"{path} has no 'runs': give a file written by --json")
         else:
             try:
                 found = [read_finished(Path(path))]
@@ -83,7 +85,7 @@ def main(argv: list[str] | None = None) -> None:
     records = collect(args.runs)
     if not records:
         raise UserError('none of the given folders holds a finished run: nothing was written')
-    groups = group_results(records)
+    groups = group_results(records, read_row_names(MODEL_INDEX))
     write_between_markers(args.out, 'results', to_markdown(groups))
     with open(args.json, 'w') as file:
         json.dump(dict(groups=groups, runs=records), file, indent=2)

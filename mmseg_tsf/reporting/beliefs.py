@@ -41,8 +41,8 @@ class Belief:
 def believe(model: nn.Module, pool: Pool, image: PoolImage) -> Belief:
     """Maps of an image, by a ``SemiSegmentor`` in evaluation mode.
 
-    A model with a refinement shows its teacher's labels and what the refinement does to them,
-    given ``image.manual``; others, and those that slide, show their prediction.
+    A model with a refinement shows the labels of its labelling network and how the refinement
+    changes them, given ``image.manual``; others, and those that slide, show their prediction.
     """
     data = pool.load(image.index)
     refinement = getattr(model, 'refinement', None)

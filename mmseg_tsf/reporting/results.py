@@ -8,33 +8,6 @@ from pathlib import Path
 
 from .run_reader import main_network, score_key
 
-METHODS = {
-    'supervised': 'Supervised',
-    'mt': 'MT',
-    'mt-cutmix': 'MT + CutMix',
-    'cps': 'CPS',
-    'cps-cutmix': 'CPS + CutMix',
-    'ael': 'AEL',
-    'tsf': 'TSF',
-    'tsf-emd': 'TSF + EMD',
-    'tsf-plar': 'TSF + PLAR',
-    'tsf-emd-plar': 'TSF + EMD + PLAR',
-    'tsf-emd-plar-ignore': 'TSF + EMD + PLAR, undecided labels ignored',
-    'supervised-random-al': 'Supervised, random images',
-    'supervised-entropy-al': 'Supervised, images by entropy',
-    'supervised-margin-al': 'Supervised, images by margin',
-    'tsf-random-al': 'TSF + AL (random pixels)',
-    'tsf-al': 'TSF + AL (confidence < 0.7)',
-    'tsf-entropy-al': 'TSF + AL (entropy)',
-    'tsf-margin-al': 'TSF + AL (margin)',
-    'tsf-margin-indirect-al': 'TSF + AL (margin), no loss of manual pixels',
-    'tsf-emd-al': 'TSF + AL + EMD',
-    'tsf-plar-no-emd-al': 'TSF + AL (seeds) + PLAR',
-    'tsf-plar-no-seeds-al': 'TSF + AL + EMD + PLAR, no seeding round',
-    'tsf-plar-al': 'TSF + AL (seeds) + EMD + PLAR',
-}
-"""Display names by the first part of a config's name, in the order of the table's rows. Configs
-that are not listed follow under the first part of their own name."""
 QUALITY = {
     'flagged': 'flagged',
     'errors_inside': 'errors flagged',
@@ -52,11 +25,13 @@ QUALITY = {
     'confidence<0.9.AP': 'AP, < 0.9',
 }
 """Columns of the pseudo-label table by the names that ``PLARHook`` logs; all in percent."""
+BASELINE = 'supervised'
+"""First part of the config's name of the runs that gains are measured against."""
 ASKED = re.compile(r'_(\d+)p-(\d+)p-')
 """Percent of initial labels and percent asked for in rounds, in the name of a config."""
 
 
-def group_results(records: list[dict]) -> list[dict]:
+def group_results(records: list[dict], names: dict[str, str]) -> list[dict]:
     """Groups runs by data, labelled list, network, length, batch size and device.
 
     Training without rounds is shown beside the campaign that begins with the same labels and asks
@@ -64,11 +39,15 @@ def group_results(records: list[dict]) -> list[dict]:
 
     Args:
         records: Runs from :func:`~mmseg_tsf.reporting.run_reader.read_finished`.
+        names: Display names by the first part of a config's name, in the order of the rows, see
+            :func:`~mmseg_tsf.reporting.results_tables.read_row_names`. Other configs follow under
+            that first part.
 
     Returns:
         list[dict]: Groups ready for JSON: the settings that their runs share, and ``rows``.
     """
     groups: dict[tuple, dict[tuple, list[dict]]] = {}
+    order = {method: index for index, method in enumerate(names)}
     settings = (_stem(r).partition('_')[2] for r in records if r.get('spent') is not None)
     asked = {setting: int(found[2]) for setting in settings if (found := ASKED.search(setting))}
     by_amount = sorted(asked, key=asked.get, reverse=True)  # the smallest overwrites the others
@@ -79,19 +58,23 @@ def group_results(records: list[dict]) -> list[dict]:
         batch = record['batch_size'] * record['world_size']
         labelled = record['lists']['labelled']['sha256']
         key = (setting, labelled, record['max_iters'], batch, record['device'])
-        row = (_order(method), method, record['config'], record['recipe'] or '')
+        row = (order.get(method, len(order)), method, record['config'], record['recipe'] or '')
         groups.setdefault(key, {}).setdefault(row, []).append(record)
-    return [_group(key, rows) for key, rows in sorted(groups.items(), key=str)]
+    return [_group(key, rows, names) for key, rows in sorted(groups.items(), key=str)]
 
 
-def _group(key: tuple, rows: dict[tuple, list[dict]]) -> dict:
+def _group(key: tuple, rows: dict[tuple, list[dict]], names: dict[str, str]) -> dict:
     setting, _, max_iters, batch, device = key
+    methods = [row[1] for row in sorted(rows)]
     ordered = [rows[row] for row in sorted(rows)]
-    out = [_row(runs) for runs in ordered]
+    out = [
+        dict(method=names.get(method, method), **_row(runs))
+        for method, runs in zip(methods, ordered, strict=True)
+    ]
     for i, row in enumerate(out):  # one config trained with several settings
         if sum(other['config'] == row['config'] for other in out) > 1:
             out[i] = dict(row, method=f'{row["method"]} [{row["recipe"]}]')
-    supervised = [i for i, row in enumerate(out) if row['method'] == METHODS['supervised']]
+    supervised = [i for i, method in enumerate(methods) if method == BASELINE]
     for i, row in enumerate(out):
         base = ordered[supervised[0]] if len(supervised) == 1 and i not in supervised else []
         row['gain'] = _gain(ordered[i], base)
@@ -105,13 +88,11 @@ def _group(key: tuple, rows: dict[tuple, list[dict]]) -> dict:
 
 def _row(runs: list[dict]) -> dict:
     first = runs[0]
-    method = _stem(first).partition('_')[0]
     networks = {name: _mean_sd(runs, f'{name}/mIoU') for name in first['networks']}
     times = [run['step_time'] for run in runs if run['step_time'] is not None]
     memory = [run['peak_memory_mib'] for run in runs if run.get('peak_memory_mib') is not None]
     main = main_network(first)
     return dict(
-        method=METHODS.get(method, method),
         config=first['config'],
         recipe=first['recipe'],
         seeds=sorted(run['seed'] for run in runs),
@@ -166,7 +147,3 @@ def _per_class(runs: list[dict], network: str) -> dict[str, float]:
 
 def _stem(record: dict) -> str:
     return Path(record['config']).stem
-
-
-def _order(method: str) -> int:
-    return list(METHODS).index(method) if method in METHODS else len(METHODS)

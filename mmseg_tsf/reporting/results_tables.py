@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import yaml
 
 from ..utils.markdown import table_lines
@@ -99,6 +101,21 @@ def _pseudo_labels(rows: list[dict]) -> list[str]:
         *table_lines(['method', 'iteration', *QUALITY.values()], body),
         '',
     ]
+
+
+def read_row_names(index: Path) -> dict[str, str]:
+    """Display names of the rows by the first part of a config's name, in their order.
+
+    They stand as ``Rows`` in the metafile of each config folder.
+
+    Args:
+        index: Path of ``model-index.yml``, which lists the metafiles.
+    """
+    names: dict[str, str] = {}
+    for path in yaml.safe_load(index.read_text())['Import']:
+        for collection in yaml.safe_load((index.parent / path).read_text())['Collections']:
+            names.update(collection['Metadata'].get('Rows', {}))
+    return names
 
 
 def update_metafiles(groups: list[dict], paths: list[str]) -> list[str]:

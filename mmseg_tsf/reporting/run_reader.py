@@ -29,7 +29,7 @@ def read_info(folder: Path) -> dict:
             f'{folder} is not the folder of a run, it has no run_info.json: give the --work-dir '
             'of a training'
         )
-    return _read_json(folder / 'run_info.json', '')
+    return read_json(folder / 'run_info.json', 'copy it from the run again')
 
 
 def main_network(info: dict) -> str:
@@ -70,7 +70,7 @@ def hash_settings(folder: Path, config: str | None) -> str | None:
 def read_test(folder: Path) -> dict[str, float]:
     """Metrics written by ``tools/test.py``; empty if the run was not tested."""
     path = folder / 'test_metrics.json'
-    return json.loads(path.read_text())['metrics'] if path.is_file() else {}
+    return read_json(path, 'test the run again')['metrics'] if path.is_file() else {}
 
 
 def read_scalars(folder: Path) -> tuple[list[dict], list[dict]]:
@@ -116,7 +116,7 @@ def last_score(folder: Path) -> tuple[float, str]:
         if key in entry and entry['step'] == end:
             return entry[key], 'at its end'
     path = folder / 'test_metrics.json'
-    test = json.loads(path.read_text()) if path.is_file() else {}
+    test = read_json(path, 'test the run again') if path.is_file() else {}
     if test.get('checkpoint') == f'iter_{end}.pth':
         return test['metrics'][key], 'as tested'
     raise UserError(
@@ -134,11 +134,11 @@ def read_finished(folder: Path) -> dict:
     Raises:
         UserError: If the run is unfinished, or its last checkpoint was not tested as configured.
     """
-    info = _read_json(folder / 'run_info.json', 'train with tools/train.py and SemiHook')
+    info = read_json(folder / 'run_info.json', 'train with tools/train.py and SemiHook')
     done, planned = info.get('finished_iters'), info['max_iters']
     if done != planned:
         raise UserError(f'{folder} is unfinished: {done or 0} of {planned} iterations')
-    test = _read_json(folder / 'test_metrics.json', 'test its last checkpoint')
+    test = read_json(folder / 'test_metrics.json', 'test its last checkpoint')
     last = f'iter_{planned}.pth'
     if test['checkpoint'] != last:
         raise UserError(
@@ -164,11 +164,26 @@ def _spent_share(folder: Path) -> float | None:
     if not lines:
         return None
     path = folder / 'rounds' / CAMPAIGN
-    campaign = _read_json(path, 'copy it from the run, it holds the number of all pixels')
+    campaign = read_json(path, 'copy it from the run, it holds the number of all pixels')
     return round(100 * lines[-1]['spent']['pixels'] / campaign['available']['pixels'], 2)
 
 
-def _read_json(path: Path, remedy: str) -> dict:
+def read_json(path: Path, remedy: str) -> dict:
+    """Object in a JSON file.
+
+    Args:
+        path: The file.
+        remedy: What to do where it is missing or damaged.
+
+    Raises:
+        UserError: If the file is missing or does not hold a JSON object.
+    """
     if not path.is_file():
         raise UserError(f'{path} does not exist: {remedy}')
-    return json.loads(path.read_text())
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise UserError(f'{path} is damaged, it is no JSON ({error}): {remedy}') from None
+    if not isinstance(found, dict):
+        raise UserError(f'{path} holds no JSON object: {remedy}')
+    return found

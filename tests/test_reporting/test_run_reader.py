@@ -5,7 +5,12 @@ import json
 import pytest
 from made_up_runs import write_run_info
 
-from mmseg_tsf.reporting.run_reader import last_score, read_label_quality, read_scalars
+from mmseg_tsf.reporting.run_reader import (
+    last_score,
+    read_json,
+    read_label_quality,
+    read_scalars,
+)
 from mmseg_tsf.reporting.sections.curves import measured
 from mmseg_tsf.utils.errors import UserError
 
@@ -55,3 +60,19 @@ def test_metrics_come_from_rounds_or_validations_or_the_test():
     assert measured([], validations, tested) == [('4,000', validations[0])]
     assert measured([], [], tested) == [('Test', tested)]
     assert measured([], [], {}) == []
+
+
+@pytest.mark.parametrize(
+    'content, sentence',
+    [
+        (None, 'runs.json does not exist: give a file'),
+        (b'{"runs": [', r'runs.json is damaged, it is no JSON \(.*\): give a file'),
+        (b'\xff', 'runs.json is damaged'),
+        (b'[]', 'runs.json holds no JSON object: give a file'),
+    ],
+)
+def test_a_json_file_that_cannot_be_read_is_named(tmp_path, content, sentence):
+    if content is not None:
+        (tmp_path / 'runs.json').write_bytes(content)
+    with pytest.raises(UserError, match=sentence):
+        read_json(tmp_path / 'runs.json', 'give a file')

@@ -124,7 +124,7 @@ class Ablation:
         return asked
 
     def _refiner(self, name: str) -> PseudoLabelAutoRefinement:
-        """Of a setting, with the weights that the model has learnt where it asks for them."""
+        """Builds the refiner of a setting, with the learnt weights of the model if it uses any."""
         options = Config(copy.deepcopy(SETTINGS[name]))
         options.merge_from_dict(self.args.options)
         refiner = self._refinement(**options.to_dict()).refiner

@@ -1,4 +1,4 @@
-"""Draws what EMD and PLAR make of a teacher's labels (the paper's figures 5 and 6).
+"""Draws what EMD and PLAR change in pseudo-labels (the paper's figures 5 and 6).
 
     python tools/analysis/pseudo_labels.py configs/tsf/<config>.py <checkpoint> -o labels.png
 

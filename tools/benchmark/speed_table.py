@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mmseg_tsf.reporting.run_reader import read_json
 from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.errors import UserError
-from mmseg_tsf.utils.files import read_json
 from mmseg_tsf.utils.markdown import table_lines, write_between_markers
 
 STEP = {
@@ -118,7 +118,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.share('--out', default='docs/speed.md', help='page to update (%(default)s)')
     args = parser.parse_args(argv)
-    results = {path: read_json(Path(path), '') for path in args.results}
+    results = {path: read_json(Path(path), 'leave it out') for path in args.results}
     steps = [own for own in results.values() if 'step_time' in own]
     refinements = [own for own in results.values() if {'plar_time', 'grid'} <= own.keys()]
     passes = [own for own in results.values() if {'predict_time', 'flagged'} <= own.keys()]

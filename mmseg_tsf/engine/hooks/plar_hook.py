@@ -1,4 +1,4 @@
-"""When the teacher's labels are refined, and how good they are."""
+"""Start of the refinement in training, and the quality of the labels that it refines."""
 
 from __future__ import annotations
 
@@ -136,17 +136,17 @@ def log(runner: Runner, title: str, prefix: str, figures: dict[str, float]) -> N
 def measure_pseudo_labels(
     model, dataset, people: LoadManualAnnotations | None = None
 ) -> PseudoLabelQuality:
-    """Quality of a teacher's labels before and after refinement, in evaluation mode.
+    """Quality of pseudo-labels before and after refinement, in evaluation mode.
 
     Args:
-        model: A method with a teacher and a refinement.
+        model: A method with a refinement.
         dataset: Images with hidden ground truth; with several ranks each looks at its share.
-        people: What people have labelled in them so far, which the refinement may lean on and
+        people: What people have labelled in them so far, which the refinement may use and
             no figure counts.
 
     Returns:
-        PseudoLabelQuality: Of all ranks together, and the shares of each class that were flagged,
-        corrected, changed and left unresolved.
+        PseudoLabelQuality: Figures of all ranks together, and the shares of each class that were
+        flagged, corrected, changed and left unresolved.
     """
     rank, world_size = get_dist_info()
     quality = PseudoLabelQuality(model.num_classes)
@@ -168,7 +168,7 @@ def measure_pseudo_labels(
 
 
 def _measure(model, images, truth, valid, manual, quality: PseudoLabelQuality) -> None:
-    """One image: its labels before and after, and the maps that are to tell errors."""
+    """Adds an image: its labels before and after, and the maps that predict errors."""
     view = model.view(model.labellers[0], images)
     refined = model.refinement.refine(view, manual, valid)
     pseudo, asked = refined.before, manual != IGNORE_INDEX

@@ -148,7 +148,7 @@ def _by_refiner(pseudo: PseudoLabels, corrected: Tensor) -> Tensor:
 
 
 def _spread(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Of each cell to all of its pixels."""
+    """Copies the value of each cell to all of its pixels."""
     return resize(values.unsqueeze(1).float(), size, mode='nearest').squeeze(1).to(values.dtype)
 
 
