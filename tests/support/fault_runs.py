@@ -103,7 +103,7 @@ class SmallDisk:
 
 
 class LimitedFiles(SmallDisk):
-    """A folder in which, from some moment on, a process can not write a byte into any file."""
+    """A folder in which, from some moment on, a process cannot write a byte into any file."""
 
     def fill(self) -> None:
         """See the base class."""

@@ -32,7 +32,7 @@ def queries(root: str) -> dict[str, list]:
     found = {name: plain(run_query(model, pool, name, batch_size=2)) for name in STRATEGIES}
     rank = dist.get_rank() if dist.is_initialized() else 0
     step = dist.get_world_size() if dist.is_initialized() else 1
-    candidate_file.CHUNK = 8  # so that each process drops what it can not need
+    candidate_file.CHUNK = 8  # so that each process drops records that cannot be chosen
     for name, (selector, options) in CUTS.items():
         images = random_images(41)[rank::step]
         found[f'cut_{name}'] = plain(choose(images, selector, seed=5, **options))

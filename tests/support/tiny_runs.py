@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import torch
 from helpers import NUM_CLASSES, SIZE, model_cfg
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -193,3 +194,24 @@ def make_runner(cfg: Config) -> Runner:
     """A runner that does not spend a second on describing the machine."""
     with mock.patch('mmengine.runner.runner.collect_env', return_value={}):
         return Runner.from_cfg(cfg)
+
+
+def load_checkpoint(path) -> dict:
+    """Content of a checkpoint, on the CPU."""
+    return torch.load(path, map_location='cpu', weights_only=False)
+
+
+def assert_equal(a, b, where: str = '') -> None:
+    """Deep equality to the last bit."""
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_equal(a[key], b[key], f'{where}.{key}')
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b), where
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_equal(x, y, f'{where}[{i}]')
+    else:
+        assert a == b, where

@@ -1,11 +1,10 @@
 """Killed and resumed equals uninterrupted, bit for bit."""
 
 import pytest
-import torch
 from distributed_jobs import refined_options
 from helpers import model_cfg
 from mmengine.hooks import Hook
-from tiny_runs import make_runner, tiny_runner_cfg
+from tiny_runs import assert_equal, load_checkpoint, make_runner, tiny_runner_cfg
 
 LAST, SAVED, KILLED = 7, 3, 5
 
@@ -78,26 +77,6 @@ def count_items(runner) -> list:
     return loaded
 
 
-def assert_equal(a, b, where: str = '') -> None:
-    """Deep equality to the last bit."""
-    if isinstance(a, torch.Tensor):
-        assert torch.equal(a, b), where
-    elif isinstance(a, dict):
-        assert a.keys() == b.keys(), where
-        for key in a:
-            assert_equal(a[key], b[key], f'{where}.{key}')
-    elif isinstance(a, (list, tuple)):
-        assert len(a) == len(b), where
-        for i, (x, y) in enumerate(zip(a, b, strict=True)):
-            assert_equal(x, y, f'{where}[{i}]')
-    else:
-        assert a == b, where
-
-
-def load(path) -> dict:
-    return torch.load(path, map_location='cpu', weights_only=False)
-
-
 @pytest.mark.parametrize(
     ('method', 'workers'), [('tsf', 0), ('tsf', 2), ('mt_cutmix', 0), ('mt', 0)]
 )
@@ -111,7 +90,10 @@ def test_killed_and_resumed_equals_uninterrupted(data_root, tmp_path, method, wo
         assert resumed.partners[step] == whole.partners[step], step
         assert resumed.losses[step] == whole.losses[step], step
     name = f'iter_{LAST}.pth'
-    expected, actual = load(tmp_path / 'whole' / name), load(tmp_path / 'killed' / name)
+    expected, actual = (
+        load_checkpoint(tmp_path / 'whole' / name),
+        load_checkpoint(tmp_path / 'killed' / name),
+    )
     for part in ('state_dict', 'optimizer', 'param_schedulers', 'partner_requests'):
         assert_equal(actual.get(part), expected.get(part), part)
     if method == 'tsf':
@@ -124,7 +106,7 @@ def test_killed_and_resumed_equals_uninterrupted(data_root, tmp_path, method, wo
 
 def test_checkpoint_holds_the_requests_of_the_step_that_follows_it(data_root, tmp_path):
     watch, _ = run(data_root, tmp_path, 'tsf', 0)
-    saved = load(tmp_path / f'iter_{SAVED}.pth')
+    saved = load_checkpoint(tmp_path / f'iter_{SAVED}.pth')
     assert saved['meta']['iter'] == SAVED
     requests = saved['partner_requests']
     assert requests['iter'] == SAVED

@@ -6,35 +6,16 @@ from extending import run_section
 from extending_jobs import KILLED, LAST, SAVED, run, work
 from helpers import batch_for, tiny_segmentor
 from mmseg.registry import MODELS
+from tiny_runs import assert_equal, load_checkpoint
 
 NAME = f'iter_{LAST}.pth'
-
-
-def load(path) -> dict:
-    return torch.load(path, map_location='cpu', weights_only=False)
-
-
-def assert_equal(a, b, where: str = '') -> None:
-    """Deep equality to the last bit."""
-    if isinstance(a, torch.Tensor):
-        assert torch.equal(a, b), where
-    elif isinstance(a, dict):
-        assert a.keys() == b.keys(), where
-        for key in a:
-            assert_equal(a[key], b[key], f'{where}.{key}')
-    elif isinstance(a, (list, tuple)):
-        assert len(a) == len(b), where
-        for i, (x, y) in enumerate(zip(a, b, strict=True)):
-            assert_equal(x, y, f'{where}[{i}]')
-    else:
-        assert a == b, where
 
 
 @pytest.fixture(scope='module')
 def whole(data_root, tmp_path_factory):
     """An uninterrupted run and its last checkpoint."""
     out = tmp_path_factory.mktemp('two_teachers')
-    return run(data_root, out), load(out / NAME)
+    return run(data_root, out), load_checkpoint(out / NAME)
 
 
 @pytest.mark.parametrize('accumulate', [1, 2])
@@ -43,14 +24,14 @@ def test_killed_and_resumed_equals_uninterrupted(data_root, tmp_path, whole, acc
         watch, expected = whole
     else:
         watch = run(data_root, tmp_path / 'whole', accumulate=2)
-        expected = load(tmp_path / 'whole' / NAME)
+        expected = load_checkpoint(tmp_path / 'whole' / NAME)
     run(data_root, tmp_path / 'run', KILLED, accumulate=accumulate)
     resumed = run(data_root, tmp_path / 'run', resume=True, accumulate=accumulate)
     assert sorted(resumed.losses) == list(range(SAVED + accumulate - 1, LAST))
     for step in resumed.losses:
         assert resumed.losses[step] == watch.losses[step], step
         assert resumed.rates[step] == watch.rates[step], step
-    actual = load(tmp_path / 'run' / NAME)
+    actual = load_checkpoint(tmp_path / 'run' / NAME)
     for part in ('state_dict', 'optimizer', 'param_schedulers'):
         assert_equal(actual[part], expected[part], part)
 
@@ -120,6 +101,6 @@ def test_two_ranks_stay_together_and_resume(data_root, tmp_path):
     assert_equal(first, second)
     whole, resumed = first
     assert_equal({step: whole[step] for step in resumed}, resumed)
-    whole, killed = (load(tmp_path / name / NAME) for name in ('whole', 'killed'))
+    whole, killed = (load_checkpoint(tmp_path / name / NAME) for name in ('whole', 'killed'))
     for part in ('state_dict', 'optimizer', 'param_schedulers'):
         assert_equal(killed[part], whole[part], part)
