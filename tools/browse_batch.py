@@ -69,8 +69,8 @@ def to_columns(taught: list[Taught], palette: list) -> list[Column]:
 def draw_step(step: RecordedStep, model, metainfo: dict, stem: Path) -> list[Path]:
     """Writes a picture of each branch of a step; returns their paths."""
     batch, preprocessor = step.batch, model.data_preprocessor.data_preprocessor
-    inside = valid_mask(batch.samples, batch.labelled)
-    branches = {'labelled': (batch.labelled, {}, inside, batch.samples)}
+    valid = valid_mask(batch.samples, batch.labelled)
+    branches = {'labelled': (batch.labelled, {}, valid, batch.samples)}
     for name, view in batch.views.items():
         branches[name] = view.images, view.pseudo, view.valid, step.samples['unlabelled']
     paths = []

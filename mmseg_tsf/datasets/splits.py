@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..utils.errors import UserError
+from ..utils.errors import UserError, some_of
 
 LIST_STYLES = ('u2pl', 'unimatch')
 
@@ -72,7 +72,7 @@ def check_disjoint(
     if both:
         raise UserError(
             f'{len(both)} image(s) are in both {labelled_file} and {unlabelled_file} '
-            f'({_some(both)}): remove them from one of the two lists.'
+            f'({some_of(both)}): remove them from one of the two lists.'
         )
 
 
@@ -242,9 +242,5 @@ def _check_unique(names: Sequence[str], source: object) -> None:
     twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
         raise UserError(
-            f'{source}: {len(twice)} image(s) occur more than once ({_some(twice)}): keep one.'
+            f'{source}: {len(twice)} image(s) occur more than once ({some_of(twice)}): keep one.'
         )
-
-
-def _some(names: Sequence[str], shown: int = 3) -> str:
-    return ', '.join(names[:shown]) + (', ...' if len(names) > shown else '')

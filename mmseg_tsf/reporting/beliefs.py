@@ -11,7 +11,7 @@ from mmengine.dataset import pseudo_collate
 from torch import Tensor, nn
 
 from ..active_learning.pool.pool import Pool, PoolImage
-from ..active_learning.pool.pool_pass import evaluation_mode, manual_labels
+from ..active_learning.pool.pool_pass import evaluation_mode, manual_labels, preprocess
 from ..active_learning.pool.reader import PoolItem
 from ..models.utils.labels import IGNORE_INDEX
 from ..utils.seeding import seeded
@@ -51,11 +51,8 @@ def believe(model: nn.Module, pool: Pool, image: PoolImage) -> Belief:
         found = model.test_step(pseudo_collate([data]))[0]
         return Belief(found.pred_sem_seg.data.squeeze(0).cpu())
     item = PoolItem(image, data['inputs'], data['data_samples'], None)
-    batch = dict(inputs=[item.inputs], data_samples=[item.sample])
-    images = model.data_preprocessor(batch, False)['inputs']
+    images, valid = preprocess(model, [item])
     (height, width), padded = item.inputs.shape[1:], tuple(images.shape[2:])
-    valid = torch.zeros((1, *padded), dtype=torch.bool, device=images.device)
-    valid[:, :height, :width] = True
     manual = manual_labels([item], padded, model, padded)
     view = model.view(model.labellers[0], images)
     refined = refinement.refine(view, manual, valid)

@@ -69,8 +69,13 @@ def hash_settings(folder: Path, config: str | None) -> str | None:
 
 def read_test(folder: Path) -> dict[str, float]:
     """Metrics written by ``tools/test.py``; empty if the run was not tested."""
+    test = _read_test_file(folder)
+    return test['metrics'] if test else {}
+
+
+def _read_test_file(folder: Path) -> dict:
     path = folder / 'test_metrics.json'
-    return read_json(path, 'test the run again')['metrics'] if path.is_file() else {}
+    return read_json(path, 'test the run again') if path.is_file() else {}
 
 
 def read_scalars(folder: Path) -> tuple[list[dict], list[dict]]:
@@ -115,8 +120,7 @@ def last_score(folder: Path) -> tuple[float, str]:
     for entry in reversed(read_scalars(folder)[1]):
         if key in entry and entry['step'] == end:
             return entry[key], 'at its end'
-    path = folder / 'test_metrics.json'
-    test = read_json(path, 'test the run again') if path.is_file() else {}
+    test = _read_test_file(folder)
     if test.get('checkpoint') == f'iter_{end}.pth':
         return test['metrics'][key], 'as tested'
     raise UserError(

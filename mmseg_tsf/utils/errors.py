@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -14,6 +14,12 @@ class UserError(ValueError):
     Tools print it as one line and end with status 2 (:func:`~mmseg_tsf.utils.cli.run_tool`);
     every other exception keeps its traceback.
     """
+
+
+def some_of(names: Iterable[str]) -> str:
+    """The first few names, for a message."""
+    names = list(names)
+    return ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')
 
 
 class StoreError(UserError):

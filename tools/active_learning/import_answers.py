@@ -21,6 +21,7 @@ from mmseg_tsf.active_learning.exchange.label_set import LabelSet
 from mmseg_tsf.active_learning.exchange.request import read_request
 from mmseg_tsf.active_learning.exchange.tool_export import ToolExport
 from mmseg_tsf.utils.cli import ToolParser, run_tool
+from mmseg_tsf.utils.errors import some_of
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -74,19 +75,14 @@ def describe(summary: ImportSummary, folder: Path, num: int) -> list[str]:
         pixels = sum(summary.unlabelled.values())
         lines.append(
             f'{pixels:,} requested pixels of {len(summary.unlabelled)} images have no label '
-            f'({_some(summary.unlabelled)}): they will be charged as "cannot be said", unless they '
-            'are labelled and imported with --overwrite before the training is resumed'
+            f'({some_of(summary.unlabelled)}): they will be charged as "cannot be said", unless '
+            'they are labelled and imported with --overwrite before the training is resumed'
         )
     if summary.missing:
         lines.append(
-            f'{len(summary.missing)} of {num} images are not answered ({_some(summary.missing)})'
+            f'{len(summary.missing)} of {num} images are not answered ({some_of(summary.missing)})'
         )
     return lines
-
-
-def _some(names) -> str:
-    names = list(names)
-    return ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')
 
 
 if __name__ == '__main__':

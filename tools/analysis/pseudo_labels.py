@@ -102,16 +102,17 @@ def panels(
     manual = answer_cells(asked, truth[0])[0][None]
     refined = refinement.refine(view, manual, valid)
     pseudo = refined.before
-    labels = {'ground truth': truth, 'pseudo-label': pseudo.labels}
-    maps = {f'confidence < {c}': pseudo.confidence < c for c in (0.7, 0.8, 0.9)}
+    maps = {'ground truth': truth, 'pseudo-label': pseudo.labels}
+    maps.update({f'confidence < {c}': pseudo.confidence < c for c in (0.7, 0.8, 0.9)})
     if refinement.error_head is not None:
         maps['error decoder'] = refinement.error_probability(view)
     maps['true errors'] = (pseudo.labels != truth) & (truth != IGNORE_INDEX)
-    after = {'refined label': refined.pseudo.labels}
-    to_ask = {'would be asked': refined.unresolved}
-    parts = {**labels, **{k: v.float() for k, v in maps.items()}, **after}
-    parts.update({k: v.float() for k, v in to_ask.items()})
-    return {title: part[0].cpu().numpy() for title, part in parts.items()}
+    maps['refined label'] = refined.pseudo.labels
+    maps['would be asked'] = refined.unresolved
+    return {
+        title: (part.float() if part.dtype == torch.bool else part)[0].cpu().numpy()
+        for title, part in maps.items()
+    }
 
 
 def draw(rows: list[tuple[str, np.ndarray, dict]], metainfo: dict, out: str) -> None:

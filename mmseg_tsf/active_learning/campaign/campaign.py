@@ -176,7 +176,6 @@ class Campaign:
         )
         notes = sum_notes(query.notes())
         on_main_process(lambda: self._write_request(number, chosen, amount, notes))
-        on_main_process(lambda: shutil.rmtree(self._scratch(number), ignore_errors=True))
 
     def begin_query(self, number: int, model) -> QueryStrategy:
         """The strategy of a round, prepared for its pass over the pool."""
@@ -238,6 +237,7 @@ class Campaign:
             # what is spent once every image is answered
             lambda own: dict(info, spent_after=add_up(self.facts['initial'], [*paid, (own, own)])),
         )
+        shutil.rmtree(self._scratch(number), ignore_errors=True)
         self._warn_of_too_little(number, amount)
 
     def _answer(self, number: int, ask: Ask) -> str:

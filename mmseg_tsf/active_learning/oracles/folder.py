@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from mmengine.logging import print_log
 
 from ...models.utils.labels import IGNORE_INDEX
-from ...utils.errors import UserError
+from ...utils.errors import UserError, some_of
 from ..exchange.request_folder import ANSWERS, write_request_folder
 from ..registry import ORACLES
 from ..store.label_png import decode, foreign_ids
@@ -67,11 +67,11 @@ class FolderOracle(Oracle):
                 self._read(path, image_id, request.mask(image_id))
             return Pending(_instruction(path, missing, len(request.images), strays))
         if strays:
-            text = f'{_some(strays)} ignored, because these images were not requested'
+            text = f'{some_of(strays)} ignored, because these images were not requested'
             print_log(f'{path / ANSWERS}: {text}', 'current')
         if missing:
             text = f'{len(missing)} of {len(request.images)} images are not answered'
-            print_log(f'Round {request.number}: {text} ({_some(missing)})', 'current')
+            print_log(f'Round {request.number}: {text} ({some_of(missing)})', 'current')
         return self._items(path, answered, request)
 
     def look_back(self, request: SealedRequest, answer: SealedAnswer) -> None:
@@ -82,7 +82,7 @@ class FolderOracle(Oracle):
         if late:
             print_log(
                 f'{len(late)} answers arrived after round {request.number} was closed '
-                f'({_some(late)}): they are not used; give them again if their pixels are '
+                f'({some_of(late)}): they are not used; give them again if their pixels are '
                 'requested again',
                 'current',
                 logging.WARNING,
@@ -138,15 +138,11 @@ def _strays(folder: Path, answered: list[str]) -> list[str]:
 
 
 def _instruction(path: Path, missing: list[str], num: int, strays: list[str]) -> str:
-    names = _some([f'{image_id}.png' for image_id in missing])
+    names = some_of([f'{image_id}.png' for image_id in missing])
     text = (
         f'waiting for annotators: {len(missing)} of {num} answers are missing in {path / ANSWERS} '
         f'({names}); follow {path / "README.txt"}, then start again with --resume'
     )
     if not strays:
         return text
-    return f'{text}; {_some(strays)} does not belong to a requested image: wrong name?'
-
-
-def _some(names: Sequence[str]) -> str:
-    return ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')
+    return f'{text}; {some_of(strays)} does not belong to a requested image: wrong name?'

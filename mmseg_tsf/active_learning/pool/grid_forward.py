@@ -19,6 +19,8 @@ from ...utils.errors import UserError
 from ...utils.seeding import draw_seed
 from .outputs import PoolOutputs, Scorer
 
+REFINED = {'error_probability', 'flagged', 'refinement'}
+"""Outputs that the model's refinement gives."""
 SLIDE_STRIDE = 4  # of the grid where the network slides: about a decode head's own
 
 
@@ -104,12 +106,14 @@ class GridForward:
             outputs.passes = self._dropout_passes(images, keys, seed)
         if self.networks:
             outputs.committee = torch.stack([self._view(images, name) for name in self.networks])
-        if 'error_probability' in self.needs:
-            view = NetworkView(logits, features, grid)
-            outputs.error_probability = self.refinement.error_probability(view)
-        if self.refinement is None or not {'flagged', 'refinement'} & set(self.needs):
+        if self.refinement is None or not REFINED & set(self.needs):
             return outputs
         view = NetworkView(logits, features, grid)
+        view.logits, view.probs = logits, outputs.probs  # of this size already
+        if 'error_probability' in self.needs:
+            outputs.error_probability = self.refinement.error_probability(view)
+        if not {'flagged', 'refinement'} & set(self.needs):
+            return outputs
         outputs.flagged = self.refinement.flag(view, outputs.confidence) & outputs.valid
         if 'refinement' in self.needs:
             given = manual(tuple(features[-1].shape[2:]))  # the refiner's grid

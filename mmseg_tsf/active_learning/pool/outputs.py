@@ -139,6 +139,7 @@ class Scorer(Protocol):
     in_pool_order: bool
     ranks: bool
     picks: bool
+    embeds: bool
 
     def check(self, model: nn.Module) -> None:
         """Raises ``UserError`` if the model lacks what the strategy needs."""

@@ -180,13 +180,8 @@ class _BatchScorer:
 
     @torch.no_grad()
     def start(self, items: list[PoolItem]) -> _Started:
-        batch = dict(
-            inputs=[item.inputs for item in items], data_samples=[item.sample for item in items]
-        )
-        images = self.model.data_preprocessor(batch, False)['inputs']
-        padded, shown = tuple(images.shape[2:]), items[0].inputs.shape[1:]
-        valid = torch.zeros((len(items), *padded), dtype=torch.bool, device=images.device)
-        valid[:, : shown[0], : shown[1]] = True
+        images, valid = preprocess(self.model, items)
+        padded = tuple(images.shape[2:])
         keys = torch.tensor([item.image.index for item in items])
         manual = functools.partial(manual_labels, items, padded, self.forward.model)
         outputs = self.forward(images, keys, self.seed, manual, valid)
@@ -203,6 +198,26 @@ class _BatchScorer:
             done = torch.cuda.Event()
             done.record()
         return _Started(items, padded, *maps, done, self.strategy.ranks)
+
+
+def preprocess(model: nn.Module, items: Sequence[PoolItem]) -> tuple[Tensor, Tensor]:
+    """Images of one size as the network takes them.
+
+    Args:
+        model: Model with the preprocessor.
+        items: Items of the batch, N.
+
+    Returns:
+        tuple[Tensor, Tensor]: ``(N, 3, H, W)``, and ``(N, H, W)`` bool, False in the padding.
+    """
+    batch = dict(
+        inputs=[item.inputs for item in items], data_samples=[item.sample for item in items]
+    )
+    images = model.data_preprocessor(batch, False)['inputs']
+    height, width = items[0].inputs.shape[1:]
+    valid = torch.zeros_like(images[:, 0], dtype=torch.bool)
+    valid[:, :height, :width] = True
+    return images, valid
 
 
 def manual_labels(

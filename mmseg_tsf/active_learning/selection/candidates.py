@@ -51,6 +51,11 @@ def score_bits(scores: np.ndarray) -> np.ndarray:
     return np.where(bits >> 15, ~bits, bits | np.uint16(0x8000))
 
 
+def best_first(records: np.ndarray) -> np.ndarray:
+    """Records by key, the best first; those of an equal key by image and unit."""
+    return records[np.lexsort((records['unit'], records['index'], ~records['key']))]
+
+
 class Cut(NamedTuple):
     """The place at which a budget ends.
 
@@ -204,7 +209,7 @@ def take_whole_units(records: np.ndarray, shares: list[int], budget: int) -> np.
     Returns:
         np.ndarray: Those that are taken, the same for the same candidates in any order.
     """
-    records = records[np.lexsort((records['unit'], records['index'], ~records['key']))]
+    records = best_first(records)
     costs, groups = records['cost'].astype(np.int64), records['group'].astype(np.int64)
     taken, left = np.zeros(len(records), bool), list(shares)
     for place, (cost, group) in enumerate(zip(costs.tolist(), groups.tolist(), strict=True)):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from mmengine.dist import all_gather_object, get_rank
 
-from .candidates import CHUNK, REACH, RECORD
+from .candidates import CHUNK, REACH, RECORD, best_first
 
 
 class JointCandidates:
@@ -137,7 +137,7 @@ def best_of_groups(candidates: JointCandidates, quotas: Mapping[int, int]) -> np
 
 def _within_reach(records: np.ndarray, quota: int) -> np.ndarray:
     """The best records, as far as :data:`REACH` quotas go: a part of them holds all that fit."""
-    records = records[np.lexsort((records['unit'], records['index'], ~records['key']))]
+    records = best_first(records)
     spent = np.cumsum(records['cost'], dtype=np.int64)
     return records[: int(np.searchsorted(spent, REACH * quota, 'right')) + 1]
 

@@ -83,7 +83,7 @@ def select(
         timed = _timed(scored, seconds)
         if strategy.picks:
             of_labelled = ()
-            if labelled is not None:
+            if labelled is not None and strategy.embeds:
                 of_labelled = score_pool(model, labelled, strategy, seed=seed, **options)
             chosen = choose_jointly(timed, of_labelled, strategy, selector, budget, unit, seed)
         else:

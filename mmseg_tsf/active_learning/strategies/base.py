@@ -102,6 +102,11 @@ class QueryStrategy(ABC):
         """Whether the strategy chooses jointly."""
         return type(self).pick is not QueryStrategy.pick
 
+    @property
+    def embeds(self) -> bool:
+        """Whether the strategy has embeddings."""
+        return type(self).embed is not QueryStrategy.embed
+
 
 def check_threshold(name: str, threshold: float) -> float:
     """Raises ``UserError`` that names the key if a confidence lies outside (0, 1)."""

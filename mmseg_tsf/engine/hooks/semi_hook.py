@@ -61,8 +61,8 @@ class SemiHook(Hook):
             (model.averages, MeanTeacherHook, 'averages networks, which never move without it'),
             (model.refinements, PLARHook, 'refines labels, which never begins without it'),
         ):
-            own = [own for own in runner.hooks if isinstance(own, hook)]
-            if is_needed and not any(getattr(hook, 'begin', 0) is not None for hook in own):
+            there = (own for own in runner.hooks if isinstance(own, hook))
+            if is_needed and all(getattr(own, 'begin', 0) is None for own in there):
                 raise UserError(
                     f'{type(model).__name__} {reason}: add dict(type={hook.__name__!r}) to the '
                     'hooks'

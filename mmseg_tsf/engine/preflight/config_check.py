@@ -150,7 +150,7 @@ def _find(kind: object, path: str, registry: str | None) -> object:
     if registry == 'METRICS':
         return _find(kind, path, 'EVALUATOR')
     where = f'is no {places[0].name} of' if registry else 'is not registered in'
-    names = [name for place in places for name in _names(place)]
+    names = [n for place in places for own in _with_parents(place) for n in own.module_dict]
     raise UserError(
         f'{path}.type={kind!r} {where} mmseg or this package'
         f'{_suggestion(kind, names) or ": correct it, or import its module with custom_imports"}'
@@ -159,19 +159,14 @@ def _find(kind: object, path: str, registry: str | None) -> object:
 
 def _get(registry: Registry, kind: str) -> object:
     registry.import_from_location()
-    while registry is not None:
-        if kind in registry.module_dict:
-            return registry.module_dict[kind]
-        registry = registry.parent
-    return None
+    tables = (own.module_dict for own in _with_parents(registry))
+    return next((table[kind] for table in tables if kind in table), None)
 
 
-def _names(registry: Registry) -> list[str]:
-    names = []
+def _with_parents(registry: Registry | None) -> Iterator[Registry]:
     while registry is not None:
-        names += registry.module_dict
+        yield registry
         registry = registry.parent
-    return names
 
 
 def _is_checked(component: object) -> bool:

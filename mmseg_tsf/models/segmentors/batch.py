@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -44,14 +44,13 @@ class View:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> View:
         """The same change, such as mixing, of every map of the view."""
-        return View(
-            change(self.images),
-            change(self.valid),
-            change(self.manual),
-            {name: pseudo.map(change) for name, pseudo in self.pseudo.items()},
-            {name: change(probs) for name, probs in self.targets.items()},
-            self.perturb,
-            self.base,
+        return replace(
+            self,
+            images=change(self.images),
+            valid=change(self.valid),
+            manual=change(self.manual),
+            pseudo={name: pseudo.map(change) for name, pseudo in self.pseudo.items()},
+            targets={name: change(probs) for name, probs in self.targets.items()},
         )
 
 

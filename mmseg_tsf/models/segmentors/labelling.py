@@ -131,8 +131,9 @@ class LabellingGroup(NetworkGroup):
         Returns:
             tuple: Labels, and statistics of the refinement.
         """
-        if name in self.refinements:
-            return self.refinements[name](shown, manual, valid)
+        refinement = self.refinements.get(name)
+        if refinement is not None:
+            return refinement(shown, manual, valid)
         return with_manual(pseudo_labels(shown.logits, valid), manual), {}
 
     def refinement_loss(self, outputs: Outputs, batch: SemiBatch) -> dict[str, Tensor]:
@@ -146,7 +147,8 @@ class LabellingGroup(NetworkGroup):
         return losses
 
     def _taps(self, name: str) -> tuple[str, ...]:
-        return self.refinements[name].taps if name in self.refinements else ()
+        refinement = self.refinements.get(name)
+        return () if refinement is None else refinement.taps
 
 
 def _with_perturbed(
