@@ -1,11 +1,13 @@
 """Data sets, their samplers, transforms, split lists and file checks."""
 
+from .aerial import AerialChipsDataset
 from .camvid import CamVidDataset
 from .samplers import SemiInfiniteSampler
 from .semi_dataset import SemiDataset
 from .transforms import LoadEmptyAnnotations, LoadManualAnnotations, SparseLabelResize
 
 __all__ = [
+    'AerialChipsDataset',
     'CamVidDataset',
     'LoadEmptyAnnotations',
     'LoadManualAnnotations',

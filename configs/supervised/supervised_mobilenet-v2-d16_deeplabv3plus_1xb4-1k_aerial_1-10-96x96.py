@@ -1,0 +1,10 @@
+_base_ = [
+    '../_base_/models/deeplabv3plus_mobilenet-v2-d16_aerial.py',
+    '../_base_/datasets/aerial_96x96.py',
+    '../_base_/schedules/adamw_1k.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(
+    type='SupervisedOnly',
+)
+train_dataloader = dict(dataset=dict(unlabelled=None))
