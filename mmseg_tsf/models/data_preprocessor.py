@@ -101,3 +101,11 @@ def channel_conversion(preprocessor: torch.nn.Module) -> str:
     """
     names = 'channel_conversion', '_channel_conversion'
     return next(name for name in names if hasattr(preprocessor, name))
+
+
+def semi_preprocessor(config: dict | None) -> dict:
+    """Config of a preprocessor of batches by branch around that of a segmentor."""
+    config = config or dict(type='SegDataPreProcessor', size_divisor=1)
+    if config.get('type') == 'SemiDataPreprocessor':
+        return config
+    return dict(type='SemiDataPreprocessor', data_preprocessor=config)

@@ -35,6 +35,15 @@ METHODS = {
         dict(adaptive_cutmix=False, adaptive_copy_paste=False, consistency_on_labelled=True),
     ),
     'tsf': ('TeacherStudentFriend', {}),
+    'cct': ('CrossConsistencyTraining', dict(background=(0,))),
+    'gct': ('GuidedCollaborativeTraining', dict(detector=dict(channels=4))),
+    'psmt': ('PerturbedStrictMeanTeachers', dict(turn=2, warm_up=0, threshold=0.1)),
+    'u2pl': (
+        'UnreliablePseudoLabels',
+        dict(channels=8, queue_size=600, keys=300, queries=16, negatives=4, low_rank=2),
+    ),
+    'unimatch': ('UniMatch', dict(threshold=0.1)),
+    'unimatch_v2': ('UniMatchV2', dict(threshold=0.1)),
 }
 TAPS = ('decode_head.convs', 'backbone.body')  # of tiny_segmentor
 REFINED = dict(

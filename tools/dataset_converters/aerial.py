@@ -4,10 +4,10 @@
     git -C chips checkout 7a533e7da07d39728e59f2fcf37e50fa86331708
     python tools/dataset_converters/aerial.py chips/data/dataset-sample --out data/aerial
 
-In:  image-chips/SCENE-NUMBER.png and label-chips/SCENE-NUMBER.png, 260 pairs of two scenes, 300x300;
-     labels are grey, the class id times 40
-Out: img_dir/{train,val,test}/NAME.jpg and ann_dir/{train,val,test}/NAME.png, 155/34/71 pairs; names
-     are a000-a035 and b000-b223
+In:  image-chips/SCENE-NUMBER.png and label-chips/SCENE-NUMBER.png, 260 pairs of two scenes of
+     300x300 pixels; labels are grey, the class id times 40
+Out: img_dir/{train,val,test}/NAME.jpg and ann_dir/{train,val,test}/NAME.png, 155/34/71 pairs;
+     names are a000-a035 and b000-b223
 
 The split is by contiguous strips of chips within both scenes, because neighbouring chips touch.
 The source states no licence for the images: use them for experiments of your own only.
@@ -57,7 +57,9 @@ def find_chips(source: Path) -> list[Chip]:
                         f'{file} does not exist: SOURCE must be data/dataset-sample of the '
                         'repository, at the commit that --help names'
                     )
-            split = 'test' if number in TEST[letter] else 'val' if number in VAL[letter] else 'train'
+            split = (
+                'test' if number in TEST[letter] else 'val' if number in VAL[letter] else 'train'
+            )
             chips.append((split, f'{letter}{number:03}', image, label))
     return chips
 

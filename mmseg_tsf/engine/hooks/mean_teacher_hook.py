@@ -20,8 +20,8 @@ class MeanTeacherHook(Hook):
     Which networks those are, the model says (``averages``), and at each iteration which of them
     move (``averages_to_move``). ``d = min(1 - 1 / (t + 1), decay)`` at the t-th update, counted
     from 0, so the first update copies the learner. The learners are copied before the first
-    iteration, too. An average that was loaded from a checkpoint is kept, and moved with ``decay``
-    from the start.
+    iteration, too. An average that was loaded from a checkpoint, or that has weights of its own
+    (``independent``), is kept, and moved with ``decay`` from the start.
 
     Args:
         decay: Largest weight of the past, in [0, 1).
@@ -61,12 +61,12 @@ class MeanTeacherHook(Hook):
             )
         if runner.iter or self._resumed:  # a round may be held, and resumed, at iteration 0
             return
-        self._kept = set(model.loaded_averages)
+        self._kept = set(model.loaded_averages) | set(model.independent)
         for average, learner in model.averages.items():
             if average not in self._kept:
                 ema_update(getattr(model, average), getattr(model, learner), decay=0.0)
-        if self._kept:
-            names = ', '.join(sorted(self._kept))
+        if model.loaded_averages:
+            names = ', '.join(sorted(model.loaded_averages))
             print_log(f'Loaded from the checkpoint and kept: {names}.', 'current')
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
@@ -80,7 +80,7 @@ class MeanTeacherHook(Hook):
         buffers = self.average_buffers
         if buffers is None:
             buffers = model.average_mode == 'eval'
-        for average in model.averages_to_move(runner.iter):
+        for average in model.averages_to_move(done):
             # the first decays are small so that the initial copy fades; a loaded average stays
             decay = self.decay if average in self._kept else min(1 - 1 / (updates + 1), self.decay)
             source = getattr(model, model.averages[average])

@@ -93,8 +93,9 @@ class SemiHook(Hook):
         """Seeds the step and tells the model how far the training has come."""
         key = np.random.SeedSequence((runner.seed or 0, runner.iter, get_rank()))
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0] >> 1))
-        begin, end = schedule_of(runner)
-        unwrap(runner).progress.fill_((runner.iter - begin) / (end - begin))
+        (begin, end), model = schedule_of(runner), unwrap(runner)
+        model.iteration = runner.iter - begin
+        model.progress.fill_(model.iteration / (end - begin))
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
         """Remembers, on the device, the first iteration at which each loss was not finite."""
@@ -212,7 +213,10 @@ def check_crop(model, dataset) -> None:
                 )
 
 
+_VIEWS = 'set SemiDataset.views=dict({name}=[...]), transforms that change colours'
 _REMEDIES = {
+    'strong': _VIEWS.format(name='strong'),
+    'strong_2': _VIEWS.format(name='strong_2'),
     'labelled': "wrap the training data in dict(type='SemiDataset', labelled=..., unlabelled=...)",
     'unlabelled': 'give SemiDataset.unlabelled (or train SupervisedOnly)',
     'paste': 'set SemiDataset.paste_prob=0.5, or adaptive_copy_paste=False in the model',

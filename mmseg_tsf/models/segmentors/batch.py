@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from torch import Tensor
 
 from ..utils.labels import PseudoLabels, ground_truth, valid_mask
 from ..utils.views import NetworkView
+
+Perturbation = Callable[[list[Tensor]], list[Tensor]]
+"""Change of the feature maps of a backbone."""
 
 
 @dataclass
@@ -24,9 +28,9 @@ class View:
         manual: ``(N, H, W)`` int64 labels that people gave, 255 elsewhere.
         pseudo: Labels by the network that gave them, refined, manual ones pasted in.
         targets: Probabilities ``(N, K, H, W)`` to learn from, by the network that gave them.
-        perturb: Change of the backbone's feature maps before the decode head, for a view of
-            perturbed features; its images then are those of the view named by ``base``.
-        base: Name of the view whose features are perturbed; the backbone runs once for both.
+        perturb: Change of the backbone's feature maps before the decode head.
+        base: Name of the view whose feature maps are perturbed, where it is not the view itself;
+            the backbone runs once for both.
     """
 
     images: Tensor
@@ -34,7 +38,7 @@ class View:
     manual: Tensor
     pseudo: dict[str, PseudoLabels] = field(default_factory=dict)
     targets: dict[str, Tensor] = field(default_factory=dict)
-    perturb: Callable[[list[Tensor]], list[Tensor]] | None = None
+    perturb: Perturbation | None = None
     base: str = ''
 
     @classmethod
@@ -63,6 +67,10 @@ class SemiBatch:
         samples: Their data samples with the (mixed) ground truth.
         views: Views of the unlabelled images by name; all learners see all of them unless the
             method says otherwise.
+        later: Views that are seen in a second pass, once the method has finished them; see
+            :meth:`SemiSegmentor.second_views`.
+        perturb_labelled: Change of the backbone's feature maps of the labelled images before the
+            decode head.
         labellers: What the networks that label show of ``labelled``, by name, where the method
             or its refinement learns from it.
         stats: Scalars to log.
@@ -71,6 +79,8 @@ class SemiBatch:
     labelled: Tensor
     samples: list
     views: dict[str, View] = field(default_factory=dict)
+    later: dict[str, View] = field(default_factory=dict)
+    perturb_labelled: Perturbation | None = None
     labellers: dict[str, NetworkView] = field(default_factory=dict)
     stats: dict[str, Tensor] = field(default_factory=dict)
 
@@ -93,3 +103,13 @@ class Lesson:
     branches: tuple[str, ...]
     targets: Tensor
     weight: Tensor | None
+
+
+class StepListener(Protocol):
+    """What a listener of :attr:`SemiSegmentor.listeners` offers."""
+
+    def begin(self, batch: SemiBatch, samples: dict[str, list]) -> None:
+        """A step's batch is prepared; ``samples`` are its data samples by branch."""
+
+    def lesson(self, lesson: Lesson) -> None:
+        """A loss teaches pseudo-labels or manual labels."""

@@ -100,19 +100,24 @@ class LabellingGroup(NetworkGroup):
             dict[str, NetworkView]: What the network shows, by branch: ``'labelled'`` and the
             names of the views. Features are those of the taps of the network's own refinement.
         """
-        images = {LABELLED: batch.labelled}
-        images.update({key: view.images for key, view in batch.views.items() if not view.base})
+        own = View(batch.labelled, None, None, perturb=batch.perturb_labelled)
+        return self.forward_views(name, {LABELLED: own} | batch.views)
+
+    def forward_views(self, name: str, views: dict[str, View]) -> dict[str, NetworkView]:
+        """One pass of a learner over views, by name; see :meth:`forward_network`."""
+        images = {key: view.images for key, view in views.items() if not view.base}
         network, taps = getattr(self, name), self._taps(name)
-        with FeatureTap(network, taps) as tap:
+        with FeatureTap(network, (*taps, *self.taps)) as tap:
             features = network.extract_feat(torch.cat(list(images.values())))
-            features, sizes = _with_perturbed(features, images, batch.views)
+            features, sizes = _with_perturbed(features, images, views)
             logits = self.decode(name, features)
         whole = NetworkView(
             logits,
             [tap[path] for path in taps],
-            batch.labelled.shape[2:],
+            next(iter(images.values())).shape[2:],
             self.align_corners(name),
             list(features),
+            {path: tap[path] for path in self.taps},
         )
         return dict(zip(sizes, whole.split(*sizes.values()), strict=True))
 
@@ -154,15 +159,14 @@ class LabellingGroup(NetworkGroup):
 def _with_perturbed(
     features: Sequence[Tensor], images: dict[str, Tensor], views: dict[str, View]
 ) -> tuple[Sequence[Tensor], dict[str, int]]:
-    """Backbone features of all branches, perturbed views behind the others, and their sizes."""
+    """Backbone features of all branches, those with a base behind the others, and their sizes."""
     sizes = {key: len(own) for key, own in images.items()}
-    split = [feature.split(list(sizes.values())) for feature in features]
-    added, order = [], list(sizes)
+    maps = [feature.split(list(sizes.values())) for feature in features]
+    by_branch = {key: [own[i] for own in maps] for i, key in enumerate(sizes)}
+    if all(view.perturb is None for view in views.values()):
+        return features, sizes
     for key, view in views.items():
-        if view.base:
-            place = order.index(view.base)
-            added.append(view.perturb([parts[place] for parts in split]))
-            sizes[key] = sizes[view.base]
-    if added:
-        features = [torch.cat(maps) for maps in zip(features, *added, strict=True)]
-    return features, sizes
+        if view.perturb is not None:
+            by_branch[key] = view.perturb(by_branch[view.base or key])
+            sizes[key] = sizes[view.base or key]
+    return [torch.cat(own) for own in zip(*by_branch.values(), strict=True)], sizes

@@ -28,6 +28,9 @@ class NetworkGroup(BaseModel):
         learners: Names of the networks that are trained by gradient.
         averages: Name of each averaged network and of the learner that it follows, such as
             ``{'teacher': 'student'}``; empty for none. ``MeanTeacherHook`` moves them.
+        independent: Averages that start with weights of their own, not with the learner's.
+        taps: Module paths of feature maps that the method reads, see :class:`FeatureTap`; views
+            have them in ``tapped``.
         part_optimizers: Options of the optimisers that parts have of their own, by part.
 
     Args:
@@ -49,6 +52,8 @@ class NetworkGroup(BaseModel):
 
     learners: tuple[str, ...] = ('student',)
     averages: Mapping[str, str] = {}
+    independent: tuple[str, ...] = ()
+    taps: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -206,12 +211,17 @@ class NetworkGroup(BaseModel):
         Args:
             name: Name of the network.
             images: ``(N, 3, H, W)``, preprocessed.
-            taps: Module paths of the feature maps to return.
+            taps: Module paths of the feature maps to return, beside those of the method.
         """
-        with FeatureTap(getattr(self, name), taps) as tap:
+        with FeatureTap(getattr(self, name), (*taps, *self.taps)) as tap:
             grid_logits = self.run(name, images)[1]
-        features = [tap[path] for path in taps]
-        return NetworkView(grid_logits, features, images.shape[2:], self.align_corners(name))
+        return NetworkView(
+            grid_logits,
+            [tap[path] for path in taps],
+            images.shape[2:],
+            self.align_corners(name),
+            tapped={path: tap[path] for path in self.taps},
+        )
 
     def align_corners(self, name: str) -> bool:
         """Whether one network's logits are resized with aligned corners."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import torch
 from mmseg.registry import MODELS
@@ -11,24 +10,15 @@ from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
 from ...utils.errors import UserError
+from ..data_preprocessor import semi_preprocessor
 from ..utils.labels import PseudoLabels, label_weight, pseudo_labels, valid_mask
 from ..utils.pixel_losses import weighted_cross_entropy
 from ..utils.views import NetworkView
-from .batch import Lesson, SemiBatch
+from .batch import Lesson, SemiBatch, StepListener, View
 from .labelling import LABELLED, LabellingGroup, Outputs
 
 PEOPLE = 'people'
 """Teacher of what people have labelled, in a :class:`Lesson`."""
-
-
-class StepListener(Protocol):
-    """What a listener of :attr:`SemiSegmentor.listeners` offers."""
-
-    def begin(self, batch: SemiBatch, samples: dict[str, list]) -> None:
-        """A step's batch is prepared; ``samples`` are its data samples by branch."""
-
-    def lesson(self, lesson: Lesson) -> None:
-        """A loss teaches pseudo-labels or manual labels."""
 
 
 class SemiSegmentor(LabellingGroup):
@@ -38,10 +28,12 @@ class SemiSegmentor(LabellingGroup):
 
     1. :meth:`prepare`: pseudo-labels and mixing, without gradient;
     2. :meth:`forward_network`: one pass per learner over the labelled images and all views;
-    3. :meth:`supervised_loss` by MMSeg's own heads, and :meth:`unsupervised_loss`.
+    3. a second pass over :meth:`second_views`, where a method has views that are made of what
+       the first pass shows;
+    4. :meth:`supervised_loss` by MMSeg's own heads, and :meth:`unsupervised_loss`.
 
     A method declares :attr:`learners`, :attr:`averages` and :attr:`labellers`, and overrides 1
-    and the second half of 3. ``docs/extending.md`` adds one from scratch.
+    and the second half of 4. ``docs/extending.md`` adds one from scratch.
 
     Attributes:
         listeners: Receive every step's batch and every :class:`Lesson`; tools that show what is
@@ -88,7 +80,7 @@ class SemiSegmentor(LabellingGroup):
             networks,
             average_mode,
             (test_cfg or {}).get('predict_on'),
-            _semi_preprocessor(data_preprocessor or segmentor.get('data_preprocessor')),
+            semi_preprocessor(data_preprocessor or segmentor.get('data_preprocessor')),
             init_cfg,
         )
         if manual_weight and type(self).prepare is SemiSegmentor.prepare:
@@ -100,6 +92,7 @@ class SemiSegmentor(LabellingGroup):
         self.is_checked = False  # SemiHook checks the run before it starts
         self.listeners: list[StepListener] = []
         self.build_refinements(error_head, refiner, refinement)
+        self.iteration = 0  # of the schedule, from 0; SemiHook writes it
         # share of the training that is done, in [0, 1]; SemiHook writes it, ramps read it
         self.register_buffer('progress', torch.ones(()), persistent=False)
 
@@ -140,6 +133,11 @@ class SemiSegmentor(LabellingGroup):
         # casts made under no_grad have no graph, and older releases of torch use them again
         torch.clear_autocast_cache()
         outputs = {name: self.forward_network(name, batch) for name in self.learners}
+        later = self.second_views(outputs, batch)
+        if later:
+            batch.views.update(later)
+            for name in self.learners:
+                outputs[name].update(self.forward_views(name, later))
         losses = {}
         for name, output in outputs.items():
             losses.update(add_prefix(self.supervised_loss(name, output, batch), name))
@@ -153,6 +151,18 @@ class SemiSegmentor(LabellingGroup):
     def prepare(self, inputs: dict[str, Tensor], data_samples: dict[str, list]) -> SemiBatch:
         """Pseudo-labels and mixing; the base has neither."""
         return SemiBatch(inputs[LABELLED], data_samples[LABELLED])
+
+    def second_views(self, outputs: Outputs, batch: SemiBatch) -> dict[str, View]:
+        """Views that need what the learners show of the first ones; the base has none.
+
+        Args:
+            outputs: What the learners show in the first pass.
+            batch: The step's batch; ``later`` has the images and masks of these views.
+
+        Returns:
+            dict[str, View]: Views for a second pass, by name.
+        """
+        return {}
 
     def supervised_loss(
         self, name: str, output: dict[str, NetworkView], batch: SemiBatch
@@ -260,16 +270,22 @@ class SemiSegmentor(LabellingGroup):
                 losses[f'{name}.loss_manual{suffix}'] = self.manual_weight * loss
         return losses
 
-    def ramp(self, shares: tuple[float, float]) -> Tensor:
-        """Weight ``()`` that is 0 up to one share of training, 1 from another, linear between.
+    def ramp(self, shares: tuple[float, float], shape: str = 'linear') -> Tensor:
+        """Weight ``()`` that rises between two shares of training, and is 1 afterwards.
 
         Args:
             shares: Begin and end in [0, 1]; an end of 0 means 1 from the start.
+            shape: Course between them, with t from 0 to 1: ``'linear'``, ``'cosine'``
+                (``(1 - cos(pi t)) / 2``), or ``'sigmoid'`` (``exp(-5 (1 - t)^2)``, which is not
+                0 before the begin; Laine & Aila 2017).
         """
         begin, end = shares
         if end <= begin:
             return (self.progress >= begin).float()
-        return ((self.progress - begin) / (end - begin)).clamp(0, 1)
+        linear = ((self.progress - begin) / (end - begin)).clamp(0, 1)
+        if shape == 'sigmoid':
+            return (-5 * (1 - linear).square()).exp()
+        return (1 - (torch.pi * linear).cos()) / 2 if shape == 'cosine' else linear
 
 
 @MODELS.register_module()
@@ -278,11 +294,3 @@ class SupervisedOnly(SemiSegmentor):
 
     It is the template without any change; it does not use unlabelled images of the batch.
     """
-
-
-def _semi_preprocessor(config: dict | None) -> dict:
-    """The preprocessor of batches by branch around that of the segmentor."""
-    config = config or dict(type='SegDataPreProcessor', size_divisor=1)
-    if config.get('type') == 'SemiDataPreprocessor':
-        return config
-    return dict(type='SemiDataPreprocessor', data_preprocessor=config)

@@ -8,9 +8,12 @@ from torch import Tensor, nn
 
 from ...utils.errors import UserError
 
+INPUT = ':input'
+"""Ending of a path that stands for what the module receives."""
+
 
 class FeatureTap:
-    """Collects the outputs of named sub-modules, so that no head has to be subclassed.
+    """Collects what named sub-modules return or receive, so that no head has to be subclassed.
 
     Use it as a context around a forward pass::
 
@@ -20,7 +23,8 @@ class FeatureTap:
 
     Args:
         module: The network.
-        paths: Dotted paths as ``named_modules`` gives them.
+        paths: Dotted paths as ``named_modules`` gives them, for a module's output; with
+            ``':input'`` behind it, for its first argument.
 
     Raises:
         UserError: A path does not exist; the sentence lists those that do. Or, when it is asked
@@ -30,7 +34,7 @@ class FeatureTap:
     def __init__(self, module: nn.Module, paths: Sequence[str]) -> None:
         known = dict(module.named_modules())
         for path in paths:
-            if not path or path not in known:
+            if not path or path.removesuffix(INPUT) not in known:
                 start = path.split('.')[0]
                 near = [name for name in known if name.split('.')[0] == start and name]
                 near = near or [name for name, _ in module.named_children()]
@@ -38,7 +42,7 @@ class FeatureTap:
                     f'feature tap {path!r} names no module of {type(module).__name__}; '
                     f'there are: {", ".join(near)}'
                 )
-        self._modules = {path: known[path] for path in paths}
+        self._modules = {path: known[path.removesuffix(INPUT)] for path in paths}
         self._handles: list = []
         self._features: dict[str, Tensor] = {}
 
@@ -63,6 +67,6 @@ class FeatureTap:
 
     def _keep(self, path: str):
         def hook(module, inputs, output):
-            self._features[path] = output
+            self._features[path] = inputs[0] if path.endswith(INPUT) else output
 
         return hook

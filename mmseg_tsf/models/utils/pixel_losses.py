@@ -30,6 +30,22 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weight: Tensor | None
     return (loss * weight).sum() / weight.sum().clamp(min=1e-6)
 
 
+def cross_entropy_over(valid: Tensor, logits: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
+    """``sum(w * CE) / N`` with N the number of valid pixels, whether they have a label or not.
+
+    Args:
+        valid: ``(N, H, W)`` bool.
+        logits: ``(N, K, H, W)``.
+        labels: ``(N, H, W)`` int64, 255 = ignore.
+        weight: ``(N, H, W)`` non-negative.
+
+    Returns:
+        Tensor: Scalar; 0 where no pixel is valid.
+    """
+    loss = F.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction='none')
+    return (loss * weight * valid).sum() / valid.sum().clamp(min=1)
+
+
 def consistency_loss(
     logits: Tensor, targets: Tensor, weight: Tensor, sum_classes: bool = False
 ) -> Tensor:

@@ -22,6 +22,7 @@ class NetworkView:
         size: Height and width of the images.
         align_corners: Whether the logits are resized with aligned corners.
         backbone: Feature maps of the backbone (and neck); empty where nothing needs them.
+        tapped: Feature maps by the path under which the method asks for them (its ``taps``).
     """
 
     grid_logits: Tensor
@@ -29,6 +30,7 @@ class NetworkView:
     size: tuple[int, int]
     align_corners: bool = False
     backbone: list[Tensor] = field(default_factory=list)
+    tapped: dict[str, Tensor] = field(default_factory=dict)
 
     @cached_property
     def logits(self) -> Tensor:
@@ -45,6 +47,7 @@ class NetworkView:
         logits = self.grid_logits.split(sizes)
         features = [feature.split(sizes) for feature in self.features]
         backbone = [feature.split(sizes) for feature in self.backbone]
+        tapped = {path: feature.split(sizes) for path, feature in self.tapped.items()}
         return [
             NetworkView(
                 own,
@@ -52,6 +55,7 @@ class NetworkView:
                 self.size,
                 self.align_corners,
                 [feature[i] for feature in backbone],
+                {path: feature[i] for path, feature in tapped.items()},
             )
             for i, own in enumerate(logits)
         ]
