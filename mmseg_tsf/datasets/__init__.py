@@ -4,13 +4,19 @@ from .aerial import AerialChipsDataset
 from .camvid import CamVidDataset
 from .samplers import SemiInfiniteSampler
 from .semi_dataset import SemiDataset
-from .transforms import LoadEmptyAnnotations, LoadManualAnnotations, SparseLabelResize
+from .transforms import (
+    LoadEmptyAnnotations,
+    LoadManualAnnotations,
+    RandomGaussianBlur,
+    SparseLabelResize,
+)
 
 __all__ = [
     'AerialChipsDataset',
     'CamVidDataset',
     'LoadEmptyAnnotations',
     'LoadManualAnnotations',
+    'RandomGaussianBlur',
     'SemiDataset',
     'SemiInfiniteSampler',
     'SparseLabelResize',

@@ -1,9 +1,10 @@
-"""Loading and resizing of the label maps of unlabelled and partly labelled images."""
+"""Label maps of unlabelled and partly labelled images, and blur for strong views."""
 
 from __future__ import annotations
 
 import os.path as osp
 
+import cv2
 import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -125,3 +126,25 @@ def scatter_labels(labels: np.ndarray, resized: np.ndarray) -> np.ndarray:
     filled = resized.copy()
     filled[target] = labels[y, x]
     return np.where(resized == IGNORE_INDEX, filled, resized)
+
+
+@TRANSFORMS.register_module()
+class RandomGaussianBlur(BaseTransform):
+    """Blurs an image, as the strong views of UniMatch and PS-MT do.
+
+    Required and modified key: ``img``.
+
+    Args:
+        prob: Probability that an image is blurred.
+        sigma: Range of the standard deviation in pixels, drawn uniformly.
+    """
+
+    def __init__(self, prob: float = 0.5, sigma: tuple[float, float] = (0.1, 2.0)) -> None:
+        self.prob, self.sigma = prob, sigma
+
+    def transform(self, results: dict) -> dict:
+        """Blurs ``img``."""
+        if np.random.rand() < self.prob:
+            sigma = np.random.uniform(*self.sigma)
+            results['img'] = cv2.GaussianBlur(results['img'], (0, 0), sigma)
+        return results

@@ -1,0 +1,11 @@
+_base_ = [
+    '../_base_/models/deeplabv3plus_mobilenet-v2-d16.py',
+    '../_base_/datasets/camvid_360x480.py',
+    '../_base_/schedules/adamw_20k.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(
+    type='GuidedCollaborativeTraining',
+    segmentor=dict(data_preprocessor=dict(size=(320, 320))),
+)
+train_dataloader = dict(batch_size=8, num_workers=4)
