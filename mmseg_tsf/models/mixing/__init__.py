@@ -3,7 +3,15 @@
 from .adaptive_cutmix import component_boxes, connected_components, draw_partners
 from .confidence_bank import ClassBank, ConfidenceBank
 from .copy_paste import copy_paste, draw_paste_classes
-from .cutmix import BatchCutMix, PairCutMix, box_mask, check_cutmix, mix, random_boxes
+from .cutmix import (
+    BatchCutMix,
+    PairCutMix,
+    box_mask,
+    check_cutmix,
+    mask_at,
+    mix,
+    random_boxes,
+)
 from .feature_noise import add_noise, adversarial_noise, drop_active, drop_channels, erase_objects
 
 __all__ = [
@@ -23,6 +31,7 @@ __all__ = [
     'drop_active',
     'drop_channels',
     'erase_objects',
+    'mask_at',
     'mix',
     'random_boxes',
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -77,6 +78,11 @@ def box_mask(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     return (in_rows.unsqueeze(-1) & in_columns.unsqueeze(-2)).any(dim=1)
 
 
+def mask_at(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """Mask ``(N, H, W)`` bool at another size, by the nearest value."""
+    return F.interpolate(mask.unsqueeze(1).float(), tuple(size), mode='nearest').squeeze(1) > 0
+
+
 def mix(mask: Tensor, target: Tensor, source: Tensor) -> Tensor:
     """Pastes ``source`` into ``target`` where ``mask`` is set.
 
@@ -93,8 +99,7 @@ def mix(mask: Tensor, target: Tensor, source: Tensor) -> Tensor:
         Tensor: Same shape as ``target``.
     """
     if target.shape[-2:] != mask.shape[-2:]:
-        resized = F.interpolate(mask.unsqueeze(1).float(), target.shape[-2:], mode='nearest')
-        mask = resized.squeeze(1) > 0
+        mask = mask_at(mask, target.shape[-2:])
     if target.ndim == 4:
         mask = mask.unsqueeze(1)
     return torch.where(mask, source, target)

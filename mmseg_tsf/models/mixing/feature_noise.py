@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .adaptive_cutmix import connected_components
+from .cutmix import mask_at
 
 CUTOUT = 0.4
 """Sides of the box that guided cutout erases, as shares of the sides of an object's box."""
@@ -19,14 +20,16 @@ def drop_channels(features: Tensor, share: float = 0.5) -> Tensor:
     return F.dropout2d(features, share)
 
 
-def drop_active(features: Tensor) -> Tensor:
+def drop_active(features: Tensor, valid: Tensor) -> Tensor:
     """Feature maps ``(N, C, h, w)`` without their most active places (CCT's FeatureDrop).
 
     A place is dropped where the mean over its channels reaches u times the largest one of the
-    image, with one u from U(0.7, 0.9) for all images.
+    image, with one u from U(0.7, 0.9) for all images. ``valid`` is ``(N, h, w)`` bool, False in
+    the padding, whose activity does not count.
     """
     attention = features.detach().mean(dim=1, keepdim=True)
-    largest = attention.amax(dim=(2, 3), keepdim=True)
+    inside = attention.masked_fill(~valid.unsqueeze(1), -torch.inf)
+    largest = inside.amax(dim=(2, 3), keepdim=True)
     share = 0.7 + 0.2 * torch.rand((), device=features.device)
     return features * (attention < share * largest)
 
@@ -82,8 +85,9 @@ def adversarial_noise(
     maps: Sequence[Tensor],
     predict: Callable[[list[Tensor]], Tensor],
     target: Tensor,
+    valid: Tensor,
     size: float = 2.0,
-    step: float = 1e-6,
+    step: float = 0.1,
 ) -> list[Tensor]:
     """Noise of a given norm that changes a prediction most (VAT, Miyato et al. 2018).
 
@@ -93,8 +97,10 @@ def adversarial_noise(
         maps: Feature maps ``(N, C_j, h_j, w_j)``.
         predict: Logits ``(N, K, h, w)`` from such maps.
         target: ``(N, K, h, w)`` probabilities from which the prediction is to differ.
+        valid: ``(N, H, W)`` bool, False in the padding, where it may differ.
         size: L2 norm of the noise, for each image and map.
-        step: L2 norm of the random start.
+        step: L2 norm of the random start (1e-6 in the public codes, which float32 features do
+            not resolve).
 
     Returns:
         list[Tensor]: Noise for each map, without gradient.
@@ -104,9 +110,9 @@ def adversarial_noise(
         still = [own.detach().float() for own in maps]
         start = [(step * _unit(torch.rand_like(own) - 0.5)).requires_grad_() for own in still]
         logits = predict([own + noise for own, noise in zip(still, start, strict=True)])
-        divergence = F.kl_div(
-            logits.float().log_softmax(dim=1), target.detach().float(), reduction='batchmean'
-        )
+        target = target.detach().float()
+        divergence = F.kl_div(logits.float().log_softmax(dim=1), target, reduction='none').sum(1)
+        divergence = (divergence * mask_at(valid, divergence.shape[1:])).sum()
         # maps that the head does not read get no noise
         found = torch.autograd.grad(divergence, start, allow_unused=True, materialize_grads=True)
     return [size * _unit(own) for own in found]

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from ...utils.errors import UserError
 from ...utils.options import check_classes, check_ramp, check_weight
-from ..mixing.feature_noise import (
+from ..mixing import (
     add_noise,
     adversarial_noise,
     drop_active,
     drop_channels,
     erase_objects,
+    mask_at,
 )
 from ..utils.labels import IGNORE_INDEX
 from ..utils.pixel_losses import consistency_loss
@@ -107,13 +108,13 @@ class CrossConsistencyTraining(SemiSegmentor):
 
     def unsupervised_loss(self, outputs: Outputs, batch: SemiBatch) -> dict[str, Tensor]:
         shown, view = outputs['student']['unlabelled'], batch.views['unlabelled']
-        pseudo = self._labels_of('student', outputs, batch, 'unlabelled')
+        pseudo = self.learner_labels('student', outputs, batch, 'unlabelled')
         targets = as_refined(shown.probs.detach(), pseudo.labels)
         valid = view.valid & (pseudo.labels != IGNORE_INDEX)
         size = shown.grid_logits.shape[2:] if self.at_grid else shown.size
         if self.at_grid:
             targets = F.interpolate(targets, size, mode='bilinear', align_corners=False)
-            valid = F.interpolate(valid[:, None].float(), size, mode='nearest')[:, 0] > 0
+            valid = mask_at(valid, size)
         losses = [
             self.pseudo_label_loss(
                 'student',
@@ -124,44 +125,42 @@ class CrossConsistencyTraining(SemiSegmentor):
                 valid,
                 consistency_loss,
             )
-            for logits in self.auxiliary_logits(shown)
+            for logits in self.auxiliary_logits(shown, view.valid)
         ]
         weight = self.weight * self.ramp(self.consistency_ramp, 'sigmoid')
         return {'loss_consistency': weight * torch.stack(losses).mean()}
 
-    def auxiliary_logits(self, shown: NetworkView) -> list[Tensor]:
+    def auxiliary_logits(self, shown: NetworkView, valid: Tensor) -> list[Tensor]:
         """Logits ``(N, K, h, w)`` of every auxiliary decoder, from features perturbed anew.
 
         Args:
             shown: What the student shows of unlabelled images.
+            valid: ``(N, H, W)`` bool, False in the padding.
         """
         features = shown.tapped[FEATURES]
-        labels = as_class_logits(shown.grid_logits.detach()).argmax(dim=1)
-        background = torch.tensor(self.background, device=labels.device)
-        foreground = ~torch.isin(labels, background)
-        if foreground.shape[1:] != features.shape[2:]:  # the head enlarges its logits
-            foreground = F.interpolate(foreground[:, None].float(), features.shape[2:])[:, 0] > 0
+        own = as_class_logits(shown.grid_logits.detach())
+        background = torch.tensor(self.background, device=own.device)
+        foreground = mask_at(~torch.isin(own.argmax(dim=1), background), features.shape[2:])
+        inside = mask_at(valid, features.shape[2:])
+        objects, scale = foreground & inside, shown.size[0] / features.shape[2]
         perturbations: dict[str, Callable[[Tensor, nn.Module], Tensor]] = dict(
             dropout=lambda z, _: drop_channels(z),
-            cutout=lambda z, _: erase_objects(z, foreground, shown.size[0] / z.shape[2]),
+            cutout=lambda z, _: erase_objects(z, objects, scale),
             context=lambda z, _: z * foreground[:, None],
             objects=lambda z, _: z * ~foreground[:, None],
-            feature_drop=lambda z, _: drop_active(z),
+            feature_drop=lambda z, _: drop_active(z, inside),
             feature_noise=lambda z, _: add_noise(z),
-            vat=lambda z, decoder: z + self._adversarial(z, decoder, shown),
+            vat=lambda z, decoder: (
+                z
+                + adversarial_noise(
+                    [z], lambda maps: as_class_logits(decoder(maps[0])), own.softmax(dim=1), valid
+                )[0]
+            ),
         )
         return [
             decoder(perturbations[kind](features, decoder))
             for kind, decoder in zip(self.kinds, self.part('decoders'), strict=True)
         ]
-
-    def _adversarial(self, features: Tensor, decoder: nn.Module, shown: NetworkView) -> Tensor:
-        target = as_class_logits(shown.grid_logits.detach()).softmax(dim=1)
-
-        def predict(maps: list[Tensor]) -> Tensor:
-            return as_class_logits(decoder(maps[0]))
-
-        return adversarial_noise([features], predict, target)[0]
 
     def _at(self, size: tuple[int, int], logits: Tensor) -> Tensor:
         if self.at_grid:

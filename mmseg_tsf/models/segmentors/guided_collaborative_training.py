@@ -127,7 +127,7 @@ class GuidedCollaborativeTraining(SemiSegmentor):
         view, num = batch.views['unlabelled'], len(batch.labelled)
         targets, has_label = [], []
         for name in self.learners:
-            pseudo = self._labels_of(name, outputs, batch, 'unlabelled')
+            pseudo = self.learner_labels(name, outputs, batch, 'unlabelled')
             shown = [outputs[name][key].probs.detach() for key in BRANCHES]
             targets.append(torch.cat((shown[0], as_refined(shown[1], pseudo.labels))))
             has_label.append(torch.cat((valid[:num], pseudo.labels != IGNORE_INDEX)))

@@ -11,7 +11,13 @@ from torch import Tensor
 from ...utils.errors import UserError
 from ..refinement.label_refinement import LabelRefinement
 from ..utils.feature_tap import FeatureTap
-from ..utils.labels import PseudoLabels, ground_truth, pseudo_labels, with_manual
+from ..utils.labels import (
+    PseudoLabels,
+    ground_truth,
+    pseudo_labels,
+    valid_mask,
+    with_manual,
+)
 from ..utils.views import NetworkView
 from .batch import SemiBatch, View
 from .networks import NetworkGroup
@@ -111,13 +117,14 @@ class LabellingGroup(NetworkGroup):
             features = network.extract_feat(torch.cat(list(images.values())))
             features, sizes = _with_perturbed(features, images, views)
             logits = self.decode(name, features)
+        found = {path: _with_bases(tap[path], sizes, views) for path in (*taps, *self.taps)}
         whole = NetworkView(
             logits,
-            [tap[path] for path in taps],
+            [found[path] for path in taps],
             next(iter(images.values())).shape[2:],
             self.align_corners(name),
             list(features),
-            {path: tap[path] for path in self.taps},
+            {path: found[path] for path in self.taps},
         )
         return dict(zip(sizes, whole.split(*sizes.values()), strict=True))
 
@@ -140,6 +147,29 @@ class LabellingGroup(NetworkGroup):
         if refinement is not None:
             return refinement(shown, manual, valid)
         return with_manual(pseudo_labels(shown.logits, valid), manual), {}
+
+    def learner_labels(
+        self, name: str, outputs: Outputs, batch: SemiBatch, branch: str
+    ) -> PseudoLabels:
+        """Labels of a branch's images by a learner, from its pass with gradient.
+
+        They are refined where the learner is a labeller, and manual pixels win.
+
+        Args:
+            name: Name of the learner.
+            outputs: What the learners show.
+            batch: The step's batch.
+            branch: Name of the branch, ``'labelled'`` or a view.
+        """
+        shown = outputs[name][branch].detach()
+        if branch == LABELLED:
+            return pseudo_labels(shown.logits, valid_mask(batch.samples, batch.labelled))
+        view = batch.views[branch]
+        if name not in self.labellers:
+            return with_manual(pseudo_labels(shown.logits, view.valid), view.manual)
+        pseudo, stats = self.label(name, shown, view.manual, view.valid)
+        batch.stats.update(add_prefix(stats, name))
+        return pseudo
 
     def refinement_loss(self, outputs: Outputs, batch: SemiBatch) -> dict[str, Tensor]:
         """Losses of the refinements' own heads, on the labelled images."""
@@ -170,3 +200,12 @@ def _with_perturbed(
             by_branch[key] = view.perturb(by_branch[view.base or key])
             sizes[key] = sizes[view.base or key]
     return [torch.cat(own) for own in zip(*by_branch.values(), strict=True)], sizes
+
+
+def _with_bases(tapped: Tensor, sizes: dict[str, int], views: dict[str, View]) -> Tensor:
+    """A tapped map of all branches; one of the backbone has no images of views with a base."""
+    if len(tapped) == sum(sizes.values()):
+        return tapped
+    seen = {key: size for key, size in sizes.items() if key not in views or not views[key].base}
+    parts = dict(zip(seen, tapped.split(list(seen.values())), strict=True))
+    return torch.cat([parts[key if key in seen else views[key].base] for key in sizes])

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import torch
 from mmseg.registry import MODELS
 from mmseg.utils import add_prefix
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...utils.errors import UserError
 from ...utils.options import check_ramp, check_share, check_weight
-from ..mixing import BatchCutMix, check_cutmix
-from ..mixing.feature_noise import adversarial_noise
-from ..utils.labels import IGNORE_INDEX
+from ..mixing import BatchCutMix, adversarial_noise, check_cutmix
+from ..utils.labels import IGNORE_INDEX, valid_mask
 from ..utils.pixel_losses import cross_entropy_over, masked_mean
 from ..utils.views import NetworkView, as_class_logits
 from .batch import SemiBatch, View
@@ -115,21 +117,25 @@ class PerturbedStrictMeanTeachers(SemiSegmentor):
         if self.cutmix is not None:
             view = view.map(BatchCutMix(view.images, **self.cutmix))
         if self.noise:
-            batch.perturb_labelled = view.perturb = self.with_noise
+            view.perturb = partial(self.with_noise, valid=view.valid)
+            inside = valid_mask(batch.samples, batch.labelled)
+            batch.perturb_labelled = partial(self.with_noise, valid=inside)
         batch.views['unlabelled'] = view
         return batch
 
-    def with_noise(self, maps: list[Tensor]) -> list[Tensor]:
-        """Backbone feature maps of the student plus noise against the teachers' decode heads."""
-        heads = [getattr(self, name).decode_head for name in TEACHERS]
-        modes = [head.training for head in heads]
-        for head in heads:
-            head.eval()
-        with torch.no_grad():
-            target = self.teachers_logits(maps).softmax(dim=1)
-        noise = adversarial_noise(maps, self.teachers_logits, target, self.noise, self.noise_step)
-        for head, mode in zip(heads, modes, strict=True):
-            head.train(mode)
+    def with_noise(self, maps: list[Tensor], valid: Tensor) -> list[Tensor]:
+        """Backbone feature maps of the student plus noise against the teachers' decode heads.
+
+        Args:
+            maps: ``(N, C_j, h_j, w_j)``.
+            valid: ``(N, H, W)`` bool, False in the padding.
+        """
+        with evaluating(*(getattr(self, name).decode_head for name in TEACHERS)):
+            with torch.no_grad():
+                target = self.teachers_logits(maps).softmax(dim=1)
+            noise = adversarial_noise(
+                maps, self.teachers_logits, target, valid, self.noise, self.noise_step
+            )
         return [own + more.to(own.dtype) for own, more in zip(maps, noise, strict=True)]
 
     def teachers_logits(self, maps: list[Tensor]) -> Tensor:
@@ -163,6 +169,19 @@ class PerturbedStrictMeanTeachers(SemiSegmentor):
                 own = getattr(self, name).decode_head.loss_by_feat(logits, batch.samples)
                 losses.update(add_prefix(own, f'{name}.decode'))
         return losses
+
+
+@contextmanager
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Modules in evaluation mode; afterwards every layer is in the mode that it had."""
+    modes = [(own, own.training) for module in modules for own in module.modules()]
+    for module in modules:
+        module.eval()
+    try:
+        yield
+    finally:
+        for own, mode in modes:
+            own.training = mode
 
 
 def strict_ensemble(core: Tensor, other: Tensor, top: int) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...utils.errors import UserError
 from ..data_preprocessor import semi_preprocessor
-from ..utils.labels import PseudoLabels, label_weight, pseudo_labels, valid_mask
+from ..utils.labels import label_weight
 from ..utils.pixel_losses import weighted_cross_entropy
 from ..utils.views import NetworkView
 from .batch import Lesson, SemiBatch, StepListener, View
@@ -234,7 +234,7 @@ class SemiSegmentor(LabellingGroup):
         """
         loss = 0.0
         for learner, teacher in (self.learners, self.learners[::-1]):
-            found = [self._labels_of(teacher, outputs, batch, key) for key in branches]
+            found = [self.learner_labels(teacher, outputs, batch, key) for key in branches]
             weight = [label_weight(pseudo, gamma, threshold) for pseudo in found]
             loss = loss + self.pseudo_label_loss(
                 learner,
@@ -245,20 +245,6 @@ class SemiSegmentor(LabellingGroup):
                 torch.cat(weight) if gamma or threshold else None,
             )
         return loss
-
-    def _labels_of(
-        self, name: str, outputs: Outputs, batch: SemiBatch, branch: str
-    ) -> PseudoLabels:
-        """Labels of a branch's images by a learner, from its pass with gradient."""
-        shown = outputs[name][branch].detach()
-        if branch == LABELLED:
-            return pseudo_labels(shown.logits, valid_mask(batch.samples, batch.labelled))
-        view = batch.views[branch]
-        if name not in self.labellers:
-            return pseudo_labels(shown.logits, view.valid)
-        pseudo, stats = self.label(name, shown, view.manual, view.valid)
-        batch.stats.update(add_prefix(stats, name))
-        return pseudo
 
     def manual_loss(self, outputs: Outputs, batch: SemiBatch) -> dict[str, Tensor]:
         """Cross entropy of each learner on manual pixels, a mean over these; 0 without any."""

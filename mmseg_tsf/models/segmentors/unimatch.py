@@ -122,7 +122,7 @@ class UniMatch(StrongViews):
 
     def second_views(self, outputs: Outputs, batch: SemiBatch) -> dict[str, View]:
         weak = batch.views['weak']
-        pseudo = self._labels_of('student', outputs, batch, 'weak')
+        pseudo = self.learner_labels('student', outputs, batch, 'weak')
         batch.views['features'].pseudo = {'student': pseudo}
         batch.stats.update(self.label_stats(pseudo, weak))
         return {
