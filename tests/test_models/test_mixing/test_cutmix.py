@@ -2,10 +2,18 @@
 
 import math
 
+import numpy as np
 import pytest
+import scipy.stats
 import torch
 
-from mmseg_tsf.models.mixing.cutmix import BatchCutMix, box_mask, mix, random_boxes
+from mmseg_tsf.models.mixing.cutmix import (
+    BatchCutMix,
+    box_mask,
+    check_cutmix,
+    mix,
+    random_boxes,
+)
 from mmseg_tsf.utils.errors import UserError
 
 
@@ -74,3 +82,62 @@ def test_batch_cutmix_mixes_all_with_its_neighbour_by_one_mask():
 def test_batch_cutmix_needs_two_images():
     with pytest.raises(UserError, match='set train_dataloader.batch_size to 2 or more'):
         BatchCutMix(torch.zeros(1, 3, 8, 8))
+
+
+class TestBoxesOfGivenAspect:
+    """UniMatch's boxes: area and aspect uniform, redrawn where the box leaves the image."""
+
+    def test_area_aspect_and_place(self):
+        torch.manual_seed(0)
+        boxes = random_boxes(4000, area=(0.02, 0.4), aspect=(0.3, 1 / 0.3)).squeeze(1).double()
+        top, left, bottom, right = boxes.unbind(dim=1)
+        assert boxes.min() >= 0 and boxes.max() <= 1
+        height, width = bottom - top, right - left
+        area, aspect = height * width, height / width
+        assert area.min() >= 0.02 - 1e-6 and area.max() <= 0.4 + 1e-6
+        assert aspect.min() >= 0.3 - 1e-4 and aspect.max() <= 1 / 0.3 + 1e-4
+
+    def test_distribution_is_that_of_redrawing_one_by_one(self):
+        torch.manual_seed(0)
+        boxes = random_boxes(4000, area=(0.02, 0.4), aspect=(0.3, 1 / 0.3)).squeeze(1).numpy()
+        generator = np.random.default_rng(0)
+        expected = []
+        while len(expected) < 4000:
+            area, aspect = generator.uniform(0.02, 0.4), generator.uniform(0.3, 1 / 0.3)
+            top, left = generator.uniform(size=2)
+            height, width = np.sqrt(area * aspect), np.sqrt(area / aspect)
+            if top + height <= 1 and left + width <= 1:
+                expected.append((top, left, top + height, left + width))
+        for own, reference in zip(boxes.T, np.array(expected).T, strict=True):
+            assert scipy.stats.ks_2samp(own, reference).pvalue > 1e-3
+
+
+def test_only_a_share_of_the_images_is_mixed():
+    torch.manual_seed(0)
+    images = torch.zeros(400, 3, 8, 8)
+    mixed = BatchCutMix(images, probability=0.3).mask.flatten(1).any(dim=1)
+    assert 0.2 < mixed.float().mean() < 0.4
+
+
+def test_maps_of_another_size_are_mixed_by_the_nearest_mask():
+    torch.manual_seed(0)
+    mixed = BatchCutMix(torch.zeros(2, 3, 16, 16))
+    small = torch.arange(2.0).view(2, 1, 1).expand(2, 4, 4)
+    result = mixed(small)
+    for n in range(2):
+        for y in range(4):
+            for x in range(4):
+                is_pasted = bool(mixed.mask[n, 4 * y, 4 * x])
+                assert float(result[n, y, x]) == (1 - n if is_pasted else n)
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(aspect=(0.0, 1.0)), r'cutmix.aspect=\(0.0, 1.0\) must be'),
+        (dict(probability=0.0), r'cutmix.probability=0.0 must lie in \(0, 1\]'),
+    ],
+)
+def test_wrong_boxes_of_a_given_aspect(options, message):
+    with pytest.raises(UserError, match=message):
+        check_cutmix(options)
