@@ -17,7 +17,16 @@ from mmseg_tsf.models.utils.ema import ema_update
 
 PER_RANK = 2
 # no mixing and no weights per pixel: the mean over ranks is then the mean over the whole batch
-SMOOTH = dict(mt={}, cps=dict(ramp=(0.0, 0.0)), supervised={})
+SMOOTH = dict(
+    mt={},
+    cps=dict(ramp=(0.0, 0.0)),
+    supervised={},
+    cct=dict(decoders=dict(context=1, objects=2)),
+    gct=dict(detector_weight=0.1),
+    psmt=dict(cutmix=None, noise=0.0, threshold=0.0, turn=1),
+    unimatch=dict(cutmix=None, dropout=0.0, threshold=0.0),
+    unimatch_v2=dict(cutmix=None, complementary_dropout=False, threshold=0.0),
+)
 
 
 def steps(
@@ -57,13 +66,14 @@ def steps(
             for sample in samples['labelled']:
                 sample.gt_sem_seg.data.fill_(255)
         torch.manual_seed(rank)
+        model.iteration = step
         losses = wrapped(inputs, samples, mode='loss')
         loss, _ = model.parse_losses(losses)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if model.averages:
-            ema_update(model.teacher, model.student, 0.5)
+        for average in model.averages_to_move(step):
+            ema_update(getattr(model, average), model.student, 0.5)
     return {k: v.clone() for k, v in model.state_dict().items()}
 
 
@@ -137,6 +147,7 @@ def work(rank: int, root: str, out: str) -> None:
     results = {method: steps(method, rank, 2, **more) for method, more in SMOOTH.items()}
     results['banks'] = steps('tsf', rank, 2, **bank_options())
     results['refined'] = steps('mt', rank, 2, **refined_options())
+    results['queues'] = steps('u2pl', rank, 2, keys=20, cutmix=None)
     results['uneven'] = steps('tsf', rank, 2, void_on=1, **REFINED)
     results['run'] = whole_run(Path(root), Path(out) / 'run')
     results['rounds'] = learn_actively(Path(root), Path(out) / 'rounds')

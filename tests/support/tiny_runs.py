@@ -81,6 +81,13 @@ def semi_dataset_cfg(root: Path, **options) -> dict:
     return dict(type='SemiDataset', **{**defaults, **options})
 
 
+STRONG_VIEWS = dict(
+    UniMatch=('strong', 'strong_2'),
+    UniMatchV2=('strong', 'strong_2'),
+    PerturbedStrictMeanTeachers=('strong',),
+)
+
+
 def tiny_runner_cfg(
     method: str,
     root: Path,
@@ -95,6 +102,8 @@ def tiny_runner_cfg(
     model = model or model_cfg(method)
     method_class = MODELS.get(model['type'])
     adaptive = issubclass(method_class, AdaptiveEqualizationLearning)
+    strong = STRONG_VIEWS.get(model['type'], ())
+    views = {name: [dict(type='PhotoMetricDistortion')] for name in strong} or None
     hooks = [dict(type='SemiHook')]
     if method_class.averages:
         hooks.append(dict(type='MeanTeacherHook', decay=0.9))
@@ -111,7 +120,9 @@ def tiny_runner_cfg(
             batch_size=2,
             num_workers=num_workers,
             sampler=dict(type='SemiInfiniteSampler', shuffle=True),
-            dataset=_light(semi_dataset_cfg(root, paste_prob=0.5 if adaptive else None)),
+            dataset=_light(
+                semi_dataset_cfg(root, paste_prob=0.5 if adaptive else None, views=views)
+            ),
         ),
         optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-2)),
         param_scheduler=[dict(type='PolyLR', power=0.9, begin=0, end=max_iters, by_epoch=False)],

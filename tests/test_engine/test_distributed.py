@@ -47,6 +47,15 @@ def test_banks_are_those_of_all_ranks_together(ranks):
     assert shown.sum() == 8
 
 
+def test_queues_of_negatives_are_filled_by_all_ranks_alike(ranks):
+    first, second = (rank['queues'] for rank in ranks)
+    for name in ('examples', 'head', 'length'):
+        assert torch.equal(first[f'queues.{name}'], second[f'queues.{name}'])
+    alone = steps('u2pl', 0, 1, keys=20, cutmix=None)  # both halves, but one rank's 20 pixels
+    most = int(alone['queues.length'].max())
+    assert 20 <= most <= 40 and 40 < int(first['queues.length'].max()) <= 80
+
+
 def test_the_heads_of_the_refinement_learn_from_all_ranks_together(ranks):
     first, second = (rank['refined'] for rank in ranks)
     expected = steps('mt', 0, 1, **refined_options())

@@ -35,9 +35,9 @@ class Watch(Hook):
 
 def run(root, work_dir, method, workers, kill_before=-1, resume=False) -> tuple:
     """One run; a confidence bank that forgets fast makes the draws depend on every step."""
-    options = dict(momentum=0.2) if method in ('tsf', 'ael') else {}
-    if method == 'mt':
-        options = refined_options()
+    options = dict(
+        tsf=dict(momentum=0.2), mt=refined_options(), psmt=dict(turn=1, warm_up=4, noise=0.5)
+    ).get(method, {})
     cfg = tiny_runner_cfg(
         method,
         root,
@@ -78,7 +78,9 @@ def count_items(runner) -> list:
 
 
 @pytest.mark.parametrize(
-    ('method', 'workers'), [('tsf', 0), ('tsf', 2), ('mt_cutmix', 0), ('mt', 0)]
+    ('method', 'workers'),
+    [('tsf', 0), ('tsf', 2), ('mt_cutmix', 0), ('mt', 0)]
+    + [(name, 0) for name in ('cct', 'gct', 'psmt', 'u2pl', 'unimatch', 'unimatch_v2')],
 )
 def test_killed_and_resumed_equals_uninterrupted(data_root, tmp_path, method, workers):
     whole, whole_loaded = run(data_root, tmp_path / 'whole', method, workers)

@@ -30,7 +30,8 @@ class FlawDetector(nn.Module):
         strides = (2, 2, 1, 2, 1, 2, 1)
         layers, width = [], 3 + num_classes
         for own, stride in zip(widths, strides, strict=True):
-            convolution = nn.Conv2d(width, own, kernel_size=4, stride=stride, padding=1)
+            # no bias: the norm behind it takes it away
+            convolution = nn.Conv2d(width, own, 4, stride=stride, padding=1, bias=False)
             layers += [convolution, HalfInstanceNorm(own), nn.LeakyReLU(0.2, inplace=True)]
             width = own
         self.layers = nn.Sequential(*layers)
