@@ -21,7 +21,10 @@ class Losses(Hook):
 @pytest.mark.parametrize('method', ['tsf', 'u2pl'])
 def test_compiled_run_equals_an_eager_one(data_root, tmp_path, method):
     runs = []
+    # the tiny schedule ends with a rate of 0, with which a compiled AdamW of torch divides 0 by 0
+    constant = dict(param_scheduler=None)
     for name, options in (('eager', {}), ('compiled', dict(compile=dict(backend='eager')))):
+        options = constant | options
         runner = make_runner(tiny_runner_cfg(method, data_root, tmp_path / name, 2, **options))
         losses = Losses()
         runner.register_hook(losses)

@@ -148,7 +148,6 @@ class UnreliablePseudoLabels(SemiSegmentor):
             'teacher.queued': filled,
         }
 
-    @torch.compiler.disable  # compiled, its gradient is not finite now and then
     def contrast(self, outputs: Outputs, batch: SemiBatch, share: Tensor) -> tuple[Tensor, Tensor]:
         """Contrastive loss on the grid of the features, and the mean filling of the queues.
 
