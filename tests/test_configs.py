@@ -12,11 +12,13 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-import mmseg_tsf  # noqa: F401
+from mmseg_tsf.models import segmentors
 
 ROOT = Path(__file__).parents[1]
 LEAVES = sorted(path for path in (ROOT / 'configs').glob('[!_]*/*.py'))
 POOL, BATCH, SIZE = 10, 2, 64
+STEPPED: set[str] = set()
+"""Models that a test of this process has taken a step of."""
 
 
 def small(value):
@@ -36,7 +38,7 @@ def make_batch(branches, num_classes):
     for branch in branches:
         inputs[branch] = torch.randn(BATCH, 3, SIZE, SIZE, generator=generator)
         labels = torch.randint(num_classes, (BATCH, 1, SIZE, SIZE), generator=generator)
-        if branch in ('unlabelled', 'partner'):
+        if branch not in ('labelled', 'paste'):
             labels.fill_(255)
         data_samples[branch] = [
             SegDataSample(
@@ -49,13 +51,11 @@ def make_batch(branches, num_classes):
 
 
 def test_there_are_configs_for_every_method():
-    assert {path.parent.name for path in LEAVES} >= {
-        'supervised',
-        'mean_teacher',
-        'cps',
-        'ael',
-        'tsf',
+    used = {Config.fromfile(str(path)).model.type for path in LEAVES}
+    methods = {
+        name for name in segmentors.__all__ if hasattr(getattr(segmentors, name), 'learners')
     }
+    assert used == methods - {'SemiSegmentor'}
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
@@ -63,6 +63,10 @@ def test_one_step(path, monkeypatch):
     monkeypatch.chdir(ROOT)
     cfg = Config.fromfile(str(path))
     init_default_scope('mmseg')
+    key = json.dumps(cfg.model.to_dict(), sort_keys=True, default=repr)
+    if key in STEPPED:  # leaves that differ in their data or schedule
+        return
+    STEPPED.add(key)
     torch.manual_seed(0)
     model = MODELS.build(small(cfg.model.to_dict())).train()
     if hasattr(model, 'class_bank'):
@@ -76,8 +80,9 @@ def test_one_step(path, monkeypatch):
     for name in model.learners:
         weight = getattr(model, name).decode_head.conv_seg.weight
         assert weight.grad is not None and weight.grad.abs().sum() > 0
-    if model.averages:
-        assert all(parameter.grad is None for parameter in model.teacher.parameters())
+    for name in model.averages:
+        learns = name in model.independent  # in the warm-up
+        assert all((p.grad is not None) == learns for p in getattr(model, name).parameters())
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
@@ -91,7 +96,7 @@ def test_data_and_model_fit(path, monkeypatch):
     adaptive = cfg.model.type in ('AdaptiveEqualizationLearning', 'TeacherStudentFriend')
     assert ('AdaptivePartnerHook' in hooks) == adaptive
     assert (dataset.get('paste_prob') is not None) == adaptive
-    assert ('MeanTeacherHook' in hooks) == (adaptive or cfg.model.type == 'MeanTeacher')
+    assert ('MeanTeacherHook' in hooks) == bool(getattr(segmentors, cfg.model.type).averages)
     refined = any(cfg.model.get(key) for key in ('error_head', 'refiner', 'refinement'))
     assert ('PLARHook' in hooks) == refined
     no_pairs = dataset.unlabelled is None or dataset.get('pool_only', False)
