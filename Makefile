@@ -3,16 +3,17 @@ PYTHON ?= python3
 VENV ?= .venv
 VENV_OPENMMLAB ?= .venv-openmmlab
 VENV_LABEL_STUDIO ?= .venv-label-studio
+TIMM ?= .venv-timm
 # Number of parallel test processes.
 JOBS ?= 2
 
-REQUIREMENTS := $(wildcard requirements/*.txt)
+REQUIREMENTS := $(filter-out requirements/timm.txt,$(wildcard requirements/*.txt))
 SHARED_REQUIREMENTS := $(foreach name,runtime vis tensorboard dev,-r requirements/$(name).txt)
 HAS_TORCH := import torch; assert tuple(map(int, torch.__version__.split('.')[:2])) >= (2, 1)
 PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -q -n $(JOBS) tests
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo data test test-openmmlab test-label-studio lint format clean distclean
+.PHONY: help venv demo data test test-openmmlab test-timm test-label-studio lint format clean distclean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -72,6 +73,17 @@ $(VENV_OPENMMLAB)/.complete: $(REQUIREMENTS) setup.py pyproject.toml
 	$(VENV_OPENMMLAB)/bin/python -m pip install --no-deps --no-build-isolation -e .
 	touch $@
 
+test-timm: venv $(TIMM)/.complete ## run the tests of networks from timm
+	PYTHONPATH=$(abspath $(TIMM)) OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q \
+	  tests/test_models/test_backbones tests/test_tools/test_efficientnet_converter.py \
+	  tests/test_configs.py -k 'backbones or converter or dinov2-s or lite0'
+
+# Beside the environment and not in it: timm needs torchvision, which on a machine without a GPU
+# does not import beside a CPU build of torch (the tests know how).
+$(TIMM)/.complete: requirements/timm.txt
+	$(VENV)/bin/python -m pip install --no-deps --upgrade --target $(TIMM) -r $<
+	touch $@
+
 test-label-studio: venv $(VENV_LABEL_STUDIO)/.complete ## run a round with a local Label Studio server
 	LABEL_STUDIO=$(abspath $(VENV_LABEL_STUDIO))/bin/label-studio OMP_NUM_THREADS=1 \
 	  $(VENV)/bin/python -m pytest -q tests/test_label_studio_server.py
@@ -86,4 +98,4 @@ clean: ## remove builds, caches and the demo
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environments as well
-	rm -rf $(VENV) $(VENV_OPENMMLAB) $(VENV_LABEL_STUDIO)
+	rm -rf $(VENV) $(VENV_OPENMMLAB) $(TIMM) $(VENV_LABEL_STUDIO)

@@ -53,6 +53,7 @@ setup(
         'openmmlab': pinned('openmmlab'),
         'vis': unpinned('vis'),
         'tensorboard': unpinned('tensorboard'),
+        'timm': ['timm'],
         # references of the tests of exchange formats; label-studio-sdk needs numpy < 2.3 and
         # another cv2, and therefore an environment of its own
         'cvat': ['cvat-sdk[masks]'],

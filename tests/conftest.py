@@ -8,6 +8,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent / 'support'))
 
+import cpu_torchvision  # noqa: F401  (before anything imports timm)
 import tiny_runs
 from mmengine.registry import DefaultScope, init_default_scope
 
