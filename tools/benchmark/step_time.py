@@ -5,10 +5,10 @@
 Three things take turns in one process, so that a noisy machine troubles them alike:
 
 * the full step: batch from the loader, hooks, mixing, losses, backward, update, EMA;
-* the floor: forward (and backward) of the same networks on the same shapes, nothing else;
-* for Teacher-Student-Friend, the step composed the published way (AEL's loop with CPS + CutMix
-  bolted on): labelled and unlabelled images apart, the teacher on the labelled batch too, and
-  pseudo-labels of student and friend on both unlabelled images.
+* the floor: forward (and backward) of the same networks and parts on the same shapes;
+* the published composition: the passes of the method's public code with losses at image size,
+  update and average (mmseg_tsf/engine/published_steps.py). Teacher-Student-Friend is composed of
+  AEL's loop and CPS + CutMix.
 """
 
 from __future__ import annotations
@@ -23,77 +23,68 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.engine import PLARHook
 from mmseg_tsf.engine.preflight.config_check import load_config
+from mmseg_tsf.engine.published_steps import (
+    Pass,
+    parts_of,
+    published_passes,
+    run_published,
+)
 from mmseg_tsf.engine.run_info import commit, device_name, peak_memory_mib
-from mmseg_tsf.models.mixing.cutmix import box_mask, mix, random_boxes
-from mmseg_tsf.models.segmentors import SemiSegmentor, TeacherStudentFriend
-from mmseg_tsf.models.segmentors.batch import SemiBatch
-from mmseg_tsf.models.utils.pixel_losses import weighted_cross_entropy
-from mmseg_tsf.models.utils.views import upsample
+from mmseg_tsf.models.segmentors import SemiSegmentor
 from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.processes import keep_freed_memory
 from mmseg_tsf.utils.runner import unwrap
 from mmseg_tsf.utils.settings import hook_configs
 from mmseg_tsf.utils.timing import now, ratio, show_result
 
+Call = tuple[str, str, list[tuple[int, ...]], bool]
+"""What is called (``'backbone'``, ``'head'``, ``'part'``), whose, shapes of its input, gradient."""
+
 
 class CallRecorder:
-    """Notes network, input shape and gradient mode of every backbone call of a step."""
+    """Notes every call of backbones, decode heads and parts of a step."""
 
     def __init__(self, model: SemiSegmentor) -> None:
-        self.calls: list[tuple[str, tuple[int, ...], bool]] = []
+        self.calls: list[Call] = []
         for name in model.network_names:
-            getattr(model, name).backbone.register_forward_pre_hook(self._note(name))
+            getattr(model, name).backbone.register_forward_pre_hook(self._note('backbone', name))
+        for name, part in parts_of(model).items():
+            part.register_forward_pre_hook(self._note('part', name))
+        decode = model.decode
 
-    def _note(self, name: str):
+        def recorded(name, features):
+            shapes = [tuple(own.shape) for own in features]
+            self.calls.append(('head', name, shapes, torch.is_grad_enabled()))
+            return decode(name, features)
+
+        model.decode = recorded
+
+    def _note(self, kind: str, name: str):
         def hook(module, inputs):
-            self.calls.append((name, tuple(inputs[0].shape), torch.is_grad_enabled()))
+            shapes = [tuple(own.shape) for own in inputs]
+            self.calls.append((kind, name, shapes, torch.is_grad_enabled()))
 
         return hook
 
 
-def run_floor(model: SemiSegmentor, calls: list, device: torch.device) -> None:
+def run_floor(model: SemiSegmentor, calls: list[Call], device: torch.device) -> None:
     """Replays recorded calls: forward, and backward where there was gradient."""
-    for name, shape, with_grad in calls:
+    parts = parts_of(model)
+    for kind, name, shapes, with_grad in calls:
+        inputs = [torch.randn(shape, device=device) for shape in shapes]
         with torch.set_grad_enabled(with_grad):
-            _, logits = model.run(name, torch.randn(shape, device=device))
+            if kind == 'backbone':
+                found = model.get_submodule(name).extract_feat(*inputs)
+            else:
+                inputs = [own.requires_grad_(with_grad) for own in inputs]
+                found = [model.decode(name, inputs) if kind == 'head' else parts[name](*inputs)]
             if with_grad:
-                logits.float().mean().backward()
+                sum(own.float().mean() for own in found).backward()
     model.zero_grad()
-
-
-def composed_losses(model: SemiSegmentor, inputs: dict, samples: dict) -> dict[str, Tensor]:
-    """Losses of AEL's loop with CPS + CutMix beside it, as the public codes compose them."""
-    ((average, first),) = model.averages.items()
-    second = next(name for name in model.learners if name != first)
-    labelled, images, partner = inputs['labelled'], inputs['unlabelled'], inputs['partner']
-    size, num = images.shape[2:], len(images)
-    both = torch.cat((images, partner))
-    mask = box_mask(random_boxes(num, device=images.device), size)
-    mixed = mix(mask, images, partner)
-    targets = {}
-    for name in (average, first, second):
-        labels = model.show(name, both).logits.argmax(dim=1)
-        targets[name] = mix(mask, labels[:num], labels[num:])
-    on_labelled = model.show(average, labelled).logits.argmax(dim=1)
-    losses, logits = {}, {}
-    batch = SemiBatch(labelled, samples['labelled'])
-    for name in (first, second):
-        output = model.forward_network(name, batch)
-        supervised = model.supervised_loss(name, output, batch)
-        losses.update({f'{name}.{key}': value for key, value in supervised.items()})
-        logits[name] = upsample(model.run(name, mixed)[1], size, model.align_corners(name))
-        if name == first:
-            shown = output['labelled'].logits
-            losses['loss_labelled'] = weighted_cross_entropy(shown, on_labelled)
-    losses['loss_ts'] = weighted_cross_entropy(logits[first], targets[average])
-    losses['loss_cps'] = weighted_cross_entropy(logits[first], targets[second])
-    losses['loss_cps'] += weighted_cross_entropy(logits[second], targets[first])
-    return losses
 
 
 class StepTimer(Hook):
@@ -125,22 +116,21 @@ class StepTimer(Hook):
         with runner.optim_wrapper.optim_context(runner.model):
             run_floor(self.twin, self.calls, device)
         times['floor'] = now() - began
-        is_composed = isinstance(self.twin, TeacherStudentFriend)
-        if is_composed and 'partner' in data_batch['inputs']:
-            times['composed'] = self.time_composed(data_batch)
+        passes = published_passes(self.twin)
+        if passes is not None:
+            times['composed'] = self.time_composed(data_batch, passes)
         if batch_idx >= self.warmup:
             for key, value in times.items():
                 self.times[key].append(value)
         self.started = now()
 
-    def time_composed(self, data_batch: dict) -> float:
+    def time_composed(self, data_batch: dict, passes: list[Pass]) -> float:
         """Seconds of one step composed the published way, update and per-tensor EMA included."""
         began = now()
         data = self.twin.data_preprocessor(data_batch, training=True)
         with self.twin_optim.optim_context(self.twin):
-            losses = composed_losses(self.twin, data['inputs'], data['data_samples'])
-        total, _ = self.twin.parse_losses(losses)
-        self.twin_optim.update_params(total)
+            loss = run_published(self.twin, passes, data['inputs']['unlabelled'])
+        self.twin_optim.update_params(loss)
         with torch.no_grad():
             for average, learner in self.twin.averages.items():
                 mine, theirs = (getattr(self.twin, n).parameters() for n in (average, learner))
@@ -201,9 +191,10 @@ def benchmark(cfg: Config, steps: int, warmup: int) -> dict:
         step_time=median['step'],
         floor_time=median['floor'],
         ratio_to_floor=ratio(timer.times['step'], timer.times['floor']),
-        network_calls=len(timer.calls),
+        network_calls=sum(kind == 'backbone' for kind, *_ in timer.calls),
         calls=[
-            f'{name} {list(shape)} {"grad" if g else "no grad"}' for name, shape, g in timer.calls
+            f'{kind} {name} {", ".join(map(str, shapes))} {"grad" if grad else "no grad"}'
+            for kind, name, shapes, grad in timer.calls
         ],
         loader_time=loader_time,
         peak_memory_mib=peak_memory_mib(),

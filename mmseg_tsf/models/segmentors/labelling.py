@@ -70,6 +70,11 @@ class LabellingGroup(NetworkGroup):
         return {name: getattr(self, key) for name, key in self._refinement_keys.items()}
 
     @property
+    def refinement_names(self) -> tuple[str, ...]:
+        """Names of the modules of :attr:`refinements`."""
+        return tuple(self._refinement_keys.values())
+
+    @property
     def refinement_learns(self) -> bool:
         """Whether the labellers have to see the labelled images for the refinement's heads."""
         return any(refinement.learns for refinement in self.refinements.values())
