@@ -6,9 +6,9 @@
         train_dataloader.dataset.manual_labels=work_dirs/<run>/rounds/labels/round_001
 
 Takes a few real training steps, in a temporary work dir, and records their losses. Written are
-``batch_000_labelled.png`` and ``batch_000_unlabelled.png`` for each step: a row for each image,
-named after the one that others are mixed into, and for each loss the labels that it teaches and
-their weights. Black is no label, grey is padding or left out. Without a checkpoint the networks are
+``batch_000_labelled.png`` for each step and a picture for each view of the unlabelled images, such
+as ``batch_000_unlabelled.png``: a row for each image, named after the one that others are mixed
+into, and for each loss the labels that it teaches and their weights. Black is no label, grey is padding or left out. Without a checkpoint the networks are
 as new as their config makes them, so pseudo-labels are noise; with one, ramps and refinement are
 where they were when it was written.
 """
@@ -78,7 +78,7 @@ def draw_step(step: RecordedStep, model, metainfo: dict, stem: Path) -> list[Pat
         columns = [('image', to_pictures(images, preprocessor))]
         for labeller, labels in pseudo.items():
             columns.append((f"{labeller}'s confidence", labels.confidence.cpu().numpy()))
-        columns += to_columns(step.taught[name], metainfo['palette'])
+        columns += to_columns(step.taught.get(name, []), metainfo['palette'])
         rows = [Path(sample.metainfo.get('img_path', '')).stem for sample in samples]
         paths.append(Path(f'{stem}_{name}.png'))
         draw_grid(columns, rows, inside.cpu().numpy(), metainfo, paths[-1])

@@ -102,4 +102,4 @@ class StepRecorder:
 
     def _keep(self, branch: str, title: str, labels: Tensor, weight: Tensor) -> None:
         weight = weight * (labels != IGNORE_INDEX)
-        self.step.taught[branch].append(Taught(title, labels, weight))
+        self.step.taught.setdefault(branch, []).append(Taught(title, labels, weight))
