@@ -8,9 +8,9 @@
 Takes a few real training steps, in a temporary work dir, and records their losses. Written are
 ``batch_000_labelled.png`` for each step and a picture for each view of the unlabelled images, such
 as ``batch_000_unlabelled.png``: a row for each image, named after the one that others are mixed
-into, and for each loss the labels that it teaches and their weights. Black is no label, grey is padding or left out. Without a checkpoint the networks are
-as new as their config makes them, so pseudo-labels are noise; with one, ramps and refinement are
-where they were when it was written.
+into, and for each loss the labels that it teaches and their weights. Black is no label, grey is
+padding or left out. Without a checkpoint the networks are as new as their config makes them, so
+pseudo-labels are noise; with one, ramps and refinement are where they were when it was written.
 """
 
 from __future__ import annotations

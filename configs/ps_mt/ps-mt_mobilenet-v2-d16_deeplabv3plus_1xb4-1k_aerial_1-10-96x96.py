@@ -9,6 +9,7 @@ model = dict(
     type='PerturbedStrictMeanTeachers',
     turn=35,  # an epoch
     warm_up=200,
+    weight=1.0,  # 3 in the public code, which drowns the labels on a short schedule
     ramp=(0.4, 0.7),
 )
 train_dataloader = dict(dataset=dict(views=dict(strong={{_base_.strong_pipeline}})))
