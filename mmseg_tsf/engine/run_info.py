@@ -12,6 +12,7 @@ import torch
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.runner import Runner
 
+from ..reporting.run_reader import read_json
 from ..utils.files import sha256, write_file
 from ..utils.runner import unwrap
 
@@ -70,8 +71,7 @@ def _read(runner: Runner) -> dict:
     path = osp.join(runner.work_dir, FILE_NAME)
     if not osp.isfile(path):
         return {}
-    with open(path) as file:
-        return json.load(file)
+    return read_json(Path(path), 'restore it, or move it away to start a new record')
 
 
 def _write(runner: Runner, record: dict) -> None:

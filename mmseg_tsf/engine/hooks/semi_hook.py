@@ -48,7 +48,16 @@ class SemiHook(Hook):
         self._first_bad: torch.Tensor | None = None
 
     def before_run(self, runner: Runner) -> None:
-        """Builds the optimisers of parts, before a checkpoint is loaded into them."""
+        """Builds the optimisers of parts, before a checkpoint is loaded into them.
+
+        Raises:
+            UserError: There is another ``SemiHook``.
+        """
+        if sum(isinstance(hook, SemiHook) for hook in runner.hooks) > 1:
+            raise UserError(
+                'the config has SemiHook twice: take it out of custom_hooks, because the schedules '
+                'in configs/_base_ have it (default_hooks.semi)'
+            )
         if isinstance(runner.optim_wrapper, BaseOptimWrapper):  # a config where nothing trains
             add_part_optimizers(runner)
 

@@ -86,6 +86,28 @@ def test_missing_partner_hook(data_root, tmp_path):
     refuse(data_root, tmp_path, 'tsf', sentence, custom_hooks=hooks)
 
 
+def test_a_second_semi_hook(data_root, tmp_path):
+    cfg = tiny_runner_cfg('supervised', data_root, tmp_path)
+    cfg.default_hooks.semi = dict(type='SemiHook')
+    with pytest.raises(UserError, match='SemiHook twice: take it out of custom_hooks'):
+        train(cfg)
+
+
+@pytest.mark.parametrize(('method', 'branch'), [('unimatch', 'strong_2'), ('psmt', 'strong')])
+def test_missing_strong_view(data_root, tmp_path, method, branch):
+    cfg = tiny_runner_cfg(method, data_root, tmp_path)
+    cfg.train_dataloader.dataset.views.pop(branch)
+    with pytest.raises(UserError, match=f"{branch}' is missing: set SemiDataset.views"):
+        train(cfg)
+
+
+def test_a_damaged_record_of_the_run(data_root, tmp_path):
+    cfg = tiny_runner_cfg('supervised', data_root, tmp_path)
+    (tmp_path / 'run_info.json').write_text('{"seed": 3')
+    with pytest.raises(UserError, match='run_info.json is damaged, it is no JSON'):
+        train(cfg)
+
+
 def test_missing_mean_teacher_hook(data_root, tmp_path):
     hooks = [dict(type='SemiHook'), dict(type='AdaptivePartnerHook', num_workers=0)]
     sentence = "TeacherStudentFriend averages networks, .*: add dict.type='MeanTeacherHook'"
