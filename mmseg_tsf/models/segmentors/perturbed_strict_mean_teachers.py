@@ -23,6 +23,7 @@ from .labelling import Outputs
 from .semi_base import SemiSegmentor
 
 TEACHERS = ('teacher_1', 'teacher_2')
+CUTMIX = dict(num_boxes=3, area=(0.25, 0.5))
 
 
 @MODELS.register_module()
@@ -73,7 +74,7 @@ class PerturbedStrictMeanTeachers(SemiSegmentor):
         ramp: tuple[float, float] = (0.0, 0.04),
         threshold: float = 0.6,
         top_classes: int = 7,
-        cutmix: dict | None = dict(num_boxes=3, area=(0.25, 0.5)),  # noqa: B006
+        cutmix: dict | None = CUTMIX,
         noise: float = 2.0,
         noise_step: float = 0.1,
         **kwargs,

@@ -169,8 +169,8 @@ class UniMatchV2(StrongViews):
         batch.views = {name: self.mixed(replace(weak, images=inputs[name])) for name in STRONG}
         if self.complementary_dropout:
             channels = ComplementaryChannels()
-            for view, complement in zip(batch.views.values(), (False, True), strict=True):
-                view.perturb = channels.kept if not complement else channels.left
+            batch.views['strong'].perturb = channels.kept
+            batch.views['strong_2'].perturb = channels.left
         return batch
 
     def unsupervised_loss(self, outputs: Outputs, batch: SemiBatch) -> dict[str, Tensor]:
