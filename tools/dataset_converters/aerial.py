@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from mmseg_tsf.datasets.aerial import AerialChipsDataset
+from mmseg_tsf.datasets.converting import check_free, to_mask
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.progress import track
@@ -101,15 +102,9 @@ def convert(source: Path, out: Path, force: bool = False) -> dict[str, int]:
         UserError: ``out`` is in use and ``force`` is not set; see also :func:`find_chips` and
             :func:`read_label`.
     """
-    for folder in (out / 'img_dir', out / 'ann_dir'):
-        if folder.exists() and any(folder.iterdir()) and not force:
-            raise UserError(
-                f'{folder} is not empty: choose another --out, or add --force to write into it'
-            )
+    check_free(out, force)
     chips = find_chips(source)
     labels = [read_label(image, label) for _, _, image, label in track(chips, 'Checking')]
-    palette = np.zeros((256, 3), np.uint8)
-    palette[: len(AerialChipsDataset.METAINFO['palette'])] = AerialChipsDataset.METAINFO['palette']
     counts = dict.fromkeys(('train', 'val', 'test'), 0)
     for (split, name, image, _), ids in zip(track(chips, 'Writing'), labels, strict=True):
         for folder in ('img_dir', 'ann_dir'):
@@ -117,8 +112,7 @@ def convert(source: Path, out: Path, force: bool = False) -> dict[str, int]:
         with Image.open(image) as opened:
             rgb = opened.convert('RGB')
         rgb.save(out / 'img_dir' / split / f'{name}.jpg', quality=JPEG_QUALITY)
-        mask = Image.fromarray(ids)
-        mask.putpalette(palette.tobytes())
+        mask = to_mask(ids, AerialChipsDataset.METAINFO['palette'])
         mask.save(out / 'ann_dir' / split / f'{name}.png', optimize=True)
         counts[split] += 1
     return counts

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from mmseg_tsf.datasets.camvid import CamVidDataset
+from mmseg_tsf.datasets.converting import check_free, to_mask
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.progress import track
@@ -88,11 +89,7 @@ def read_label(image: Path, label: Path) -> np.ndarray:
 def write_pair(pair: Pair, out: Path, keep_png: bool) -> None:
     """Write the image and its palette mask below ``out``."""
     split, image, label = pair
-    mask = Image.fromarray(read_label(image, label))
-    # All 256 entries: with fewer, Pillow packs the ids into 4 bits and void 255 becomes 15.
-    palette = np.zeros((256, 3), np.uint8)
-    palette[: len(CamVidDataset.METAINFO['palette'])] = CamVidDataset.METAINFO['palette']
-    mask.putpalette(palette.tobytes())
+    mask = to_mask(read_label(image, label), CamVidDataset.METAINFO['palette'])
     mask.save(_folder(out, 'ann_dir', split) / label.name, optimize=True)
     target = _folder(out, 'img_dir', split) / image.name
     if keep_png:
@@ -119,11 +116,7 @@ def convert(source: Path, out: Path, keep_png: bool = False, force: bool = False
         UserError: See :func:`find_pairs`.
         UserError: See :func:`read_label`.
     """
-    for folder in (out / 'img_dir', out / 'ann_dir'):
-        if folder.exists() and any(folder.iterdir()) and not force:
-            raise UserError(
-                f'{folder} is not empty: choose another --out, or --force to write into it.'
-            )
+    check_free(out, force)
     pairs = find_pairs(source)
     for _, image, label in track(pairs, 'Checking'):
         read_label(image, label)
