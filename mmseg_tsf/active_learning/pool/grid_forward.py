@@ -101,7 +101,8 @@ class GridForward:
         """
         logits, features = self._logits(images)
         grid = tuple(logits.shape[2:])
-        outputs = PoolOutputs(logits, keys, seed, features, nearest(valid, grid))
+        shown = images if 'images' in self.needs else None
+        outputs = PoolOutputs(logits, keys, seed, shown, features, nearest(valid, grid))
         if self.passes:
             outputs.passes = self._dropout_passes(images, keys, seed)
         if self.networks:

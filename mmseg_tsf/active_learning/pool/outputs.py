@@ -82,6 +82,7 @@ class PoolOutputs:
         logits: ``(N, K, h, w)`` float32.
         keys: ``(N,)`` int64 pool indices, on the host.
         seed: Seed of this query.
+        images: ``(N, 3, H, W)`` preprocessed images, where the strategy needs ``'images'``.
         features: Tapped maps F1 ``(N, C1, h1, w1)`` and F2 ``(N, C2, h2, w2)``, where the
             strategy needs ``'features'``.
         valid: ``(N, h, w)`` bool, False in the padding; ``None`` where there is none.
@@ -103,6 +104,7 @@ class PoolOutputs:
     logits: Tensor
     keys: Tensor
     seed: int = 0
+    images: Tensor | None = None
     features: list[Tensor] = field(default_factory=list)
     valid: Tensor | None = None
     flagged: Tensor | None = None

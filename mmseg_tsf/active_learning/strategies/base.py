@@ -53,7 +53,7 @@ class QueryStrategy(ABC):
     :meth:`pick` where it is overridden, then :meth:`notes`.
 
     Attributes:
-        needs: Subset of ``'features'``, ``'flagged'``, ``'error_probability'`` and
+        needs: Subset of ``'images'``, ``'features'``, ``'flagged'``, ``'error_probability'`` and
             ``'refinement'``, see :class:`PoolOutputs`.
         passes: Number of passes with dropout (``PoolOutputs.passes``); 0 for none.
         networks: Names of the networks of a committee (``PoolOutputs.committee``), an empty tuple
