@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
-from helpers import NUM_CLASSES, REFINED, build_model
+from helpers import NUM_CLASSES, REFINED, build_model, tiny_segmentor
 from mmseg.registry import DATASETS
 from tiny_runs import part_cfg
 
@@ -12,6 +16,7 @@ from mmseg_tsf.active_learning.pool.pool import Pool, PoolImage
 from mmseg_tsf.active_learning.registry import QUERY_STRATEGIES, SELECTORS
 from mmseg_tsf.active_learning.selection.candidates import Choice
 from mmseg_tsf.active_learning.selection.selection import select
+from mmseg_tsf.active_learning.strategies.base import QueryContext
 
 STRATEGIES = {
     'random': dict(type='RandomQuery'),
@@ -23,6 +28,16 @@ STRATEGIES = {
     'plar': dict(type='PLARQuery'),
     'plar_paper_order': dict(type='PLARQuery', paper_order=True),
     'seed': dict(type='SeedQuery'),
+    'core_set': dict(type='CoreSetQuery'),
+    'core_set_euclidean': dict(type='CoreSetQuery', metric='euclidean'),
+    'qbc': dict(type='QBCQuery', passes=3),
+    'qbc_networks': dict(type='QBCQuery', networks=()),
+    'pixel_pick': dict(type='PixelPickQuery'),
+    'ripu': dict(type='RIPUQuery'),
+    'ripu_pixel': dict(type='RIPUQuery', radius=4, pixel=True),
+    's4al': dict(type='S4ALQuery'),
+    'clasp': dict(type='ClaSPQuery'),
+    'foreground_random': dict(type='ForegroundRandomQuery'),
 }
 SELECTOR = dict(type='PixelSelector')
 BUDGET = 25
@@ -60,15 +75,28 @@ def make_pool(root, labels=None, steps: tuple = (), **options) -> Pool:
 
 
 def make_model(**options):
-    """A teacher with an error head and a refiner; its probabilities differ from cell to cell."""
+    """A teacher with dropout, an error head and a refiner; its probabilities differ by cell."""
+    options.setdefault('segmentor', tiny_segmentor(dropout_ratio=0.5))
     return build_model('mt', **{**REFINED, **options})
 
 
-def run_query(model, pool: Pool, strategy: str, budget: int = BUDGET, **options) -> list[Choice]:
+def run_query(
+    model, pool: Pool, strategy: str, budget: int = BUDGET, seed: int = 0, **options
+) -> list[Choice]:
     """The choice of one of :data:`STRATEGIES`, by pixels."""
     query = QUERY_STRATEGIES.build(STRATEGIES[strategy])
+    query.begin(make_context(model, pool, seed))
+    options['seed'] = seed
     selector = SELECTORS.build(options.pop('selector', SELECTOR))
     return select(model, pool, query, selector, budget, **options)
+
+
+def make_context(model, pool: Pool, seed: int = 0, **changes) -> QueryContext:
+    """What a round knows before its pass; the labelled images are none."""
+    context = QueryContext(
+        model, pool, None, 0, 2, seed, Path(tempfile.mkdtemp()), lambda: np.ones(NUM_CLASSES)
+    )
+    return replace(context, **changes)
 
 
 def request_masks(pool: Pool, choices: list[Choice], selector: dict = SELECTOR) -> dict:

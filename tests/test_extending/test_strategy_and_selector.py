@@ -15,7 +15,7 @@ from torch import nn
 
 from mmseg_tsf.active_learning.pool.grid_forward import GridForward
 from mmseg_tsf.active_learning.pool.pool import PoolImage
-from mmseg_tsf.active_learning.selection.selectors import GridSelector
+from mmseg_tsf.active_learning.selection.selectors import GridSelector, Selector
 from mmseg_tsf.active_learning.strategies import EntropyQuery
 from mmseg_tsf.models.utils.views import NetworkView
 from mmseg_tsf.utils.errors import UserError
@@ -112,7 +112,7 @@ def test_a_committee_is_every_network_of_the_model(data_root):
 def test_what_a_strategy_needs_is_checked_before_the_pass(data_root):
     strategy = run_section('A query strategy')['DiverseDisagreement']()
     with pytest.raises(UserError, match='DiverseDisagreement takes passes with dropout'):
-        GridForward(make_model(), strategy)
+        GridForward(make_model(segmentor=tiny_segmentor()), strategy)
     query = EntropyQuery()
     query.needs = ('error_probability',)
     with pytest.raises(UserError, match='needs the error probability'):
@@ -215,7 +215,7 @@ def test_stripes_are_asked_whole():
     assert found.units.tolist() == [0, 1, 2] and found.pixels.tolist() == [192, 192, 96]
     expected = [scored.embedding[:, rows].mean(axis=(1, 2)) for rows in ([0, 1], [2, 3], [4])]
     np.testing.assert_allclose(selector.embeddings(scored, found.units), expected)
-    small = GridSelector(2)  # a unit smaller than a cell has the embedding of the cell around it
-    np.testing.assert_allclose(
-        small.embeddings(scored, np.array([0])), scored.embedding[:, 0, :1].T
-    )
+    by_masks = Selector._unit_means(selector, scored, found.units)  # that of other selectors
+    np.testing.assert_allclose(by_masks, expected)
+    small = Selector._unit_means(GridSelector(2), scored, np.array([0]))
+    np.testing.assert_allclose(small, scored.embedding[:, 0, :1].T)  # no centre: the cell around it

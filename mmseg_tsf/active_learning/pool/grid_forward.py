@@ -12,6 +12,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from ...models.refinement.label_refinement import TAPS
 from ...models.segmentors.semi_base import SemiSegmentor
+from ...models.utils.feature_tap import FeatureTap
 from ...models.utils.grid import nearest
 from ...models.utils.labels import IGNORE_INDEX
 from ...models.utils.views import NetworkView, as_class_logits
@@ -34,7 +35,8 @@ class GridForward:
         model: A ``SemiSegmentor``.
         strategy: Query strategy; says which outputs it needs.
         flip: Whether to average with the mirrored image.
-        scales: Scales of the views whose probabilities are averaged, on the grid of the first.
+        scales: Scales of the views that are averaged, on the grid of the first; those of the
+            strategy by default.
 
     Raises:
         UserError: The strategy needs what the model, its test mode or the views do not give.
@@ -45,7 +47,7 @@ class GridForward:
         model: nn.Module,
         strategy: Scorer,
         flip: bool = False,
-        scales: Sequence[float] = (1.0,),
+        scales: Sequence[float] | None = None,
     ) -> None:
         if not isinstance(model, SemiSegmentor):
             raise UserError(
@@ -53,28 +55,38 @@ class GridForward:
                 "type='SupervisedOnly', segmentor=...)"
             )
         strategy.check(model)
+        scales = strategy.scales if scales is None else scales
         if not scales or min(scales) <= 0:
             raise UserError(f'scales={tuple(scales)} must be positive: (1.0,) for one view')
         self.model, self.needs, self.passes = model, strategy.needs, strategy.passes
+        self.mean_of = strategy.mean_of
         self.networks = _committee(model, strategy)
         self.refinement = model.refinement
         self.views = [(scale, mirror) for scale in scales for mirror in (False, True)[: 1 + flip]]
         self.slides = (model.network.test_cfg or {}).get('mode', 'whole') == 'slide'
         error_head = getattr(self.refinement, 'error_head', None)
         named = {'features', 'refinement', 'error_probability'} & set(self.needs)
-        self.taps_features = bool(named) or ('flagged' in self.needs and error_head is not None)
+        of_refinement = 'flagged' in self.needs and error_head is not None
+        of_refinement = of_refinement or {'refinement', 'error_probability'} & named
+        self.taps, refined = (), TAPS if self.refinement is None else self.refinement.taps
+        if 'features' in named:
+            self.taps = tuple(strategy.taps) or tuple(refined)
+        self.num_own = len(self.taps)  # what follows is for the refinement
+        self.taps += tuple(refined) if of_refinement else ()
         name = type(strategy).__name__
+        if self.taps:
+            FeatureTap(model.network, self.taps)  # refuses a wrong path
         if 'error_probability' in self.needs and error_head is None:
             raise UserError(
                 f'{name} needs the error probability, and this {type(model).__name__} has no '
                 "error_head: give model.error_head=dict(type='ErrorMaskDecoder')"
             )
-        if self.taps_features and self.slides:
+        if self.taps and self.slides:
             raise UserError(
                 f"{name} needs features, which test_cfg.mode='slide' does not give: set "
                 "test_cfg.mode='whole'"
             )
-        if self.taps_features and self.views != [(1.0, False)]:
+        if self.taps and self.views != [(1.0, False)]:
             raise UserError(
                 f'{name} needs features, which have no average over views: leave flip and scales '
                 'as they are'
@@ -102,13 +114,15 @@ class GridForward:
         logits, features = self._logits(images)
         grid = tuple(logits.shape[2:])
         shown = images if 'images' in self.needs else None
-        outputs = PoolOutputs(logits, keys, seed, shown, features, nearest(valid, grid))
+        own = features[: self.num_own]
+        outputs = PoolOutputs(logits, keys, seed, shown, own, nearest(valid, grid))
         if self.passes:
             outputs.passes = self._dropout_passes(images, keys, seed)
         if self.networks:
             outputs.committee = torch.stack([self._view(images, name) for name in self.networks])
         if self.refinement is None or not REFINED & set(self.needs):
             return outputs
+        features = features[self.num_own :]
         view = NetworkView(logits, features, grid)
         view.logits, view.probs = logits, outputs.probs  # of this size already
         if 'error_probability' in self.needs:
@@ -128,11 +142,11 @@ class GridForward:
 
     def _logits(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """``(N, K, h, w)`` float32 logits on the grid, and the tapped features."""
-        if self.taps_features:
-            name, taps = self.model.predict_on, TAPS
+        if self.taps:
+            name = self.model.predict_on
             if self.refinement is not None:
-                name, taps = self.model.labellers[0], self.refinement.taps
-            view = self.model.show(name, images, taps)
+                name = self.model.labellers[0]
+            view = self.model.show(name, images, self.taps)
             return as_class_logits(view.grid_logits.float()), view.features
         if self.views == [(1.0, False)]:
             return self._view(images), []
@@ -140,11 +154,15 @@ class GridForward:
         for scale, mirror in self.views:
             size = tuple(max(1, round(scale * side)) for side in images.shape[2:])
             view = images.flip(3) if mirror else images
-            probs = self._view(resize(view, size, mode='bilinear')).softmax(dim=1)
-            probs = probs.flip(3) if mirror else probs
-            grid = grid or tuple(probs.shape[2:])
-            mean = mean + resize(probs, grid, mode='bilinear')
-        return (mean / len(self.views)).clamp(min=torch.finfo(mean.dtype).tiny).log(), []
+            shown = self._view(resize(view, size, mode='bilinear'))
+            shown = shown if self.mean_of == 'logits' else shown.softmax(dim=1)
+            shown = shown.flip(3) if mirror else shown
+            grid = grid or tuple(shown.shape[2:])
+            mean = mean + resize(shown, grid, mode='bilinear')
+        mean = mean / len(self.views)
+        if self.mean_of == 'logits':
+            return mean, []
+        return mean.clamp(min=torch.finfo(mean.dtype).tiny).log(), []
 
     def _dropout_passes(self, images: Tensor, keys: Tensor, seed: int) -> Tensor:
         """``(T, N, K, h, w)`` logits with dropout on, everything else in evaluation mode.

@@ -83,8 +83,8 @@ class PoolOutputs:
         keys: ``(N,)`` int64 pool indices, on the host.
         seed: Seed of this query.
         images: ``(N, 3, H, W)`` preprocessed images, where the strategy needs ``'images'``.
-        features: Tapped maps F1 ``(N, C1, h1, w1)`` and F2 ``(N, C2, h2, w2)``, where the
-            strategy needs ``'features'``.
+        features: Maps that the strategy's ``taps`` name, ``(N, C, h, w)`` each of its own size,
+            where it needs ``'features'``; without ``taps`` F1 and F2 of the refinement.
         valid: ``(N, h, w)`` bool, False in the padding; ``None`` where there is none.
         flagged: ``(N, h, w)`` bool error mask of the model's refinement without the padding,
             where the strategy needs ``'flagged'`` and the model has one.
@@ -136,6 +136,9 @@ class Scorer(Protocol):
     """What the pass over the pool and the selection ask of a strategy; see ``QueryStrategy``."""
 
     needs: tuple[str, ...]
+    taps: tuple[str, ...]
+    mean_of: str
+    scales: tuple[float, ...]
     passes: int
     networks: tuple[str, ...] | None
     in_pool_order: bool

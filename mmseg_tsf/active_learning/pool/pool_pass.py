@@ -15,13 +15,13 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from ...models.utils.grid import labels_to_grid
+from ...models.utils.grid import labels_to_grid, nearest, resize_features
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 from ...utils.progress import track
 from ...utils.runner import unwrap_model
 from .grid_forward import GridForward
-from .outputs import NEVER, ScoredImage, Scorer, cell_centres
+from .outputs import NEVER, PoolOutputs, ScoredImage, Scorer, cell_centres
 from .pool import Pool, PoolImage
 from .reader import PoolItem, PoolReader, batches_of_one_size
 
@@ -35,10 +35,11 @@ def score_pool(
     prepare: Callable[[PoolImage], np.ndarray | None] | None = None,
     with_classes: bool = False,
     seed: int = 0,
+    whole_images: bool = False,
     batch_size: int = 1,
     num_workers: int = 0,
     flip: bool = False,
-    scales: Sequence[float] = (1.0,),
+    scales: Sequence[float] | None = None,
 ) -> Iterator[ScoredImage]:
     """Scores this rank's share of the pool, the images ``rank, rank + world size, ...``.
 
@@ -54,6 +55,7 @@ def score_pool(
         prepare: Work on an image alone, done by the loader's workers; see ``Selector.prepare``.
         with_classes: Whether the predicted classes of the cells are needed.
         seed: Seed of the query.
+        whole_images: Whether embeddings of cells are averaged over each image on the device.
         batch_size: Number of images in a forward pass.
         num_workers: Number of workers of the loader.
         flip: See :class:`GridForward`.
@@ -67,7 +69,7 @@ def score_pool(
     """
     forward = check_pass(model, strategy, batch_size, num_workers, flip, scales)
     model = forward.model
-    scorer = _BatchScorer(model, forward, strategy, with_classes, seed)
+    scorer = _BatchScorer(model, forward, strategy, with_classes, seed, whole_images)
     rank, world_size = get_dist_info()
     share = range(rank, len(pool), world_size)
     loader = DataLoader(
@@ -91,7 +93,7 @@ def check_pass(
     batch_size: int = 1,
     num_workers: int = 0,
     flip: bool = False,
-    scales: Sequence[float] = (1.0,),
+    scales: Sequence[float] | None = None,
     **unknown,
 ) -> GridForward:
     """The forward pass of :func:`score_pool`; checks its options before any time is spent.
@@ -174,9 +176,11 @@ class _Started:
 class _BatchScorer:
     """Preprocesses a batch, runs the network and reduces the scores, all on the device."""
 
-    def __init__(self, model, forward, strategy, with_classes: bool, seed: int) -> None:
+    def __init__(
+        self, model, forward, strategy, with_classes: bool, seed: int, whole_images: bool
+    ) -> None:
         self.model, self.forward, self.strategy = model, forward, strategy
-        self.with_classes, self.seed = with_classes, seed
+        self.with_classes, self.seed, self.whole_images = with_classes, seed, whole_images
 
     @torch.no_grad()
     def start(self, items: list[PoolItem]) -> _Started:
@@ -190,14 +194,23 @@ class _BatchScorer:
         finite = outputs.logits < torch.inf  # so do infinite ones, whose softmax is no number
         broken = scores.isnan().flatten(1).any(1) | ~finite.flatten(1).all(1)
         classes = outputs.predicted.to(torch.uint8) if self.with_classes else None
-        embeddings = self.strategy.embed(outputs)
-        embeddings = None if embeddings is None else embeddings.float()
+        embeddings = self._embed(outputs, valid, tuple(scores.shape[1:]))
         maps, done = (scores, broken, classes, embeddings), None
         if scores.is_cuda:
             maps = [own if own is None else own.to('cpu', non_blocking=True) for own in maps]
             done = torch.cuda.Event()
             done.record()
         return _Started(items, padded, *maps, done, self.strategy.ranks)
+
+    def _embed(self, outputs: PoolOutputs, valid: Tensor, grid: tuple[int, int]) -> Tensor | None:
+        """``(N, D)`` float32 of the images, or ``(N, D, h, w)`` of the cells that are scored."""
+        embeddings = self.strategy.embed(outputs)
+        if embeddings is None or embeddings.ndim == 2:
+            return embeddings if embeddings is None else embeddings.float()
+        if self.whole_images:
+            size = tuple(embeddings.shape[2:])
+            return masked_mean(embeddings.float(), nearest(valid, size))
+        return resize_features(embeddings, grid).float()
 
 
 def preprocess(model: nn.Module, items: Sequence[PoolItem]) -> tuple[Tensor, Tensor]:
@@ -250,6 +263,12 @@ def manual_labels(
         own = F.pad(own, (0, more[1], 0, more[0]), value=IGNORE_INDEX)
         labels[i] = labels_to_grid(own, grid, model.num_classes)[0]
     return labels
+
+
+def masked_mean(maps: Tensor, mask: Tensor) -> Tensor:
+    """Mean of ``(N, D, h, w)`` maps over the cells of a ``(N, h, w)`` bool mask, ``(N, D)``."""
+    mask = mask.unsqueeze(1)
+    return (maps * mask).sum(dim=(2, 3)) / mask.sum(dim=(2, 3)).clamp(min=1)
 
 
 def to_half(scores: Tensor) -> Tensor:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from mmengine.dist import all_gather_object, get_rank
 
 from .candidates import CHUNK, REACH, RECORD, best_first
+
+CENTRES = 1024  # whose distances are computed at a time
 
 
 class JointCandidates:
@@ -85,7 +87,7 @@ def k_center(candidates: JointCandidates, metric: str = 'euclidean') -> np.ndarr
     Each rank keeps the distance of its candidates to the nearest centre and offers its farthest
     one; all ranks take the best offer as the next centre. Of equal distances the larger key of the
     records wins, so the answer does not depend on ranks. Time: one pass over the embeddings for
-    each centre, that is (chosen + labelled) x M x D operations.
+    each choice and one for every 1,024 centres, that is (chosen + labelled) x M x D operations.
 
     Args:
         candidates: Units with embeddings; those that do not fit into the rest of the budget are
@@ -97,8 +99,8 @@ def k_center(candidates: JointCandidates, metric: str = 'euclidean') -> np.ndarr
     """
     records, left, chosen = candidates.records(), candidates.budget, []
     distance = np.full(len(candidates), np.inf, np.float32)
-    for centre in candidates.centres:
-        _approach(candidates, distance, centre, metric)
+    for begin in range(0, len(candidates.centres), CENTRES):
+        _approach_nearest(candidates, distance, candidates.centres[begin : begin + CENTRES], metric)
     is_open = np.ones(len(candidates), bool)
     while True:
         is_open &= records['cost'] <= left
@@ -124,14 +126,34 @@ def best_of_groups(candidates: JointCandidates, quotas: Mapping[int, int]) -> np
     Returns:
         np.ndarray: Records of the chosen units, the same on all ranks.
     """
-    records, chosen = candidates.records(), []
+    chosen = []
     for group, quota in sorted(quotas.items()):
-        own = records[(records['group'] == group) & (records['cost'] <= quota)]
-        gathered = np.concatenate(all_gather_object(_within_reach(np.array(own), quota)))
-        for record in _within_reach(gathered, quota):
-            if record['cost'] <= quota:
-                chosen.append(record)
-                quota -= int(record['cost'])
+        own = (records[records['group'] == group] for _, records, _ in candidates.chunks())
+        chosen.append(best_of(own, quota))
+    return np.concatenate([np.zeros(0, RECORD), *chosen])
+
+
+def best_of(chunks: Iterable[np.ndarray], quota: int) -> np.ndarray:
+    """The best candidates of all ranks that a quota pays; those that do not fit are passed over.
+
+    Args:
+        chunks: Records of this rank, a few at a time.
+        quota: Amount that may be spent.
+
+    Returns:
+        np.ndarray: Records of the chosen units, best first, the same on all ranks.
+    """
+    own = np.zeros(0, RECORD)
+    for records in chunks:
+        if len(own) and int(own['cost'].sum()) > REACH * quota:  # the worst of them is the last
+            records = records[records['key'] >= own['key'][-1]]
+        records = records[records['cost'] <= quota]
+        own = _within_reach(np.concatenate((own, records)), quota) if len(records) else own
+    chosen = []
+    for record in _within_reach(np.concatenate(all_gather_object(own)), quota):
+        if record['cost'] <= quota:
+            chosen.append(record)
+            quota -= int(record['cost'])
     return np.array(chosen, RECORD)
 
 
@@ -147,12 +169,35 @@ def _approach(
 ) -> None:
     """Lowers ``(M,)`` distances to those to a new centre ``(D,)``, in place."""
     for own, _, embeddings in candidates.chunks():
-        if metric == 'cosine':
-            norms = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(centre)
-            new = 1 - (embeddings * centre).sum(axis=1) / np.maximum(norms, 1e-12)
-        else:
-            new = np.square(embeddings - centre).sum(axis=1)
+        np.minimum(distance[own], _distances(embeddings, centre, metric), out=distance[own])
+
+
+def _approach_nearest(
+    candidates: JointCandidates, distance: np.ndarray, centres: np.ndarray, metric: str
+) -> None:
+    """Lowers ``(M,)`` distances to those to the nearest of ``(L, D)`` centres, in place.
+
+    Matrix products find the nearest centre. They round differently for chunks of other lengths, so
+    the distance that counts is computed as in :func:`_approach`.
+    """
+    shown = _unit_vectors(centres) if metric == 'cosine' else centres
+    half_squares = np.square(shown).sum(axis=1) / 2
+    for own, _, embeddings in candidates.chunks():
+        nearest = (embeddings @ shown.T - half_squares).argmax(axis=1)
+        new = _distances(embeddings, centres[nearest], metric)
         np.minimum(distance[own], new, out=distance[own])
+
+
+def _distances(embeddings: np.ndarray, centres: np.ndarray, metric: str) -> np.ndarray:
+    """``(M,)`` distances of ``(M, D)`` embeddings to one centre, or to one each."""
+    if metric == 'cosine':
+        embeddings, centres = _unit_vectors(embeddings), _unit_vectors(centres)
+    return np.square(embeddings - centres).sum(axis=-1)
+
+
+def _unit_vectors(vectors: np.ndarray) -> np.ndarray:
+    """Vectors of length 1 in the last dimension, whose squared distance is twice the cosine's."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
 def _farthest(

@@ -77,6 +77,7 @@ def select(
         selector.prepare,
         with_classes=selector.class_balanced,
         seed=seed,
+        whole_images=selector.whole_images,
         **options,
     )
     with contextlib.closing(scored):  # the model is as it was, also after an error
@@ -84,7 +85,9 @@ def select(
         if strategy.picks:
             of_labelled = ()
             if labelled is not None and strategy.embeds:
-                of_labelled = score_pool(model, labelled, strategy, seed=seed, **options)
+                of_labelled = score_pool(
+                    model, labelled, strategy, seed=seed, whole_images=True, **options
+                )
             chosen = choose_jointly(timed, of_labelled, strategy, selector, budget, unit, seed)
         else:
             chosen = choose(timed, selector, budget, unit, seed, strategy.in_pool_order)
@@ -103,7 +106,8 @@ def choose_jointly(
 ) -> list[Choice]:
     """Lets a strategy choose among the units of the whole pool.
 
-    Centres are the labelled images and those of the pool in which people have labelled something.
+    Centres are the labelled images, and of those of the pool in which people have labelled
+    something what they have labelled, or the image where whole images are asked.
 
     Raises:
         UserError: The strategy chose more than the budget pays.
@@ -131,9 +135,12 @@ def choose_jointly(
 
 
 def _centre(scored: ScoredImage) -> np.ndarray | None:
-    """``(D,)`` embedding of an image."""
+    """``(D,)`` embedding of an image, or of its cells that are labelled or were asked."""
     whole = scored.embedding
-    return whole if whole is None or whole.ndim == 1 else whole.mean(axis=(1, 2))
+    if whole is None or whole.ndim == 1:
+        return whole
+    cells = ~scored.free
+    return whole[:, cells].mean(axis=1) if cells.any() else whole.mean(axis=(1, 2))
 
 
 def _timed(scored: Iterable[ScoredImage], seconds: dict[str, float]) -> Iterator[ScoredImage]:

@@ -2,7 +2,11 @@
 
 from ..pool.outputs import PoolOutputs
 from .base import QueryContext, QueryStrategy
+from .committee import QBCQuery
+from .core_set import CoreSetQuery
+from .foreground import ClaSPQuery, ForegroundRandomQuery
 from .plar import PLARQuery
+from .regions import PixelPickQuery, RIPUQuery, S4ALQuery
 from .seed import SeedQuery
 from .uncertainty import (
     ConfidenceQuery,
@@ -14,15 +18,22 @@ from .uncertainty import (
 )
 
 __all__ = [
+    'ClaSPQuery',
     'ConfidenceQuery',
+    'CoreSetQuery',
     'EntropyQuery',
     'ErrorMaskQuery',
+    'ForegroundRandomQuery',
     'LeastConfidenceQuery',
     'MarginQuery',
     'PLARQuery',
+    'PixelPickQuery',
     'PoolOutputs',
+    'QBCQuery',
     'QueryContext',
     'QueryStrategy',
+    'RIPUQuery',
     'RandomQuery',
+    'S4ALQuery',
     'SeedQuery',
 ]

@@ -55,6 +55,11 @@ class QueryStrategy(ABC):
     Attributes:
         needs: Subset of ``'images'``, ``'features'``, ``'flagged'``, ``'error_probability'`` and
             ``'refinement'``, see :class:`PoolOutputs`.
+        taps: Module paths of the features, see ``FeatureTap``; those of the refinement where there
+            are none.
+        mean_of: What is averaged over the scales and flips of the pass, ``'probs'`` or
+            ``'logits'``.
+        scales: Scales of the pass where its options name none.
         passes: Number of passes with dropout (``PoolOutputs.passes``); 0 for none.
         networks: Names of the networks of a committee (``PoolOutputs.committee``), an empty tuple
             for all of the model's networks, ``None`` for no committee.
@@ -64,6 +69,9 @@ class QueryStrategy(ABC):
     """
 
     needs: tuple[str, ...] = ()
+    taps: tuple[str, ...] = ()
+    mean_of = 'probs'
+    scales: tuple[float, ...] = (1.0,)
     passes = 0
     networks: tuple[str, ...] | None = None
     in_pool_order = False

@@ -34,7 +34,14 @@ class TestEveryStrategy:
             selector = dict(type='PixelSelector', block=block)
             choices = run_query(model, pool, strategy, budget, selector=selector)
             masks = request_masks(pool, choices, selector)
-            assert sum(int(mask.sum()) for mask in masks.values()) == budget
+            spent = sum(int(mask.sum()) for mask in masks.values())
+            # a joint choice asks no block in part
+            least = (
+                budget - block**2 + 1
+                if QUERY_STRATEGIES.build(STRATEGIES[strategy]).picks
+                else budget
+            )
+            assert least <= spent <= budget
             assert all(mask.shape == (40, 48) and mask.any() for mask in masks.values())
 
     def test_nothing_is_asked_twice(self, model, data_root, strategy):

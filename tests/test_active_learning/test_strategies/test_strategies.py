@@ -121,7 +121,7 @@ def test_paper_order_spends_image_by_image(data_root):
 class Recorder(QueryStrategy):
     """Keeps what it is shown."""
 
-    needs = ('refinement',)
+    needs = ('refinement', 'features')
 
     def __init__(self) -> None:
         self.seen = []

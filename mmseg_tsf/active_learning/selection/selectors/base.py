@@ -40,10 +40,12 @@ class Selector(ABC):
     Attributes:
         budgets: Units in which a budget may be given.
         can_trim: Whether a part of a unit may be asked, so that a budget of pixels is met exactly.
+        whole_images: Whether the units are whole images.
     """
 
     budgets: tuple[str, ...] = ('pixels', 'regions', 'clicks')
     can_trim = False
+    whole_images = False
 
     def __init__(self, class_balanced: bool = False) -> None:
         self.class_balanced = class_balanced
@@ -107,16 +109,20 @@ class Selector(ABC):
         whole = scored.embedding
         if whole is None or whole.ndim == 1:
             return whole if whole is None else np.repeat(whole[None], len(units), axis=0)
+        return self._unit_means(scored, units)
+
+    def _unit_means(self, scored: ScoredImage, units: np.ndarray) -> np.ndarray:
+        """``(M, D)`` means of the embeddings of the cells of each unit."""
+        found = np.empty((len(units), len(scored.embedding)), np.float32)
         height, width = scored.image.size
         rows, columns = scored.rows.clip(max=height - 1), scored.columns.clip(max=width - 1)
-        found = np.empty((len(units), len(whole)), np.float32)
         for i, unit in enumerate(units):
             mask = self.mask(unit[None], scored.image)
             cells = mask[np.ix_(rows, columns)]
             if not cells.any():  # smaller than a cell: the cell in which it lies
                 row, column = (own.mean() for own in mask.nonzero())
                 cells[np.abs(rows - row).argmin(), np.abs(columns - column).argmin()] = True
-            found[i] = whole[:, cells].mean(axis=1)
+            found[i] = scored.embedding[:, cells].mean(axis=1)
         return found
 
     @abstractmethod

@@ -22,6 +22,7 @@ class ImageSelector(Selector):
     """
 
     budgets = ('images', 'pixels')
+    whole_images = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -123,6 +123,12 @@ class PixelSelector(Selector):
         behind = np.maximum(behind, self.suppression)
         return np.minimum(before, place), np.minimum(behind, place[::-1])
 
+    def _unit_means(self, scored: ScoredImage, units: np.ndarray) -> np.ndarray:
+        """``(M, D)`` embeddings of the cells at the units' centres, which are scored, too."""
+        row, column = np.divmod(np.asarray(units, np.int64), scored.image.size[1])
+        row, column = np.searchsorted(scored.rows, row), np.searchsorted(scored.columns, column)
+        return scored.embedding[:, row, column].T
+
     def clicks(self, scored: ScoredImage, units: np.ndarray) -> np.ndarray:
         """See the base class; a single pixel is one click."""
         if self.block == 1:

@@ -15,6 +15,7 @@ from ...pool.pool import PoolImage
 from ...registry import SELECTORS
 from ..clicks import count_clicks
 from .base import Candidates, Selector, at_least_one
+from .pixels import first_in_turns
 
 
 class RegionSelector(Selector):
@@ -29,14 +30,21 @@ class RegionSelector(Selector):
     Args:
         size: About the side of a region in native pixels; no smaller than a scored cell.
         class_balanced: See :class:`Selector`; the class of a region is its most frequent one.
+        max_per_image: Most regions of one image in a round, in which the classes take turns where
+            they are balanced; ``None`` for no limit.
 
     Raises:
-        UserError: ``size`` is below 1.
+        UserError: ``size`` or ``max_per_image`` is below 1.
     """
 
-    def __init__(self, size: int, class_balanced: bool = False) -> None:
+    def __init__(
+        self, size: int, class_balanced: bool = False, max_per_image: int | None = None
+    ) -> None:
         super().__init__(class_balanced)
         self.size = at_least_one(f'{type(self).__name__}.size', size)
+        self.max_per_image = max_per_image
+        if max_per_image is not None:
+            at_least_one(f'{type(self).__name__}.max_per_image', max_per_image)
 
     @abstractmethod
     def regions(self, image: PoolImage) -> np.ndarray:
@@ -44,9 +52,7 @@ class RegionSelector(Selector):
 
     def candidates(self, scored: ScoredImage) -> Candidates:
         """One for each region; the unit is its number."""
-        regions, taken = scored.prepared, scored.image.taken
-        if regions is None:
-            regions = self.regions(scored.image)
+        regions, taken = self._regions_of(scored), scored.image.taken
         row, column = (scored.wanted & scored.free).nonzero()
         own = regions[scored.rows[row], scored.columns[column]]
         count = np.bincount(own)
@@ -63,9 +69,29 @@ class RegionSelector(Selector):
             units.astype(np.uint32), scores.astype(np.float16), pixels.astype(np.uint32), groups
         )
 
+    def thin(self, scored: ScoredImage, candidates: Candidates, order: np.ndarray) -> np.ndarray:
+        """The limit per image."""
+        if not self.class_balanced or self.max_per_image is None:
+            return order[: self.max_per_image]
+        return order[first_in_turns(candidates.groups[order], self.max_per_image)]
+
+    def _unit_means(self, scored: ScoredImage, units: np.ndarray) -> np.ndarray:
+        """``(M, D)`` means over the cells whose centre lies in a region and may be asked."""
+        row, column = (scored.wanted & scored.free).nonzero()
+        own = self._regions_of(scored)[scored.rows[row], scored.columns[column]]
+        count = np.bincount(own)[units]
+        sums = [
+            np.bincount(own, weights=cells)[units] for cells in scored.embedding[:, row, column]
+        ]
+        return (np.stack(sums, axis=1) / count[:, None]).astype(np.float32)
+
+    def _regions_of(self, scored: ScoredImage) -> np.ndarray:
+        """The regions of an image, made once where the loader's workers have made them."""
+        return self.regions(scored.image) if scored.prepared is None else scored.prepared
+
     def clicks(self, scored: ScoredImage, units: np.ndarray) -> np.ndarray:
-        """See the base class; the regions are made once."""
-        regions = self.regions(scored.image) if scored.prepared is None else scored.prepared
+        """See the base class."""
+        regions = self._regions_of(scored)
         regions = np.where(scored.image.free, regions + 1, 0)
         boxes = ndimage.find_objects(regions)
         counts = (count_clicks(regions[boxes[unit]] == unit + 1) for unit in units.tolist())
@@ -95,7 +121,34 @@ def _region_scores(regions: np.ndarray, scores: np.ndarray, ranked: bool) -> np.
 
 @SELECTORS.register_module()
 class GridSelector(RegionSelector):
-    """Squares of ``size`` x ``size`` native pixels, cut at the image's right and lower edge."""
+    """Squares of ``size`` x ``size`` native pixels, cut at the image's right and lower edge.
+
+    Args:
+        size: See :class:`RegionSelector`.
+        class_balanced: See :class:`RegionSelector`.
+        max_per_image: See :class:`RegionSelector`.
+        inner: Whether the squares at the border of the image are never asked, as in S4AL.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        class_balanced: bool = False,
+        max_per_image: int | None = None,
+        inner: bool = False,
+    ) -> None:
+        super().__init__(size, class_balanced, max_per_image)
+        self.inner = inner
+
+    def candidates(self, scored: ScoredImage) -> Candidates:
+        """See the base class."""
+        found = super().candidates(scored)
+        if not self.inner:
+            return found
+        down, across = (-(-side // self.size) for side in scored.image.size)
+        row, column = np.divmod(found.units.astype(np.int64), across)
+        inside = (row > 0) & (row < down - 1) & (column > 0) & (column < across - 1)
+        return Candidates(*(own[inside] for own in found))
 
     def regions(self, image: PoolImage) -> np.ndarray:
         """See the base class."""
@@ -113,12 +166,17 @@ class SuperpixelSelector(RegionSelector):
         size: See :class:`RegionSelector`.
         compactness: Weight of nearness against colour.
         class_balanced: See :class:`RegionSelector`.
+        max_per_image: See :class:`RegionSelector`.
     """
 
     def __init__(
-        self, size: int = 32, compactness: float = 10.0, class_balanced: bool = False
+        self,
+        size: int = 32,
+        compactness: float = 10.0,
+        class_balanced: bool = False,
+        max_per_image: int | None = None,
     ) -> None:
-        super().__init__(size, class_balanced)
+        super().__init__(size, class_balanced, max_per_image)
         if compactness <= 0:
             raise UserError(f'SuperpixelSelector.compactness={compactness} must be above 0')
         self.compactness = compactness
