@@ -21,8 +21,8 @@ from .base import QueryContext, QueryStrategy
 class StratifiedQuery(QueryStrategy):
     """Base: a share of the budget goes evenly to the foreground classes, the rest to all.
 
-    Units are embedded by one value of each foreground class and one that holds for all classes. A
-    class that cannot use its part leaves it to the rest.
+    Units are embedded by one value of each foreground class and one that holds for all classes. The
+    classes come in a random order; one that cannot use its part leaves it to those that follow.
 
     Args:
         background: Classes that are no foreground; an empty list where all classes are alike.
@@ -51,12 +51,13 @@ class StratifiedQuery(QueryStrategy):
         return [k for k in range(num_classes) if k not in self.background]
 
     @abstractmethod
-    def rate(self, values: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    def rate(self, values: np.ndarray, chance: np.ndarray, is_rest: bool) -> np.ndarray:
         """Scores of units in one stratum.
 
         Args:
             values: ``(M,)`` float32 values of the units.
             chance: ``(M,)`` uniform numbers in (0, 1) of seed, stratum and unit.
+            is_rest: Whether it is the stratum of all classes.
 
         Returns:
             np.ndarray: ``(M,)`` float32, ``-inf`` = not in the stratum.
@@ -72,7 +73,8 @@ class StratifiedQuery(QueryStrategy):
             quota = -(-left // (strata - place)) if stratum < strata else candidates.budget - spent
             found = best_of(self._rated(candidates, stratum, chosen), quota)
             chosen = np.concatenate((chosen, found))
-            left, spent = left - quota, spent + int(found['cost'].sum())
+            cost = int(found['cost'].sum())
+            left, spent = left - cost, spent + cost
         return chosen
 
     def _rated(
@@ -83,7 +85,8 @@ class StratifiedQuery(QueryStrategy):
         for _, records, embeddings in candidates.chunks():
             bits = hashed(self.seed, stratum, records['index'], records['unit'])
             chance = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
-            scores = self.rate(embeddings[:, stratum], chance).astype(np.float32)
+            is_rest = stratum == embeddings.shape[1] - 1
+            scores = self.rate(embeddings[:, stratum], chance, is_rest).astype(np.float32)
             own = (scores > -np.inf) & ~np.isin(_identity(records), chosen)
             records = np.array(records[own])
             records['key'] = _sortable(scores[own]) | (bits[own] >> np.uint64(32))
@@ -122,14 +125,14 @@ class ForegroundRandomQuery(StratifiedQuery):
         return -torch.isin(outputs.predicted, background).float()
 
     def embed(self, outputs: PoolOutputs) -> Tensor:
-        """Whether each foreground class is predicted, and 1."""
+        """Whether each foreground class is predicted, and whether any is."""
         classes = self.foreground(outputs.logits.shape[1])
         seen = [outputs.predicted == k for k in classes]
-        return torch.stack([*seen, torch.ones_like(seen[0])], dim=1).float()
+        return torch.stack([*seen, torch.stack(seen).any(dim=0)], dim=1).float()
 
-    def rate(self, values: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    def rate(self, values: np.ndarray, chance: np.ndarray, is_rest: bool) -> np.ndarray:
         """See the base class."""
-        return np.where(values > 0, chance, -np.inf)
+        return np.where(values > 0, chance, chance - 1 if is_rest else -np.inf)
 
 
 @QUERY_STRATEGIES.register_module()
@@ -163,7 +166,7 @@ class ClaSPQuery(StratifiedQuery):
         classes = self.foreground(outputs.logits.shape[1])
         return torch.cat([entropy * outputs.probs[:, classes], entropy], dim=1)
 
-    def rate(self, values: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    def rate(self, values: np.ndarray, chance: np.ndarray, is_rest: bool) -> np.ndarray:
         """See the base class."""
         gumbel = -np.log(-np.log(chance))
         return np.log(np.maximum(values, 1e-12)) + gumbel / self.beta
