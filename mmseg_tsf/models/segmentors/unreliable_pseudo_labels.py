@@ -11,6 +11,7 @@ from ...utils.options import check_ramp, check_share, check_weight
 from ..mixing import BatchCutMix, check_cutmix
 from ..utils.contrast import ClassQueues, contrastive_loss, negative_classes
 from ..utils.feature_tap import INPUT, FeatureTap
+from ..utils.grid import resize_nearest
 from ..utils.labels import IGNORE_INDEX, ground_truth
 from ..utils.pixel_losses import masked_mean
 from ..utils.views import NetworkView
@@ -161,14 +162,14 @@ class UnreliablePseudoLabels(SemiSegmentor):
         student = torch.cat([own[key].tapped[self.taps[0]] for key in ('labelled', 'unlabelled')])
         student = self.part('representation', 'student')(student)
         size = student.shape[2:]
-        truth = resized(ground_truth(batch.samples), size)
-        pseudo = resized(view.pseudo['teacher'].labels, size)
+        truth = resize_nearest(ground_truth(batch.samples), size)
+        pseudo = resize_nearest(view.pseudo['teacher'].labels, size)
         probs = F.interpolate(
             torch.cat((teacher.probs, view.targets['teacher'])), size, mode='bilinear'
         )
         keys = torch.cat((self.represent('teacher', teacher), view.targets['representation']))
         num, valid = len(truth), pseudo != IGNORE_INDEX
-        entropy = entropy_of(probs[num:]) * (resized(view.manual, size) == IGNORE_INDEX)
+        entropy = entropy_of(probs[num:]) * (resize_nearest(view.manual, size) == IGNORE_INDEX)
         sure = valid & (entropy <= percentile(entropy, valid, share))
         unsure = valid & (entropy >= percentile(entropy, valid, 1 - share))
         labelled = truth != IGNORE_INDEX
@@ -218,11 +219,6 @@ def entropy_of(probs: Tensor) -> Tensor:
 def percentile(values: Tensor, mask: Tensor, share: Tensor) -> Tensor:
     """Scalar below which a share ``()`` of the masked values lies, linear in between."""
     return values.float().masked_fill(~mask, float('nan')).flatten().nanquantile(share)
-
-
-def resized(labels: Tensor, size: tuple[int, int]) -> Tensor:
-    """Labels ``(N, h, w)`` int64 at another size, by the nearest one."""
-    return F.interpolate(labels.unsqueeze(1).float(), size, mode='nearest').squeeze(1).long()
 
 
 def scaled_cross_entropy(logits: Tensor, labels: Tensor, weight: None) -> Tensor:
