@@ -104,7 +104,8 @@ class CrossConsistencyTraining(SemiSegmentor):
         valid = view.valid & (pseudo.labels != IGNORE_INDEX)
         size = shown.grid_logits.shape[2:] if self.at_grid else shown.size
         if self.at_grid:
-            targets = F.interpolate(targets, size, mode='bilinear', align_corners=False)
+            corners = self.align_corners('student')
+            targets = F.interpolate(targets, size, mode='bilinear', align_corners=corners)
             valid = resize_nearest(valid, size)
         losses = [
             self.pseudo_label_loss(
