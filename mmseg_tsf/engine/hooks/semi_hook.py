@@ -81,6 +81,7 @@ class SemiHook(Hook):
         check_crop(model, dataset)
         check_patches(model, dataset)
         check_loops(runner)
+        check_parallel(runner)
         model.is_checked = True
         start_record(runner)
 
@@ -176,6 +177,20 @@ def check_heads(network, num_classes: int) -> None:
                     f'the data set has {num_classes} classes, {name}.num_classes is '
                     f'{own.num_classes}: set them alike'
                 )
+
+
+def check_parallel(runner: Runner) -> None:
+    """Checks that DDP does not wait for parameters that get no gradient in some iterations.
+
+    Raises:
+        UserError: It would.
+    """
+    model = unwrap(runner)
+    if model.leaves_parameters_out and not getattr(runner.model, 'find_unused_parameters', True):
+        raise UserError(
+            f'networks of {type(model).__name__} do not learn in all iterations, at which training '
+            'on several GPUs stops: set find_unused_parameters=True at the top of the config'
+        )
 
 
 def check_loops(runner: Runner) -> None:

@@ -95,6 +95,10 @@ class PerturbedStrictMeanTeachers(SemiSegmentor):
             getattr(self, name).requires_grad_(warm_up > 0)
 
     @property
+    def leaves_parameters_out(self) -> bool:
+        return self.warm_up > 0
+
+    @property
     def required_branches(self) -> tuple[str, ...]:
         return ('labelled', 'unlabelled', 'strong')
 
