@@ -44,7 +44,8 @@ class PerturbedStrictMeanTeachers(SemiSegmentor):
 
     Args:
         turn: Iterations of a teacher's turn; an epoch over the unlabelled images in the public
-            code.
+            code. At an optimiser step that accumulates gradients, the turn of its last iteration
+            counts.
         warm_up: Iterations of the warm-up; 5 epochs in the public code.
         weight: Weight of the loss on unlabelled images after its ramp.
         ramp: Shares of training between which ``weight`` rises by a half cosine; over 12 epochs
