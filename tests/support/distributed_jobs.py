@@ -24,6 +24,7 @@ SMOOTH = dict(
     cct=dict(decoders=dict(context=1, objects=2)),
     gct=dict(detector_weight=0.1),
     psmt=dict(cutmix=None, noise=0.0, threshold=0.0, turn=1),
+    u2pl=dict(cutmix=None, contrast_weight=0.0, drop_share=0.0),
     unimatch=dict(cutmix=None, dropout=0.0, threshold=0.0),
     unimatch_v2=dict(cutmix=None, complementary_dropout=False, threshold=0.0),
 )
@@ -50,7 +51,11 @@ def steps(
         model.refinement.active = True
     wrapped = model
     if world_size > 1:
-        wrapped = MMDistributedDataParallel(module=model, broadcast_buffers=False)
+        wrapped = MMDistributedDataParallel(
+            module=model,
+            broadcast_buffers=False,
+            find_unused_parameters=model.leaves_parameters_out,
+        )
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.05)
     size = 2 * PER_RANK // (2 if half else world_size)
     share = slice(rank * size, (rank + 1) * size)
@@ -80,6 +85,11 @@ def steps(
 def bank_options() -> dict:
     """AEL with everything off that draws labelled pixels at random."""
     return dict(num_steps=1, adaptive_copy_paste=False, momentum=0.5, min_presence=0.3)
+
+
+def warm_up_options() -> dict:
+    """PS-MT with a step in which its teachers learn, before two in which one of them follows."""
+    return dict(SMOOTH['psmt'], warm_up=1, num_steps=3)
 
 
 def refined_options() -> dict:
@@ -146,6 +156,7 @@ def work(rank: int, root: str, out: str) -> None:
     dist.init_process_group('gloo', init_method=f'file://{out}/rendezvous', rank=rank, world_size=2)
     results = {method: steps(method, rank, 2, **more) for method, more in SMOOTH.items()}
     results['banks'] = steps('tsf', rank, 2, **bank_options())
+    results['warm_up'] = steps('psmt', rank, 2, **warm_up_options())
     results['refined'] = steps('mt', rank, 2, **refined_options())
     results['queues'] = steps('u2pl', rank, 2, keys=20, cutmix=None)
     results['uneven'] = steps('tsf', rank, 2, void_on=1, **REFINED)

@@ -10,7 +10,6 @@ from mmengine.logging import print_log
 from mmengine.optim import BaseOptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmseg.datasets import BaseSegDataset
-from mmseg.datasets.transforms import RandomCrop
 from mmseg.models.decode_heads import STDCHead
 from mmseg.registry import HOOKS
 
@@ -19,6 +18,7 @@ from ...datasets.samplers import SemiInfiniteSampler
 from ...utils.errors import UserError
 from ...utils.runner import schedule_of, unwrap
 from ..optimizers import add_part_optimizers
+from ..preflight.size_check import check_crop, check_patches
 from ..run_info import finish_record, start_record
 from .mean_teacher_hook import MeanTeacherHook
 from .plar_hook import PLARHook
@@ -79,7 +79,9 @@ class SemiHook(Hook):
         for name in model.learners:
             check_heads(getattr(model, name), len(dataset.metainfo['classes']))
         check_crop(model, dataset)
+        check_patches(model, dataset)
         check_loops(runner)
+        check_parallel(runner)
         model.is_checked = True
         start_record(runner)
 
@@ -177,6 +179,20 @@ def check_heads(network, num_classes: int) -> None:
                 )
 
 
+def check_parallel(runner: Runner) -> None:
+    """Checks that DDP does not wait for parameters that get no gradient in some iterations.
+
+    Raises:
+        UserError: It would.
+    """
+    model = unwrap(runner)
+    if model.leaves_parameters_out and not getattr(runner.model, 'find_unused_parameters', True):
+        raise UserError(
+            f'networks of {type(model).__name__} do not learn in all iterations, at which training '
+            'on several GPUs stops: set find_unused_parameters=True at the top of the config'
+        )
+
+
 def check_loops(runner: Runner) -> None:
     """Checks for epochs of a sampler that never ends, and for broken validation data.
 
@@ -194,32 +210,6 @@ def check_loops(runner: Runner) -> None:
     validation = getattr(getattr(runner.val_loop, 'dataloader', None), 'dataset', None)
     if isinstance(validation, BaseSegDataset) and getattr(loader.dataset, 'check_files', False):
         check_masks(validation)
-
-
-def check_crop(model, dataset) -> None:
-    """Checks that crops fit into the padded size, and that no pipeline pads before.
-
-    Raises:
-        UserError: Names the two keys.
-    """
-    size = getattr(model.data_preprocessor.data_preprocessor, 'size', None)
-    for branch in ('labelled', 'unlabelled'):
-        pipeline = getattr(getattr(dataset, branch, None), 'pipeline', None)
-        for step in getattr(pipeline, 'transforms', ()):
-            if type(step).__name__ == 'Pad' and branch == 'unlabelled':
-                raise UserError(
-                    'the unlabelled pipeline has a Pad, and a pseudo-label on padding cannot be '
-                    'told from one on an image: take it out and set data_preprocessor.size, '
-                    'which pads as well'
-                )
-            crop = getattr(step, 'crop_size', None)
-            if size is None or not isinstance(step, RandomCrop):
-                continue
-            if crop[0] > size[0] or crop[1] > size[1]:
-                raise UserError(
-                    f'the {branch} pipeline crops {tuple(crop)}, data_preprocessor.size is '
-                    f'{tuple(size)}: a crop must fit into the padded image, set them alike'
-                )
 
 
 _VIEWS = 'set SemiDataset.views=dict({name}=[...]), transforms that change colours'

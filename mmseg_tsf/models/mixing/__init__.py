@@ -8,7 +8,6 @@ from .cutmix import (
     PairCutMix,
     box_mask,
     check_cutmix,
-    mask_at,
     mix,
     random_boxes,
 )
@@ -31,7 +30,6 @@ __all__ = [
     'drop_active',
     'drop_channels',
     'erase_objects',
-    'mask_at',
     'mix',
     'random_boxes',
 ]

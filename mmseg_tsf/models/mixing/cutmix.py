@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ...utils.errors import UserError
+from ..utils.grid import resize_nearest
 
 TRIES = 32
 """Boxes of a given aspect that are drawn for each image; the first one inside of it counts."""
@@ -78,11 +77,6 @@ def box_mask(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     return (in_rows.unsqueeze(-1) & in_columns.unsqueeze(-2)).any(dim=1)
 
 
-def mask_at(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """Mask ``(N, H, W)`` bool at another size, by the nearest value."""
-    return F.interpolate(mask.unsqueeze(1).float(), tuple(size), mode='nearest').squeeze(1) > 0
-
-
 def mix(mask: Tensor, target: Tensor, source: Tensor) -> Tensor:
     """Pastes ``source`` into ``target`` where ``mask`` is set.
 
@@ -99,7 +93,7 @@ def mix(mask: Tensor, target: Tensor, source: Tensor) -> Tensor:
         Tensor: Same shape as ``target``.
     """
     if target.shape[-2:] != mask.shape[-2:]:
-        mask = mask_at(mask, target.shape[-2:])
+        mask = resize_nearest(mask, target.shape[-2:])
     if target.ndim == 4:
         mask = mask.unsqueeze(1)
     return torch.where(mask, source, target)

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..utils.grid import resize_nearest
 from .adaptive_cutmix import connected_components
-from .cutmix import mask_at
 
 CUTOUT = 0.4
 """Sides of the box that guided cutout erases, as shares of the sides of an object's box."""
@@ -112,7 +112,7 @@ def adversarial_noise(
         logits = predict([own + noise for own, noise in zip(still, start, strict=True)])
         target = target.detach().float()
         divergence = F.kl_div(logits.float().log_softmax(dim=1), target, reduction='none').sum(1)
-        divergence = (divergence * mask_at(valid, divergence.shape[1:])).sum()
+        divergence = (divergence * resize_nearest(valid, divergence.shape[1:])).sum()
         # maps that the head does not read get no noise
         found = torch.autograd.grad(divergence, start, allow_unused=True, materialize_grads=True)
     return [size * _unit(own) for own in found]

@@ -84,6 +84,16 @@ class SemiBatch:
     labellers: dict[str, NetworkView] = field(default_factory=dict)
     stats: dict[str, Tensor] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, inputs: dict[str, Tensor], data_samples: dict[str, list]) -> SemiBatch:
+        """Labelled images and one view of the unlabelled ones, ``'unlabelled'``.
+
+        It shows the branch ``strong`` where the data set has one.
+        """
+        images = inputs.get('strong', inputs['unlabelled'])
+        view = View.of(images, data_samples['unlabelled'])
+        return cls(inputs['labelled'], data_samples['labelled'], dict(unlabelled=view))
+
 
 @dataclass
 class Lesson:

@@ -11,18 +11,12 @@ from torch import Tensor, nn
 
 from ...utils.errors import UserError
 from ...utils.options import check_classes, check_ramp, check_weight
-from ..mixing import (
-    add_noise,
-    adversarial_noise,
-    drop_active,
-    drop_channels,
-    erase_objects,
-    mask_at,
-)
+from ..mixing import add_noise, adversarial_noise, drop_active, drop_channels, erase_objects
+from ..utils.grid import resize_nearest
 from ..utils.labels import IGNORE_INDEX
 from ..utils.pixel_losses import consistency_loss
 from ..utils.views import NetworkView, as_class_logits, upsample
-from .batch import SemiBatch, View
+from .batch import SemiBatch
 from .labelling import Outputs
 from .mean_teacher import as_refined
 from .semi_base import SemiSegmentor
@@ -101,10 +95,7 @@ class CrossConsistencyTraining(SemiSegmentor):
         return ('labelled', 'unlabelled')
 
     def prepare(self, inputs: dict[str, Tensor], data_samples: dict[str, list]) -> SemiBatch:
-        batch = SemiBatch(inputs['labelled'], data_samples['labelled'])
-        images = inputs.get('strong', inputs['unlabelled'])
-        batch.views['unlabelled'] = View.of(images, data_samples['unlabelled'])
-        return batch
+        return SemiBatch.of(inputs, data_samples)
 
     def unsupervised_loss(self, outputs: Outputs, batch: SemiBatch) -> dict[str, Tensor]:
         shown, view = outputs['student']['unlabelled'], batch.views['unlabelled']
@@ -113,8 +104,9 @@ class CrossConsistencyTraining(SemiSegmentor):
         valid = view.valid & (pseudo.labels != IGNORE_INDEX)
         size = shown.grid_logits.shape[2:] if self.at_grid else shown.size
         if self.at_grid:
-            targets = F.interpolate(targets, size, mode='bilinear', align_corners=False)
-            valid = mask_at(valid, size)
+            corners = self.align_corners('student')
+            targets = F.interpolate(targets, size, mode='bilinear', align_corners=corners)
+            valid = resize_nearest(valid, size)
         losses = [
             self.pseudo_label_loss(
                 'student',
@@ -140,8 +132,8 @@ class CrossConsistencyTraining(SemiSegmentor):
         features = shown.tapped[FEATURES]
         own = as_class_logits(shown.grid_logits.detach())
         background = torch.tensor(self.background, device=own.device)
-        foreground = mask_at(~torch.isin(own.argmax(dim=1), background), features.shape[2:])
-        inside = mask_at(valid, features.shape[2:])
+        foreground = resize_nearest(~torch.isin(own.argmax(dim=1), background), features.shape[2:])
+        inside = resize_nearest(valid, features.shape[2:])
         objects, scale = foreground & inside, shown.size[0] / features.shape[2]
         perturbations: dict[str, Callable[[Tensor, nn.Module], Tensor]] = dict(
             dropout=lambda z, _: drop_channels(z),

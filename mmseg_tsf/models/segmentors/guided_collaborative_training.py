@@ -13,7 +13,7 @@ from ...utils.options import check_ramp, check_share, check_weight
 from ..decode_heads.flaw_detector import flaw_target, handled
 from ..utils.labels import IGNORE_INDEX, ground_truth, valid_mask
 from ..utils.pixel_losses import consistency_loss, masked_mean
-from .batch import SemiBatch, View
+from .batch import SemiBatch
 from .labelling import Outputs
 from .mean_teacher import as_refined
 from .semi_base import SemiSegmentor
@@ -77,10 +77,7 @@ class GuidedCollaborativeTraining(SemiSegmentor):
         return BRANCHES
 
     def prepare(self, inputs: dict[str, Tensor], data_samples: dict[str, list]) -> SemiBatch:
-        batch = SemiBatch(inputs['labelled'], data_samples['labelled'])
-        images = inputs.get('strong', inputs['unlabelled'])
-        batch.views['unlabelled'] = View.of(images, data_samples['unlabelled'])
-        return batch
+        return SemiBatch.of(inputs, data_samples)
 
     def unsupervised_loss(self, outputs: Outputs, batch: SemiBatch) -> dict[str, Tensor]:
         view = batch.views['unlabelled']

@@ -37,14 +37,15 @@ class PerturbedStrictMeanTeachers(SemiSegmentor):
     backbone's features carry noise that is adversarial to the teachers' decode heads, on labelled
     images too.
 
-    During the warm-up all three networks learn from labelled images alone; teachers start with
-    decode heads of their own (in the public code with random backbones, too), and DDP needs
-    ``find_unused_parameters=True`` because they stop learning then. ``MeanTeacherHook`` has
-    ``decay=0.996`` in the public code.
+    During the warm-up all three networks learn from labelled images alone, without noise;
+    teachers start with decode heads of their own (in the public code with random backbones, too),
+    and DDP needs ``find_unused_parameters=True`` because they stop learning then.
+    ``MeanTeacherHook`` has ``decay=0.996`` in the public code.
 
     Args:
         turn: Iterations of a teacher's turn; an epoch over the unlabelled images in the public
-            code.
+            code. At an optimiser step that accumulates gradients, the turn of its last iteration
+            counts.
         warm_up: Iterations of the warm-up; 5 epochs in the public code.
         weight: Weight of the loss on unlabelled images after its ramp.
         ramp: Shares of training between which ``weight`` rises by a half cosine; over 12 epochs
@@ -95,6 +96,10 @@ class PerturbedStrictMeanTeachers(SemiSegmentor):
             getattr(self, name).requires_grad_(warm_up > 0)
 
     @property
+    def leaves_parameters_out(self) -> bool:
+        return self.warm_up > 0
+
+    @property
     def required_branches(self) -> tuple[str, ...]:
         return ('labelled', 'unlabelled', 'strong')
 
@@ -117,7 +122,7 @@ class PerturbedStrictMeanTeachers(SemiSegmentor):
         view = replace(weak, images=inputs['strong'], pseudo={'teacher_1': pseudo})
         if self.cutmix is not None:
             view = view.map(BatchCutMix(view.images, **self.cutmix))
-        if self.noise:
+        if self.noise and self.iteration >= self.warm_up:
             view.perturb = partial(self.with_noise, valid=view.valid)
             inside = valid_mask(batch.samples, batch.labelled)
             batch.perturb_labelled = partial(self.with_noise, valid=inside)
@@ -131,11 +136,14 @@ class PerturbedStrictMeanTeachers(SemiSegmentor):
             maps: ``(N, C_j, h_j, w_j)``.
             valid: ``(N, H, W)`` bool, False in the padding.
         """
-        with evaluating(*(getattr(self, name).decode_head for name in TEACHERS)):
+        still = [own.detach().float() for own in maps]
+        heads = [getattr(self, name).decode_head for name in TEACHERS]
+        # in float32, because the search follows a difference that half precision rounds away
+        with evaluating(*heads), torch.autocast(still[0].device.type, enabled=False):
             with torch.no_grad():
-                target = self.teachers_logits(maps).softmax(dim=1)
+                target = self.teachers_logits(still).softmax(dim=1)
             noise = adversarial_noise(
-                maps, self.teachers_logits, target, valid, self.noise, self.noise_step
+                still, self.teachers_logits, target, valid, self.noise, self.noise_step
             )
         return [own + more.to(own.dtype) for own, more in zip(maps, noise, strict=True)]
 

@@ -102,6 +102,11 @@ class SemiSegmentor(LabellingGroup):
         return bool(self.labellers or self.manual_weight)
 
     @property
+    def leaves_parameters_out(self) -> bool:
+        """Whether parameters that learn have no part in the losses of some iterations."""
+        return False
+
+    @property
     def required_branches(self) -> tuple[str, ...]:
         """Names of the branches that a training batch must have; checked before training."""
         return (LABELLED,)

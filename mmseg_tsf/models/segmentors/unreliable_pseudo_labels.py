@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
@@ -11,6 +13,7 @@ from ...utils.options import check_ramp, check_share, check_weight
 from ..mixing import BatchCutMix, check_cutmix
 from ..utils.contrast import ClassQueues, contrastive_loss, negative_classes
 from ..utils.feature_tap import INPUT, FeatureTap
+from ..utils.grid import resize_nearest
 from ..utils.labels import IGNORE_INDEX, ground_truth
 from ..utils.pixel_losses import masked_mean
 from ..utils.views import NetworkView
@@ -19,6 +22,8 @@ from .labelling import Outputs
 from .mean_teacher import as_refined
 from .semi_base import SemiSegmentor
 
+KEYS = 'representation'
+"""Name under which a step keeps the representations by the teacher."""
 CUTMIX = dict(num_boxes=1, area=(0.5, 0.5), probability=0.5)
 
 
@@ -108,19 +113,24 @@ class UnreliablePseudoLabels(SemiSegmentor):
         shown = self.labeller_view('teacher', images, batch, with_labelled=True)
         pseudo, batch.stats = self.label('teacher', shown, view.manual, view.valid)
         view.pseudo['teacher'] = pseudo
-        view.targets = dict(
-            teacher=as_refined(shown.probs, pseudo.labels),
-            representation=self.represent('teacher', shown),
-        )
+        labelled = batch.labellers['teacher']
+        labelled.tapped[KEYS], keys = self.represent(labelled, shown)
+        view.targets = {'teacher': as_refined(shown.probs, pseudo.labels), KEYS: keys}
         if self.cutmix is not None:
             view = view.map(BatchCutMix(view.images, **self.cutmix))
         batch.views['unlabelled'] = view
         return batch
 
-    def represent(self, name: str, shown: NetworkView) -> Tensor:
-        """Representations ``(N, D, h, w)`` of what a network shows, without gradient."""
-        with torch.no_grad():
-            return self.part('representation', name)(shown.tapped[self.taps[0]])
+    @torch.no_grad()
+    def represent(self, *shown: NetworkView) -> Sequence[Tensor]:
+        """Representations ``(N, D, h, w)`` by the teacher of each of the things that it shows.
+
+        All pass through the head's batch norm together, as those of the student do.
+        """
+        maps = torch.cat([own.tapped[self.taps[0]] for own in shown])
+        return self.part('representation', 'teacher')(maps).split(
+            [len(own.grid_logits) for own in shown]
+        )
 
     def unsupervised_loss(self, outputs: Outputs, batch: SemiBatch) -> dict[str, Tensor]:
         view = batch.views['unlabelled']
@@ -129,7 +139,7 @@ class UnreliablePseudoLabels(SemiSegmentor):
         entropy = entropy_of(view.targets['teacher']) * (view.manual == IGNORE_INDEX)
         has_label = view.valid & (labels != IGNORE_INDEX)
         share = self.drop_share * (1 - self.progress)
-        kept = has_label & (entropy < percentile(entropy, has_label, 1 - share))
+        kept = has_label & (entropy <= percentile(entropy, has_label, 1 - share))
         loss = self.pseudo_label_loss(
             'student',
             'teacher',
@@ -137,7 +147,7 @@ class UnreliablePseudoLabels(SemiSegmentor):
             outputs['student']['unlabelled'].logits,
             labels.masked_fill(~kept, IGNORE_INDEX),
             None,
-            scaled_cross_entropy,
+            lambda *args: scaled_cross_entropy(view.valid, *args),
         )
         ramp = self.ramp(self.unsupervised_ramp)
         contrast, filled = self.contrast(outputs, batch, share)
@@ -161,16 +171,17 @@ class UnreliablePseudoLabels(SemiSegmentor):
         student = torch.cat([own[key].tapped[self.taps[0]] for key in ('labelled', 'unlabelled')])
         student = self.part('representation', 'student')(student)
         size = student.shape[2:]
-        truth = resized(ground_truth(batch.samples), size)
-        pseudo = resized(view.pseudo['teacher'].labels, size)
+        truth = resize_nearest(ground_truth(batch.samples), size)
+        pseudo = resize_nearest(view.pseudo['teacher'].labels, size)
         probs = F.interpolate(
             torch.cat((teacher.probs, view.targets['teacher'])), size, mode='bilinear'
         )
-        keys = torch.cat((self.represent('teacher', teacher), view.targets['representation']))
+        keys = torch.cat((teacher.tapped[KEYS], view.targets[KEYS]))
         num, valid = len(truth), pseudo != IGNORE_INDEX
-        entropy = entropy_of(probs[num:]) * (resized(view.manual, size) == IGNORE_INDEX)
+        by_network = resize_nearest(view.manual, size) == IGNORE_INDEX
+        entropy = entropy_of(probs[num:]) * by_network
         sure = valid & (entropy <= percentile(entropy, valid, share))
-        unsure = valid & (entropy >= percentile(entropy, valid, 1 - share))
+        unsure = valid & by_network & (entropy >= percentile(entropy, valid, 1 - share))
         labelled = truth != IGNORE_INDEX
         labels = torch.cat((truth, pseudo))
         negative = negative_classes(
@@ -216,17 +227,20 @@ def entropy_of(probs: Tensor) -> Tensor:
 
 
 def percentile(values: Tensor, mask: Tensor, share: Tensor) -> Tensor:
-    """Scalar below which a share ``()`` of the masked values lies, linear in between."""
-    return values.float().masked_fill(~mask, float('nan')).flatten().nanquantile(share)
+    """Scalar below which a share ``()`` of the masked values lies, linear in between.
+
+    Unlike :func:`torch.quantile`, it takes more than 16 million values. It is infinite where none
+    is masked.
+    """
+    ordered = values.float().masked_fill(~mask, torch.inf).flatten().sort().values
+    last = (mask.sum() - 1).clamp(min=0)
+    place = share * last
+    low, high = ordered[torch.stack((place.floor(), place.ceil())).long().minimum(last)]
+    return torch.where(high == low, low, low.lerp(high, place.frac()))
 
 
-def resized(labels: Tensor, size: tuple[int, int]) -> Tensor:
-    """Labels ``(N, h, w)`` int64 at another size, by the nearest one."""
-    return F.interpolate(labels.unsqueeze(1).float(), size, mode='nearest').squeeze(1).long()
-
-
-def scaled_cross_entropy(logits: Tensor, labels: Tensor, weight: None) -> Tensor:
-    """Mean cross entropy over the pixels with a label, times all pixels per such pixel."""
+def scaled_cross_entropy(valid: Tensor, logits: Tensor, labels: Tensor, weight: None) -> Tensor:
+    """Mean cross entropy over the pixels with a label, times the valid pixels per such pixel."""
     loss = F.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction='sum')
     kept = (labels != IGNORE_INDEX).sum().clamp(min=1)
-    return loss / kept * (labels.numel() / kept)
+    return loss / kept * (valid.sum() / kept)

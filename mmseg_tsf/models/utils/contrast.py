@@ -112,6 +112,8 @@ def contrastive_loss(
 ) -> Tensor:
     """InfoNCE of pixels with the mean of their class and with negatives, by cosine similarity.
 
+    In float32, whatever autocast says: the sum over a class exceeds what float16 holds.
+
     Args:
         student: ``(N, D, h, w)`` representations that learn.
         teacher: ``(N, D, h, w)`` representations whose mean by class is the positive example.
@@ -131,17 +133,19 @@ def contrastive_loss(
     num_classes = probs.shape[1]
     member = F.one_hot(labels.where(labels != IGNORE_INDEX, num_classes), num_classes + 1)
     member = member[:, :num_classes].bool()
-    means = member.to(teacher.dtype).T @ teacher / member.sum(dim=0).clamp(min=1).unsqueeze(1)
     drawable = member & (probs > min_prob)
     losses, is_there = [], drawable.any(dim=0) & (queues.length > 0)
-    for number in range(num_classes):
-        chance = torch.where(is_there[number], drawable[:, number], True).float()
-        anchors = F.normalize(student[chance.multinomial(queries, replacement=True)], dim=1)
-        drawn = queues.draw(number, queries * negatives).view(queries, negatives, -1)
-        positive = anchors @ F.normalize(means[number], dim=0)
-        against = torch.einsum('qd,qnd->qn', anchors, F.normalize(drawn, dim=2))
-        similarity = torch.cat((positive.unsqueeze(1), against), dim=1) / temperature
-        losses.append(similarity.logsumexp(dim=1).mean() - similarity[:, 0].mean())
+    with torch.autocast(student.device.type, enabled=False):
+        means = member.to(teacher.dtype).T @ teacher
+        means = means / member.sum(dim=0).clamp(min=1).unsqueeze(1)
+        for number in range(num_classes):
+            chance = torch.where(is_there[number], drawable[:, number], True).float()
+            anchors = F.normalize(student[chance.multinomial(queries, replacement=True)], dim=1)
+            drawn = queues.draw(number, queries * negatives).view(queries, negatives, -1)
+            positive = anchors @ F.normalize(means[number], dim=0)
+            against = torch.einsum('qd,qnd->qn', anchors, F.normalize(drawn, dim=2))
+            similarity = torch.cat((positive.unsqueeze(1), against), dim=1) / temperature
+            losses.append(similarity.logsumexp(dim=1).mean() - similarity[:, 0].mean())
     return (torch.stack(losses) * is_there).sum() / is_there.sum().clamp(min=1)
 
 

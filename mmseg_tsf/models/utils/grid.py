@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,6 +27,22 @@ def nearest(values: Tensor, size: tuple[int, int]) -> Tensor:
         centre = torch.arange(new, device=values.device).mul_(2).add_(1)
         values = values.index_select(dim, centre.mul_(old).div_(2 * new, rounding_mode='floor'))
     return values
+
+
+def resize_nearest(values: Tensor, size: Sequence[int]) -> Tensor:
+    """Dense labels or masks at another size, each by the first value of its cell.
+
+    This is ``nearest`` of torch; :func:`nearest` takes the value at the centre of the cell.
+
+    Args:
+        values: ``(N, H, W)`` bool or integers below 2**24.
+        size: Height and width.
+
+    Returns:
+        Tensor: ``(N, h, w)`` of the same type.
+    """
+    resized = F.interpolate(values.unsqueeze(1).float(), tuple(size), mode='nearest')
+    return resized.squeeze(1).to(values.dtype)
 
 
 def labels_to_grid(labels: Tensor, size: tuple[int, int], num_classes: int) -> Tensor:

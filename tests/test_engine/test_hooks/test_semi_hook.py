@@ -1,15 +1,18 @@
 """Refusals before training, seeding of the steps, and the end of a run that went wrong."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from helpers import model_cfg, tiny_segmentor
+from helpers import build_model, model_cfg, tiny_segmentor
 from mmengine.hooks import Hook
+from mmengine.registry import MODEL_WRAPPERS
 from PIL import Image
 from tiny_runs import make_runner, part_cfg, tiny_runner_cfg, validation_cfg
 
+from mmseg_tsf.engine.hooks.semi_hook import check_parallel
 from mmseg_tsf.utils.errors import UserError
 
 
@@ -178,6 +181,23 @@ def test_a_training_that_nothing_checks_is_refused(data_root, tmp_path, method):
 
     sentence = r"this training of a \w+ was not checked: add dict.type='SemiHook'"
     refuse(data_root, tmp_path, method, sentence, change)
+
+
+@MODEL_WRAPPERS.register_module(force=True)
+class Parallel(torch.nn.Module):
+    """What the check reads of DistributedDataParallel, without processes."""
+
+    def __init__(self, module, find_unused_parameters: bool) -> None:
+        super().__init__()
+        self.module, self.find_unused_parameters = module, find_unused_parameters
+
+
+def test_networks_that_stop_learning_on_several_gpus():
+    stops, goes_on = (build_model('psmt', warm_up=number) for number in (3, 0))
+    with pytest.raises(UserError, match='set find_unused_parameters=True'):
+        check_parallel(SimpleNamespace(model=Parallel(stops, False)))
+    for model in (stops, Parallel(stops, True), Parallel(goes_on, False)):
+        check_parallel(SimpleNamespace(model=model))
 
 
 def test_crop_larger_than_the_padded_image(data_root, tmp_path):

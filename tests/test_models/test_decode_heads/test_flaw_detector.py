@@ -37,6 +37,15 @@ def test_blur(size):
         np.testing.assert_allclose(own.numpy(), blurred(reference, size), atol=1e-6)
 
 
+def test_blur_is_as_exact_under_autocast():
+    values = torch.rand(2, 20, 24, generator=torch.Generator().manual_seed(0))
+    with torch.autocast('cpu', torch.bfloat16):
+        found = blur(values, 5)
+        low = blur(values.bfloat16(), 5)
+    assert torch.equal(found, blur(values, 5))
+    assert low.dtype == torch.float32
+
+
 def test_target_is_the_smoothed_error_and_void_is_no_flaw():
     generator = torch.Generator().manual_seed(0)
     probs = torch.randn(2, 4, 32, 32, generator=generator).mul(3).softmax(dim=1)

@@ -1,5 +1,7 @@
 """Cross-consistency training against its definition in plain loops."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +53,20 @@ def test_loss_is_the_mean_squared_difference_over_pixels_classes_and_decoders(at
         totals.append(total / count)
     assert len(totals) == 12
     assert float(losses['loss_consistency']) == pytest.approx(3.0 * np.mean(totals), rel=1e-4)
+
+
+def test_targets_lie_on_the_cells_where_corners_are_aligned():
+    """At 33 pixels a cell of the grid of 17 is every second pixel, to the last one."""
+    model = build_model('cct', tiny_segmentor(norm=False, align_corners=True), at_grid=True)
+    lessons = []
+    model.listeners.append(SimpleNamespace(begin=lambda *_: None, lesson=lessons.append))
+    inputs, samples = batch_for(model, size=33)
+    batch = model.prepare(inputs, samples)
+    outputs = {'student': model.forward_network('student', batch)}
+    model.unsupervised_loss(outputs, batch)
+    logits = outputs['student']['unlabelled'].grid_logits
+    assert logits.shape[2:] == (17, 17)
+    torch.testing.assert_close(lessons[0].targets, logits.softmax(dim=1).detach())
 
 
 def test_every_kind_of_decoder_perturbs_as_its_name_says():

@@ -92,6 +92,30 @@ def test_noise_is_added_to_labelled_and_unlabelled_features_and_restores_modes()
         torch.testing.assert_close(difference, torch.full((2,), 2.0), rtol=1e-3, atol=1e-3)
 
 
+def test_there_is_no_noise_in_the_warm_up():
+    model = build_model('psmt', warm_up=2, noise=2.0)
+    inputs, samples = batch_for(model)
+    for iteration in range(4):
+        model.iteration = iteration
+        batch = model.prepare(inputs, samples)
+        perturbed = batch.views['unlabelled'].perturb, batch.perturb_labelled
+        assert all((own is None) == (iteration < 2) for own in perturbed)
+
+
+def test_noise_has_the_same_direction_under_autocast():
+    """The search follows the difference of two predictions that are almost the same."""
+    model = build_model('psmt', noise=2.0)
+    freeze_norm(model)
+    maps = [own.detach() for own in model.student.extract_feat(batch_for(model)[0]['labelled'])]
+    noise = []
+    for enabled in (False, True):
+        torch.manual_seed(0)
+        with torch.autocast('cpu', torch.bfloat16, enabled=enabled):
+            noisy = model.with_noise(maps, torch.ones(2, SIZE, SIZE, dtype=torch.bool))
+        noise.append((noisy[-1] - maps[-1]).flatten(1))
+    assert torch.cosine_similarity(*noise, dim=1).min() > 0.999
+
+
 def test_teachers_learn_from_labels_in_the_warm_up_and_never_after():
     model = build_model('psmt', warm_up=2)
     inputs, samples = batch_for(model)

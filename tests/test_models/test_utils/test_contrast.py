@@ -105,6 +105,22 @@ def test_loss_is_info_nce_with_the_mean_of_the_class():
     assert float(found) == pytest.approx(np.mean(expected), rel=1e-5)
 
 
+def test_loss_is_as_exact_under_autocast():
+    """In float16 the sum over the pixels of a class would be infinite."""
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = torch.randn(2, 2, 8, 20, 20, generator=generator)
+    labels = torch.randint(3, (2, 20, 20), generator=generator)
+    probs = torch.ones(2, 3, 20, 20)
+    queues = ClassQueues(num_classes=3, size=5, channels=8, keys=5)
+    queues.examples[:, :5], queues.length[:] = torch.randn(3, 5, 8, generator=generator), 5
+    found = []
+    for enabled in (False, True):
+        torch.manual_seed(0)
+        with torch.autocast('cpu', torch.bfloat16, enabled=enabled):
+            found.append(contrastive_loss(student, teacher, probs, labels, queues))
+    assert torch.equal(*found)
+
+
 def test_no_class_with_pixels_and_negatives_gives_zero_with_a_gradient():
     queues = ClassQueues(num_classes=4, size=5, channels=8, keys=5)
     student = torch.randn(1, 8, 3, 3, requires_grad=True)

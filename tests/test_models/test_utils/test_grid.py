@@ -2,7 +2,7 @@
 
 import torch
 
-from mmseg_tsf.models.utils.grid import labels_to_grid, nearest, thinned
+from mmseg_tsf.models.utils.grid import labels_to_grid, nearest, resize_nearest, thinned
 
 
 def test_sparse_labels_reach_the_grid():
@@ -33,6 +33,15 @@ def test_nearest_takes_the_pixel_at_the_centre_of_the_cell():
     mask = torch.rand(2, 7, 11) < 0.5
     exact = torch.nn.functional.interpolate(mask[:, None].float(), (5, 6), mode='nearest-exact')
     assert torch.equal(nearest(mask, (5, 6)), exact[:, 0].bool())
+
+
+def test_resized_labels_and_masks_take_the_first_pixel_of_the_cell():
+    values = torch.arange(6 * 9).view(1, 6, 9)
+    found = resize_nearest(values, (4, 3))
+    assert found.tolist() == [[[0, 3, 6], [9, 12, 15], [27, 30, 33], [36, 39, 42]]]
+    assert found.dtype == torch.int64
+    mask = resize_nearest(values % 2 == 0, (2, 2))
+    assert mask.tolist() == [[[True, True], [False, False]]]
 
 
 def test_thinned_masks_are_spread_evenly():
