@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from helpers import NUM_CLASSES, REFINED, build_model
 from mmseg.registry import DATASETS
@@ -12,6 +14,8 @@ from mmseg_tsf.active_learning.pool.pool import Pool, PoolImage
 from mmseg_tsf.active_learning.registry import QUERY_STRATEGIES, SELECTORS
 from mmseg_tsf.active_learning.selection.candidates import Choice
 from mmseg_tsf.active_learning.selection.selection import select
+from mmseg_tsf.active_learning.strategies.base import QueryContext, QueryStrategy
+from mmseg_tsf.models import DifficultyBranch
 
 STRATEGIES = {
     'random': dict(type='RandomQuery'),
@@ -23,6 +27,8 @@ STRATEGIES = {
     'plar': dict(type='PLARQuery'),
     'plar_paper_order': dict(type='PLARQuery', paper_order=True),
     'seed': dict(type='SeedQuery'),
+    'deal': dict(type='DEALQuery'),
+    'deal_entropy': dict(type='DEALQuery', score='entropy', bins=4),
 }
 SELECTOR = dict(type='PixelSelector')
 BUDGET = 25
@@ -60,13 +66,27 @@ def make_pool(root, labels=None, steps: tuple = (), **options) -> Pool:
 
 
 def make_model(**options):
-    """A teacher with an error head and a refiner; its probabilities differ from cell to cell."""
-    return build_model('mt', **{**REFINED, **options})
+    """A teacher with an error head, a refiner and a difficulty branch, for every strategy.
+
+    Its probabilities differ from cell to cell.
+    """
+    model = build_model('mt', **{**REFINED, **options})
+    model.attach('difficulty', DifficultyBranch(NUM_CLASSES, size=(8, 8)), network='student')
+    return model
+
+
+def make_query(strategy: str, model, pool: Pool | None = None) -> QueryStrategy:
+    """One of :data:`STRATEGIES`, prepared for a pass over a pool as a campaign prepares it."""
+    query = QUERY_STRATEGIES.build(STRATEGIES[strategy])
+    query.check(model)
+    counts = lambda: np.ones(NUM_CLASSES, np.int64)  # noqa: E731
+    query.begin(QueryContext(model, pool, None, 0, 1, 0, Path('scratch'), counts))
+    return query
 
 
 def run_query(model, pool: Pool, strategy: str, budget: int = BUDGET, **options) -> list[Choice]:
     """The choice of one of :data:`STRATEGIES`, by pixels."""
-    query = QUERY_STRATEGIES.build(STRATEGIES[strategy])
+    query = make_query(strategy, model, pool)
     selector = SELECTORS.build(options.pop('selector', SELECTOR))
     return select(model, pool, query, selector, budget, **options)
 

@@ -2,6 +2,7 @@
 
 from ..pool.outputs import PoolOutputs
 from .base import QueryContext, QueryStrategy
+from .deal import DEALQuery
 from .plar import PLARQuery
 from .seed import SeedQuery
 from .uncertainty import (
@@ -15,6 +16,7 @@ from .uncertainty import (
 
 __all__ = [
     'ConfidenceQuery',
+    'DEALQuery',
     'EntropyQuery',
     'ErrorMaskQuery',
     'LeastConfidenceQuery',
