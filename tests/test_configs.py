@@ -108,8 +108,9 @@ def test_data_and_model_fit(path, monkeypatch):
     assert ('MeanTeacherHook' in hooks) == bool(getattr(segmentors, cfg.model.type).averages)
     refined = any(cfg.model.get(key) for key in ('error_head', 'refiner', 'refinement'))
     assert ('PLARHook' in hooks) == refined
+    supervised = issubclass(getattr(segmentors, cfg.model.type), segmentors.SupervisedOnly)
     no_pairs = dataset.unlabelled is None or dataset.get('pool_only', False)
-    assert no_pairs == (cfg.model.type == 'SupervisedOnly')
+    assert no_pairs == supervised
     crops = [step.crop_size for step in dataset.labelled.pipeline if 'crop_size' in step]
     assert crops == [cfg.model.segmentor.data_preprocessor.size]
     for part in filter(None, (dataset.labelled, dataset.unlabelled)):

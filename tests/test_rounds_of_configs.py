@@ -15,6 +15,7 @@ from tiny_runs import make_runner
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / 'configs/active_learning').glob('*.py'))
 SHARES = re.compile(r'_(\d+)p(?:-(\d+)p)?-\d+x\d+$')  # _15p-9p-320x320, _40p-320x320
+AMOUNTS = re.compile(r'_(\d+)-(\d+)-\d+x\d+$')  # images: _300-900-688x688
 INITIAL = 0.15  # where the name has the total alone
 
 
@@ -74,6 +75,11 @@ def test_rounds(path, home, tmp_path, monkeypatch):
             initial, abs=2e-3
         )
         assert budget.total == pytest.approx((int(first) + int(more or 0)) / 100)
+    amounts = AMOUNTS.search(path.stem)
+    if amounts:
+        first, more = map(int, amounts.groups())
+        assert (facts['initial']['images'], budget.total) == (first, first + more)
+        assert budget.unit == 'images'
     assert len(loop.boundaries) == cfg.train_cfg.rounds
     borders = [0, *loop.boundaries, cfg.train_cfg.max_iters]
     stages = {end - begin for begin, end in itertools.pairwise(borders)}

@@ -35,6 +35,7 @@ METHODS = {
         dict(adaptive_cutmix=False, adaptive_copy_paste=False, consistency_on_labelled=True),
     ),
     'tsf': ('TeacherStudentFriend', {}),
+    'deal': ('DifficultyAwareLearning', dict(size=(6, 7), attention=True)),
     'cct': ('CrossConsistencyTraining', dict(background=(0,))),
     'gct': ('GuidedCollaborativeTraining', dict(detector=dict(channels=4))),
     'psmt': ('PerturbedStrictMeanTeachers', dict(turn=2, warm_up=0, threshold=0.1)),
@@ -45,6 +46,7 @@ METHODS = {
     'unimatch': ('UniMatch', dict(threshold=0.1)),
     'unimatch_v2': ('UniMatchV2', dict(threshold=0.1)),
 }
+SUPERVISED = ('supervised', 'deal')  # methods that use no unlabelled image
 TAPS = ('decode_head.convs', 'backbone.body')  # of tiny_segmentor
 REFINED = dict(
     error_head=dict(type='ErrorMaskDecoder', channels=4),

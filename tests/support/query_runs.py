@@ -16,7 +16,8 @@ from mmseg_tsf.active_learning.pool.pool import Pool, PoolImage
 from mmseg_tsf.active_learning.registry import QUERY_STRATEGIES, SELECTORS
 from mmseg_tsf.active_learning.selection.candidates import Choice
 from mmseg_tsf.active_learning.selection.selection import select
-from mmseg_tsf.active_learning.strategies.base import QueryContext
+from mmseg_tsf.active_learning.strategies.base import QueryContext, QueryStrategy
+from mmseg_tsf.models import DifficultyBranch
 
 STRATEGIES = {
     'random': dict(type='RandomQuery'),
@@ -38,6 +39,8 @@ STRATEGIES = {
     's4al': dict(type='S4ALQuery'),
     'clasp': dict(type='ClaSPQuery'),
     'foreground_random': dict(type='ForegroundRandomQuery'),
+    'deal': dict(type='DEALQuery'),
+    'deal_entropy': dict(type='DEALQuery', score='entropy', bins=4),
 }
 SELECTOR = dict(type='PixelSelector')
 BUDGET = 25
@@ -75,20 +78,31 @@ def make_pool(root, labels=None, steps: tuple = (), **options) -> Pool:
 
 
 def make_model(**options):
-    """A teacher with dropout, an error head and a refiner; its probabilities differ by cell."""
+    """A teacher with dropout, an error head, a refiner and a difficulty branch, for every strategy.
+
+    Its probabilities differ from cell to cell.
+    """
     options.setdefault('segmentor', tiny_segmentor(dropout_ratio=0.5))
-    return build_model('mt', **{**REFINED, **options})
+    model = build_model('mt', **{**REFINED, **options})
+    model.attach('difficulty', DifficultyBranch(NUM_CLASSES, size=(8, 8)), network='student')
+    return model
+
+
+def make_query(strategy: str, model, pool: Pool | None = None, seed: int = 0) -> QueryStrategy:
+    """One of :data:`STRATEGIES`, prepared for a pass over a pool as a campaign prepares it."""
+    query = QUERY_STRATEGIES.build(STRATEGIES[strategy])
+    query.check(model)
+    query.begin(make_context(model, pool, seed))
+    return query
 
 
 def run_query(
     model, pool: Pool, strategy: str, budget: int = BUDGET, seed: int = 0, **options
 ) -> list[Choice]:
     """The choice of one of :data:`STRATEGIES`, by pixels."""
-    query = QUERY_STRATEGIES.build(STRATEGIES[strategy])
-    query.begin(make_context(model, pool, seed))
-    options['seed'] = seed
+    query = make_query(strategy, model, pool, seed)
     selector = SELECTORS.build(options.pop('selector', SELECTOR))
-    return select(model, pool, query, selector, budget, **options)
+    return select(model, pool, query, selector, budget, seed=seed, **options)
 
 
 def make_context(model, pool: Pool, seed: int = 0, **changes) -> QueryContext:

@@ -8,7 +8,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from helpers import NUM_CLASSES, SIZE, model_cfg
+from helpers import NUM_CLASSES, SIZE, SUPERVISED, model_cfg
 from mmengine.config import Config
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
@@ -196,7 +196,7 @@ def active_learning_cfg(
     cfg.train_cfg = dict(
         type='ActiveLearningLoop', max_iters=max_iters, val_interval=1000, **{**defaults, **loop}
     )
-    if method == 'supervised':
+    if method in SUPERVISED:
         cfg.train_dataloader.dataset.update(supervise_manual=True, pool_only=True)
     return cfg
 

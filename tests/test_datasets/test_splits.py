@@ -186,3 +186,11 @@ def test_committed_cityscapes_lists(source):
         labelled, unlabelled = read_pair(f'cityscapes/{source}/{folder}')
         assert len(labelled) == count
         assert labelled | unlabelled == train
+
+
+def test_committed_held_out_lists_follow_their_rule():
+    train = set.union(*read_pair('cityscapes/unimatch/1-30'))
+    order = splits.seeded_order(train, seed=100)
+    labelled, unlabelled = read_pair('cityscapes/held-out-300/300')
+    assert splits.read_list(LISTS / 'cityscapes/held-out-300/val.txt') == sorted(order[:300])
+    assert labelled == set(order[300:600]) and unlabelled == set(order[600:])

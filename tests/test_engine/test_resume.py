@@ -80,7 +80,7 @@ def count_items(runner) -> list:
 @pytest.mark.parametrize(
     ('method', 'workers'),
     [('tsf', 0), ('tsf', 2), ('mt_cutmix', 0), ('mt', 0)]
-    + [(name, 0) for name in ('cct', 'gct', 'psmt', 'u2pl', 'unimatch', 'unimatch_v2')],
+    + [(name, 0) for name in ('deal', 'cct', 'gct', 'psmt', 'u2pl', 'unimatch', 'unimatch_v2')],
 )
 def test_killed_and_resumed_equals_uninterrupted(data_root, tmp_path, method, workers):
     whole, whole_loaded = run(data_root, tmp_path / 'whole', method, workers)

@@ -32,6 +32,7 @@ def test_a_step_is_what_it_would_be_without_a_recorder(method):
 
 TITLES = {
     'supervised': ([], []),
+    'deal': ([], []),
     'mt': (['student learns from teacher'], ['student learns from teacher']),
     'mt_cutmix': ([], ['student learns from teacher']),
     'cps': (['student learns from friend', 'friend learns from student'],) * 2,

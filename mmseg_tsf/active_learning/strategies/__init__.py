@@ -4,6 +4,7 @@ from ..pool.outputs import PoolOutputs
 from .base import QueryContext, QueryStrategy
 from .committee import QBCQuery
 from .core_set import CoreSetQuery
+from .deal import DEALQuery
 from .foreground import ClaSPQuery, ForegroundRandomQuery
 from .plar import PLARQuery
 from .regions import PixelPickQuery, RIPUQuery, S4ALQuery
@@ -21,6 +22,7 @@ __all__ = [
     'ClaSPQuery',
     'ConfidenceQuery',
     'CoreSetQuery',
+    'DEALQuery',
     'EntropyQuery',
     'ErrorMaskQuery',
     'ForegroundRandomQuery',

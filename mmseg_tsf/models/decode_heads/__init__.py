@@ -1,6 +1,7 @@
-"""Heads beside a segmentor's own: of errors and of flaws."""
+"""Heads beside a segmentor's own: of errors, of flaws and of difficulty."""
 
+from .difficulty_branch import DifficultyBranch
 from .error_mask_decoder import ErrorMaskDecoder
 from .flaw_detector import FlawDetector
 
-__all__ = ['ErrorMaskDecoder', 'FlawDetector']
+__all__ = ['DifficultyBranch', 'ErrorMaskDecoder', 'FlawDetector']

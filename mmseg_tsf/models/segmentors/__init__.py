@@ -4,6 +4,7 @@ from .adaptive_equalization_learning import AdaptiveEqualizationLearning
 from .batch import SemiBatch, View
 from .cross_consistency_training import CrossConsistencyTraining
 from .cross_pseudo_supervision import CrossPseudoSupervision
+from .difficulty_aware_learning import DifficultyAwareLearning
 from .guided_collaborative_training import GuidedCollaborativeTraining
 from .mean_teacher import MeanTeacher
 from .perturbed_strict_mean_teachers import PerturbedStrictMeanTeachers
@@ -16,6 +17,7 @@ __all__ = [
     'AdaptiveEqualizationLearning',
     'CrossConsistencyTraining',
     'CrossPseudoSupervision',
+    'DifficultyAwareLearning',
     'GuidedCollaborativeTraining',
     'MeanTeacher',
     'PerturbedStrictMeanTeachers',

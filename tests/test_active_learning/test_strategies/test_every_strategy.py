@@ -9,12 +9,11 @@ from query_runs import (
     FakeLabels,
     make_model,
     make_pool,
+    make_query,
     plain,
     request_masks,
     run_query,
 )
-
-from mmseg_tsf.active_learning.registry import QUERY_STRATEGIES
 
 
 @pytest.fixture(scope='module')
@@ -72,7 +71,7 @@ class TestEveryStrategy:
     def test_scores_say_what_must_not_be_asked_by_minus_infinity(self, model, strategy):
         from mmseg_tsf.active_learning.pool.grid_forward import GridForward
 
-        query = QUERY_STRATEGIES.build(STRATEGIES[strategy])
+        query = make_query(strategy, model)
         images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
         nothing = lambda grid: torch.full((2, *grid), 255)  # noqa: E731
         valid = torch.ones(2, 32, 32, dtype=torch.bool)

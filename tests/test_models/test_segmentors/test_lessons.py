@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from helpers import METHODS, REFINED, batch_for, build_model
+from helpers import METHODS, REFINED, SUPERVISED, batch_for, build_model
 
-LABELLING = [name for name in METHODS if name != 'supervised']
+LABELLING = [name for name in METHODS if name not in SUPERVISED]
 # the pixels that people have labelled; those of AEL's equalisation sampling are drawn
 REGION = (slice(None), slice(0, 16), slice(0, 16))
 

@@ -8,6 +8,7 @@ from helpers import (
     METHODS,
     NUM_CLASSES,
     SIZE,
+    SUPERVISED,
     batch_for,
     build_model,
     freeze_norm,
@@ -210,7 +211,7 @@ def test_a_ramp_that_is_no_share_of_training_is_refused(shares):
 
 
 # GCT's detector is a network that sees the whole crop, padding included
-PADDED = [name for name in METHODS if name not in ('supervised', 'gct')]
+PADDED = [name for name in METHODS if name not in (*SUPERVISED, 'gct')]
 
 
 @pytest.mark.parametrize('method', PADDED)
@@ -260,7 +261,7 @@ def test_a_single_sigmoid_channel_finds_components_of_both_classes(method):
     assert torch.equal(pasted, expected)
 
 
-@pytest.mark.parametrize('method', [name for name in METHODS if name != 'supervised'])
+@pytest.mark.parametrize('method', [name for name in METHODS if name not in SUPERVISED])
 def test_manual_pixels_count_in_a_loss_of_their_own(method):
     model = build_model(method, manual_weight=2.0)
     inputs, samples = batch_for(model)
