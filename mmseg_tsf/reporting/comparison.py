@@ -73,7 +73,7 @@ def read_compared(folder: Path) -> dict:
     )
 
 
-def compare_runs(runs: Sequence[dict]) -> list[dict]:
+def compare_strategies(runs: Sequence[dict]) -> list[dict]:
     """Figures of the methods in each group of comparable runs.
 
     Args:

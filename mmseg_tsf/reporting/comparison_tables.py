@@ -46,7 +46,7 @@ def to_markdown(groups: Sequence[dict], unfinished: Sequence[Path] = ()) -> str:
     """Markdown of ``compare.md``.
 
     Args:
-        groups: See :func:`~mmseg_tsf.reporting.comparison.compare_runs`.
+        groups: See :func:`~mmseg_tsf.reporting.comparison.compare_strategies`.
         unfinished: Folders of runs that are left out.
     """
     parts = [HEAD, '']

@@ -44,10 +44,9 @@ def read_pool_quality(folder: Path) -> dict | None:
 
 def has_hidden_masks(cfg: Config) -> bool:
     """Whether the masks of the pool are there, by the first one."""
-    masks = DATASETS.build(
-        dict(copy.deepcopy(cfg.train_dataloader.dataset.unlabelled), pipeline=[])
-    )
-    return osp.isfile(masks.get_data_info(0).get('seg_map_path') or '')
+    source = dict(copy.deepcopy(cfg.train_dataloader.dataset.unlabelled), lazy_init=True)
+    infos = DATASETS.build(dict(source, pipeline=[])).load_data_list()
+    return bool(infos) and osp.isfile(infos[0].get('seg_map_path') or '')
 
 
 def measure_pool_labels(folder: Path, track: Track = iter) -> dict:
@@ -63,8 +62,8 @@ def measure_pool_labels(folder: Path, track: Track = iter) -> dict:
 
     Returns:
         dict: Percent: ``mIoU`` and ``accuracy`` of all these labels, ``mIoU.unasked`` and
-        ``accuracy.unasked`` of those outside of what was asked, ``mIoU.unrefined`` of all labels
-        before the refinement (equal to ``mIoU`` without one), ``asked`` and ``dropped`` pixels.
+        ``accuracy.unasked`` of those outside of what was asked, and the ``asked`` pixels; with a
+        refinement ``mIoU.unrefined`` of all labels before it, and the ``dropped`` pixels.
         Pixels at the masks' own resolution; dropped labels are in no mIoU or accuracy, void pixels
         of the masks are in no figure.
 
@@ -109,6 +108,7 @@ class PoolLabelQuality:
         self.num_classes = num_classes
         self.confusion = dict.fromkeys(('all', 'unasked', 'unrefined'), 0)
         self.asked = self.pixels = 0
+        self.is_refined = False
 
     def update(
         self,
@@ -131,6 +131,7 @@ class PoolLabelQuality:
         if manual is not None:
             manual = torch.from_numpy(manual).long()
             known = manual != IGNORE_INDEX
+        self.is_refined |= belief.refined is not None
         refined = belief.pseudo if belief.refined is None else belief.refined
         for name, believed in (('all', refined), ('unrefined', belief.pseudo)):
             labels = _resize(believed, truth.shape)
@@ -150,15 +151,17 @@ class PoolLabelQuality:
     def compute(self) -> dict[str, float]:
         """Figures in percent, see :func:`measure_pool_labels`."""
         every, unasked = self.confusion['all'], self.confusion['unasked']
-        return {
+        figures = {
             'mIoU': mean_iou(every),
             'accuracy': accuracy(every),
             'mIoU.unasked': mean_iou(unasked),
             'accuracy.unasked': accuracy(unasked),
-            'mIoU.unrefined': mean_iou(self.confusion['unrefined']),
             'asked': 100 * self.asked / self.pixels,
-            'dropped': share(every[:, -1].sum(), every.sum()),
         }
+        if self.is_refined:
+            figures['mIoU.unrefined'] = mean_iou(self.confusion['unrefined'])
+            figures['dropped'] = share(every[:, -1].sum(), every.sum())
+        return figures
 
 
 def _resize(labels: Tensor, size: tuple[int, int]) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 from compared_runs import write_compared
 from scipy import stats
 
-from mmseg_tsf.reporting.comparison import compare_runs, find_runs, read_compared
+from mmseg_tsf.reporting.comparison import compare_strategies, find_runs, read_compared
 from mmseg_tsf.reporting.comparison_tables import title_of, to_markdown
 from mmseg_tsf.utils.errors import UserError
 
@@ -27,7 +27,7 @@ def grid(tmp_path):
 
 
 def compared(folder):
-    return compare_runs([read_compared(path) for path in find_runs(folder)[0]])
+    return compare_strategies([read_compared(path) for path in find_runs(folder)[0]])
 
 
 def area(scores, shares=(10.0, 20.0, 30.0)):

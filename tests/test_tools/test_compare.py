@@ -75,7 +75,9 @@ def test_the_same_command_goes_on(grid):
 
 def test_the_first_stage_is_trained_once(grid, home):
     said = grid[0]
-    started = [line for line in said if line.startswith('started: first stage of 2 configs')]
+    started = [
+        line for line in said if line.startswith('started: first stage of random_toy and 1 more')
+    ]
     assert len(started) == 2 and len(set(started)) == 2  # one for each seed
     (key,) = (home / 'out/first_stages').iterdir()
     for seed in (0, 1):

@@ -30,7 +30,7 @@ import mmseg_tsf  # noqa: F401  (registers everything before a config is checked
 from mmseg_tsf.engine.grid.first_stage import FirstStage, adopt, share_first_stages
 from mmseg_tsf.engine.grid.jobs import Job, run_jobs
 from mmseg_tsf.engine.grid.runs import GridRun, plan_grid
-from mmseg_tsf.reporting.comparison import compare_runs, find_runs, read_compared
+from mmseg_tsf.reporting.comparison import compare_strategies, find_runs, read_compared
 from mmseg_tsf.reporting.comparison_tables import title_of, to_markdown
 from mmseg_tsf.reporting.drawing.budget_plot import plot_curves, short_names
 from mmseg_tsf.reporting.label_quality import has_hidden_masks, read_pool_quality
@@ -90,7 +90,7 @@ def train_grid(args: argparse.Namespace) -> list[Job]:
     runs = plan_grid([Path(path) for path in args.configs], args.seeds, args.work_dir, options)
     with lock(args.work_dir / '.lock'):
         jobs = plan_jobs(runs, args)
-        cores = len(os.sched_getaffinity(0))
+        cores = os.cpu_count() or 1
         processes = args.processes or max(1, cores // args.threads)
         say(f'{len(runs)} runs, {len(jobs)} jobs to do, {processes} at a time')
         return run_jobs(jobs, processes, args.threads, say)
@@ -102,6 +102,7 @@ def plan_jobs(runs: list[GridRun], args: argparse.Namespace) -> list[Job]:
     stages = share_first_stages(unfinished, args.work_dir)
     first = {run.folder: stage for stage in stages for run in stage.runs}
     by_stage = {stage.folder: _first_job(stage, args) for stage in stages if not stage.finished}
+    masked = {run.config: has_hidden_masks(run.cfg) for run in runs}
     jobs, measurements = list(by_stage.values()), []
     for run in runs:
         training = None
@@ -110,7 +111,7 @@ def plan_jobs(runs: list[GridRun], args: argparse.Namespace) -> list[Job]:
             say(f'{run.name}: {_origin(run, stage)}')
             training = _run_job(run, stage, by_stage, args)
             jobs.append(training)
-        if has_hidden_masks(run.cfg) and (training or read_pool_quality(run.folder) is None):
+        if masked[run.config] and (training or read_pool_quality(run.folder) is None):
             measurements.append(_measurement(run, training))
     return [*jobs, *measurements]
 
@@ -167,7 +168,7 @@ def write_tables(work_dir: Path) -> list[dict]:
     done, others = find_runs(work_dir)
     if not done:
         raise UserError(f'{work_dir} holds no finished run: there is nothing to compare')
-    groups = compare_runs([read_compared(folder) for folder in done])
+    groups = compare_strategies([read_compared(folder) for folder in done])
     content = dict(groups=groups, unfinished=list(map(str, others)))
     text = to_markdown(groups, others)
     write_file(work_dir / 'compare.md', text.encode())

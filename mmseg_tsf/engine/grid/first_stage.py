@@ -36,7 +36,8 @@ class FirstStage:
     @property
     def name(self) -> str:
         """Name in messages."""
-        return f'first stage of {len(self.runs)} configs, seed {self.runs[0].seed}'
+        run, others = self.runs[0], len(self.runs) - 1
+        return f'first stage of {run.config.stem} and {others} more, seed {run.seed}'
 
     @property
     def end(self) -> int:
