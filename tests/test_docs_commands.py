@@ -9,8 +9,11 @@ from unittest import mock
 
 import pytest
 from docs_pages import PAGES, ROOT, blocks, commands, name_of
+from grid_jobs import forked
 from helpers import REFINED, tiny_segmentor
 from tiny_runs import active_learning_cfg, tiny_runner_cfg, validation_cfg
+
+from mmseg_tsf.engine.grid import jobs
 
 ELSEWHERE = {
     'docs/your_own_data.md': 'test_your_own_data.py',
@@ -67,6 +70,7 @@ def checkout(tmp_path, data_root, monkeypatch):
     (tmp_path / 'image.png').write_bytes((data_root / 'img/frame_0.png').read_bytes())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('COLUMNS', '200')
+    monkeypatch.setattr(jobs, 'start_process', forked())
     return tmp_path
 
 

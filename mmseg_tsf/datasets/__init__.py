@@ -4,6 +4,7 @@ from .aerial import AerialChipsDataset
 from .camvid import CamVidDataset
 from .samplers import SemiInfiniteSampler
 from .semi_dataset import SemiDataset
+from .steel import SteelDefectDataset
 from .transforms import (
     LoadEmptyAnnotations,
     LoadManualAnnotations,
@@ -20,4 +21,5 @@ __all__ = [
     'SemiDataset',
     'SemiInfiniteSampler',
     'SparseLabelResize',
+    'SteelDefectDataset',
 ]

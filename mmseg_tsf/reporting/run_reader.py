@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from ..active_learning.campaign.summary import is_finished
 from ..active_learning.store.round_log import RoundLog
 from ..active_learning.store.round_store import CAMPAIGN
 from ..utils.errors import UserError
@@ -30,6 +31,12 @@ def read_info(folder: Path) -> dict:
             'of a training'
         )
     return read_json(folder / 'run_info.json', 'copy it from the run again')
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a run of active learning has ended as planned, by its log and its record."""
+    lines = RoundLog(folder / 'active_learning.jsonl').read()
+    return is_finished(lines) and 'finished_iters' in read_info(folder)
 
 
 def main_network(info: dict) -> str:

@@ -17,12 +17,10 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from mmseg_tsf.reporting.budget_curves import group_curves, read_curves, read_full
+from mmseg_tsf.reporting.drawing.budget_plot import plot_curves, short_names
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.markdown import table_lines
 
-# Okabe and Ito's colours, which are safe for colour-blind readers; markers for print in grey
-COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
-MARKERS = 'osD^vPX*'
 RUN_HELP = 'folder of a run, or an earlier curves.json, which stands for the runs in it'
 
 
@@ -32,38 +30,16 @@ def draw(groups: list[dict], full: float | None, share: float, path: Path) -> No
     # the figure grows with the legend so that the axes keep their height
     figure = Figure(figsize=(8, 4.5 + 0.22 * -(-len(groups) // 2)), layout='constrained')
     axes = figure.subplots()
-    axes.set_title(common, fontsize='small')
-    for i, (group, name) in enumerate(zip(groups, names, strict=True)):
-        curve = group['curve']
-        axes.errorbar(
-            [point['spend'] for point in curve],
-            [point['mean'] for point in curve],
-            yerr=[point['sd'] or 0 for point in curve],
-            label=f'{name} (n={len(group["runs"])})',
-            color=COLOURS[i % len(COLOURS)],
-            marker=MARKERS[i % len(MARKERS)],
-            linestyle='-' if i < len(COLOURS) else '--',
-            capsize=3,
-        )
+    labels = [f'{name} (n={len(g["runs"])})' for name, g in zip(names, groups, strict=True)]
+    curves = [group['curve'] for group in groups]
+    axis = groups[0]['runs'][0]['axis']
+    plot_curves(axes, list(zip(labels, curves, strict=True)), axis, common)
     if full is not None:
         axes.axhline(full, color='0.3', linestyle='-', linewidth=1, label='fully supervised')
         label = f'{100 * share:g} % of it'
         axes.axhline(share * full, color='0.3', linestyle=':', linewidth=1, label=label)
-    axes.set_xlabel(f'spent ({groups[0]["runs"][0]["axis"]})')
-    axes.set_ylabel('mIoU (%)')
-    axes.grid(alpha=0.3)
     figure.legend(loc='outside lower center', fontsize='small', ncols=2)
     figure.savefig(path, dpi=150)
-
-
-def short_names(names: list[str]) -> tuple[list[str], str]:
-    """Names of configs without the parts that all of them share, and the shared parts."""
-    split = [name.split('_') for name in names]
-    common = [part for part in split[0] if all(part in own for own in split)]
-    if len(names) == 1:
-        return names, ''
-    short = [' '.join(part for part in own if part not in common) for own in split]
-    return short, ', '.join(common)
 
 
 def to_markdown(groups: list[dict], full: float | None, share: float) -> str:

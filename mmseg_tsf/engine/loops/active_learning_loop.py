@@ -205,13 +205,17 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         due = self._iter in self.boundaries
         return not due or self._hold_round(self.boundaries.index(self._iter))
 
-    def _hold_round(self, number: int) -> bool:
-        """Holds a round; False if training cannot continue after it."""
-        seconds = dict(train=time.perf_counter() - self._stage_began)
+    def _close_stage(self) -> dict[str, float]:
+        """Writes the checkpoint of a boundary and validates; returns the seconds of the stage."""
+        trained = time.perf_counter()
         boundary_checkpoint(self.runner, self)
         began = time.perf_counter()
         self._validate()
-        seconds['validate'] = time.perf_counter() - began
+        return dict(train=trained - self._stage_began, validate=time.perf_counter() - began)
+
+    def _hold_round(self, number: int) -> bool:
+        """Holds a round; False if training cannot continue after it."""
+        seconds = self._close_stage()
         before = self.campaign.spent(number)
         outcome = self.campaign.hold(number, unwrap(self.runner), self._predict)
         seconds.update(outcome.seconds)
