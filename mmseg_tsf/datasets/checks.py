@@ -18,12 +18,13 @@ from ..utils.errors import UserError
 from .splits import check_disjoint, read_list
 
 
-def check_lists(labelled: dict, unlabelled: dict | None) -> None:
+def check_lists(labelled: dict, unlabelled: dict | None, may_be_empty: bool = False) -> None:
     """Checks that the split lists exist, are not empty and do not overlap.
 
     Args:
         labelled: Config of the labelled data set.
         unlabelled: Config of the unlabelled data set, or ``None``.
+        may_be_empty: Whether the labelled list may be empty.
 
     Raises:
         UserError: A list is missing or empty, or an image of one folder is in both lists.
@@ -38,7 +39,7 @@ def check_lists(labelled: dict, unlabelled: dict | None) -> None:
         path = cfg['ann_file']
         if cfg.get('data_root') and not osp.isabs(path):
             path = osp.join(cfg['data_root'], path)
-        names[branch] = (path, read_list(path))
+        names[branch] = (path, read_list(path, may_be_empty and branch == 'labelled'))
     if len(names) == 2 and _image_folder(labelled) == _image_folder(unlabelled):
         (labelled_path, first), (unlabelled_path, second) = names.values()
         check_disjoint(first, second, labelled_path, unlabelled_path)

@@ -37,7 +37,8 @@ class SemiDataset(Dataset):
     randomness then comes from the workers of the loader.
 
     Args:
-        labelled: Config of the labelled data set.
+        labelled: Config of the labelled data set; with ``supervise_manual`` its list may be empty,
+            for a run that asks for labels before it trains.
         unlabelled: Config of the unlabelled data set, with the same stock pipeline
             (``LoadAnnotations`` is replaced); ``None`` for supervised training on ``labelled``.
         paste_prob: Probability that the ``paste`` branch of an item holds a second labelled image
@@ -74,10 +75,13 @@ class SemiDataset(Dataset):
         supervise_manual: bool = False,
         pool_only: bool = False,
     ) -> None:
-        check_lists(labelled, unlabelled)
+        check_lists(labelled, unlabelled, may_be_empty=supervise_manual)
         _check_pool_options(unlabelled, supervise_manual, pool_only)
         if paste_prob is not None and not 0 <= paste_prob <= 1:
             raise UserError(f'SemiDataset.paste_prob={paste_prob} must lie in [0, 1]')
+        if supervise_manual:
+            # mmengine cannot serialise an empty list
+            labelled = dict(labelled, serialize_data=False)
         self.labelled: BaseDataset = DATASETS.build(labelled)
         self._paste = self.labelled
         if paste_pipeline is not None:
@@ -113,6 +117,11 @@ class SemiDataset(Dataset):
     def metainfo(self) -> dict:
         """Classes and palette of the labelled data set."""
         return self.labelled.metainfo
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether any image can be trained on as labelled now."""
+        return len(self.labelled) + len(self._manual_indices) > 0
 
     @property
     def branches(self) -> tuple[str, ...]:

@@ -23,11 +23,12 @@ _CITYSCAPES = re.compile(r'(?:leftImg8bit/)?(?:train|val|test)/(.+)_leftImg8bit\
 _IMAGE_SUFFIX = re.compile(r'\.(?:png|jpe?g|tiff?|bmp)$', re.IGNORECASE)
 
 
-def read_list(path: str | os.PathLike) -> list[str]:
+def read_list(path: str | os.PathLike, may_be_empty: bool = False) -> list[str]:
     """Reads a list of image names and checks it.
 
     Args:
         path: Text file, one name per line.
+        may_be_empty: Whether a file without any name is a list of nothing.
 
     Returns:
         list[str]: Names in the order of the file.
@@ -42,6 +43,8 @@ def read_list(path: str | os.PathLike) -> list[str]:
             f'`ann_file`.'
         )
     names = [line.strip() for line in path.read_text(encoding='utf-8').splitlines()]
+    if not names and may_be_empty:
+        return []
     if not any(names):
         raise UserError(f'The list {path} is empty: it needs one image name per line.')
     if '' in names:

@@ -73,7 +73,8 @@ def build_campaign(
     options[TRAINING] = describe_training(cfg, pipeline)
     images = Pool(DATASETS.build(dict(source, pipeline=pipeline)), store)
     labelled = copy.deepcopy(cfg.train_dataloader.dataset.labelled)
-    num_classes = len(dataset.metainfo['classes'])
+    labelled.serialize_data = False  # mmengine cannot serialise an empty list
+    num_classes, initial = len(dataset.metainfo['classes']), len(dataset.labelled)
     answerer = ORACLES.build(oracle)
     answerer.bind(source, work_dir, num_classes)
     return Campaign(
@@ -89,7 +90,7 @@ def build_campaign(
         seed=seed,
         pass_options=pass_options,
         options=json.loads(json.dumps(options, default=str)),
-        labelled=Pool(DATASETS.build(dict(labelled, pipeline=pipeline))),
+        labelled=Pool(DATASETS.build(dict(labelled, pipeline=pipeline))) if initial else None,
         initial_counts=lambda: count_classes(labelled, num_classes),
     )
 

@@ -207,6 +207,12 @@ def check_loops(runner: Runner) -> None:
             'SemiInfiniteSampler never ends an epoch: take train_cfg.type=IterBasedTrainLoop, or '
             "train_dataloader.sampler=dict(type='DefaultSampler', shuffle=True)"
         )
+    has_rounds = hasattr(runner.train_loop, 'boundaries')
+    if not getattr(loader.dataset, 'has_labels', True) and not has_rounds:
+        raise UserError(
+            'the list SemiDataset.labelled.ann_file is empty, so there is nothing to train on: '
+            'name labelled images, or let an ActiveLearningLoop ask for labels first'
+        )
     validation = getattr(getattr(runner.val_loop, 'dataloader', None), 'dataset', None)
     if isinstance(validation, BaseSegDataset) and getattr(loader.dataset, 'check_files', False):
         check_masks(validation)

@@ -86,7 +86,7 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         self.start = start
         check_run(self)
         if start == 'fresh':
-            warn_of_long_schedules(runner.cfg, self.boundaries[0])
+            warn_of_long_schedules(runner.cfg, max_iters - self.boundaries[-1])
         self.store = RoundStore(Path(runner.work_dir, 'rounds'))
         self.log = RoundLog(Path(runner.work_dir, 'active_learning.jsonl'))
         self.campaign = build_campaign(

@@ -58,8 +58,11 @@ def stage_boundaries(
             )
     if min(stages[1:]) < 1 or stages[0] < 0:
         raise UserError(f'{given}: only the first stage may be empty')
-    if start == 'fresh' and len(set(stages)) > 1:
-        raise UserError(f"{given}: all stages must have the same length with start='fresh'")
+    if start == 'fresh' and len(set(stages[1:] if stages[0] == 0 else stages)) > 1:
+        raise UserError(
+            f"{given}: with start='fresh' all stages must have the same length, but for an empty "
+            'first one'
+        )
     return list(accumulate(stages))[:-1]
 
 
@@ -94,6 +97,11 @@ def check_run(loop) -> None:
         raise UserError(
             "ActiveLearningLoop needs train_dataloader.sampler=dict(type='SemiInfiniteSampler'), "
             'so that a resumed run continues with the next sample'
+        )
+    if not dataset.has_labels and loop.boundaries[0]:
+        raise UserError(
+            'the list SemiDataset.labelled.ann_file is empty, so there is nothing to train on '
+            'before the first round: set train_cfg.stages with 0 as its first entry'
         )
     counts = (loop.runner.cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
     odd = [boundary for boundary in loop.boundaries if boundary % counts]

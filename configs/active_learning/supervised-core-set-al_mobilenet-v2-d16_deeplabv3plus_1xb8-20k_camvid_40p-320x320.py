@@ -1,0 +1,4 @@
+_base_ = './supervised-random-al_mobilenet-v2-d16_deeplabv3plus_1xb8-20k_camvid_40p-320x320.py'
+train_cfg = dict(
+    query=dict(_delete_=True, type='CoreSetQuery', features='decode_head.sep_bottleneck:input')
+)

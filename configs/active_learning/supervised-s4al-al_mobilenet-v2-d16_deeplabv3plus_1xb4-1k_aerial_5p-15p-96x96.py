@@ -1,0 +1,3 @@
+# Entropy over three scales; the training is the same as that of the other rows.
+_base_ = './supervised-random-al_mobilenet-v2-d16_deeplabv3plus_1xb4-1k_aerial_5p-15p-96x96.py'
+train_cfg = dict(query=dict(_delete_=True, type='S4ALQuery'))
