@@ -68,6 +68,8 @@ def title_of(group: dict) -> str:
 def _group(group: dict) -> list[str]:
     rows = group['methods']
     names = short_names([row['name'] for row in rows])[0]
+    if len(names) == 1:  # nothing to tell it from
+        names = [_strategy(rows[0]['name'])]
     short = {row['name']: name for row, name in zip(rows, names, strict=True)}
     sections = [
         _curves(rows, names, group['settings']['axis']),

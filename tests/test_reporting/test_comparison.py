@@ -77,7 +77,7 @@ def test_other_data_and_schedules_are_groups_of_their_own(grid):
     names = [[row['name'].split('_')[0] for row in group['methods']] for group in groups]
     assert sorted(names) == [['entropy', 'random'], ['longer'], ['random']]
     text = to_markdown(groups)
-    assert '## All 3 groups' in text
+    assert '## All 3 groups' in text and '\n| longer | 0 | 30.00 |' in text
     overall = text[text.index('## All 3') :].split('## ')[1]
     assert '| entropy | 1 / 0 / 0 | ' in overall and '| longer | – | – |' in overall
 
