@@ -41,6 +41,7 @@ STRATEGIES = {
     'foreground_random': dict(type='ForegroundRandomQuery'),
     'deal': dict(type='DEALQuery'),
     'deal_entropy': dict(type='DEALQuery', score='entropy', bins=4),
+    'vaal': dict(type='VAALQuery', size=32, channels=32, latent=4, iterations=2, batch_size=4),
 }
 SELECTOR = dict(type='PixelSelector')
 BUDGET = 25
@@ -92,7 +93,9 @@ def make_query(strategy: str, model, pool: Pool | None = None, seed: int = 0) ->
     """One of :data:`STRATEGIES`, prepared for a pass over a pool as a campaign prepares it."""
     query = QUERY_STRATEGIES.build(STRATEGIES[strategy])
     query.check(model)
-    query.begin(make_context(model, pool, seed))
+    root = None if pool is None else Path(pool.dataset.ann_file).parent
+    labelled = None if root is None else make_pool(root, ann_file='labelled.txt')
+    query.begin(make_context(model, pool, seed, labelled=labelled))
     return query
 
 

@@ -17,6 +17,7 @@ from .uncertainty import (
     MarginQuery,
     RandomQuery,
 )
+from .vaal import VAALQuery
 
 __all__ = [
     'ClaSPQuery',
@@ -38,4 +39,5 @@ __all__ = [
     'RandomQuery',
     'S4ALQuery',
     'SeedQuery',
+    'VAALQuery',
 ]

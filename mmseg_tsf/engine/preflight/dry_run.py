@@ -133,7 +133,7 @@ def time_validation(runner: Runner) -> float:
 
 
 def time_queries(runner: Runner) -> list[float]:
-    """Seconds of the pass over the pool in each round, extrapolated from one batch."""
+    """Seconds of the query in each round: its preparation, and the pass, from one batch of it."""
     campaign = runner.train_loop.campaign
     first = _time_query(runner, 0)
     later = first
@@ -145,8 +145,9 @@ def time_queries(runner: Runner) -> list[float]:
 def _time_query(runner: Runner, number: int) -> float:
     campaign = runner.train_loop.campaign
     options, pool = campaign.pass_options, campaign.pool
-    model, size, marks = unwrap(runner), options.get('batch_size', 1), [now()]
+    model, size, began = unwrap(runner), options.get('batch_size', 1), now()
     query, selector = campaign.begin_query(number, model), campaign.selector
+    marks = [now()]
     options = dict(options, with_classes=selector.class_balanced, seed=campaign.seed)
     scored = score_pool(model, pool, query, selector.prepare, **options)
     with contextlib.closing(scored):
@@ -158,7 +159,7 @@ def _time_query(runner: Runner, number: int) -> float:
                 break
         else:
             per_image = (now() - marks[0]) / done
-    return per_image * -(-len(pool) // get_world_size())
+    return marks[0] - began + per_image * -(-len(pool) // get_world_size())
 
 
 def validations(runner: Runner) -> set[int]:

@@ -64,10 +64,10 @@ class TestEveryStrategy:
         assert plain(run_query(model, pool, strategy, batch_size=3)) == expected
         assert plain(run_query(model, pool, strategy, batch_size=2, num_workers=2)) == expected
 
-    def test_scores_say_what_must_not_be_asked_by_minus_infinity(self, model, strategy):
+    def test_scores_say_what_must_not_be_asked_by_minus_infinity(self, model, pool, strategy):
         from mmseg_tsf.active_learning.pool.grid_forward import GridForward
 
-        query = make_query(strategy, model)
+        query = make_query(strategy, model, pool)
         images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
         nothing = lambda grid: torch.full((2, *grid), 255)  # noqa: E731
         valid = torch.ones(2, 32, 32, dtype=torch.bool)
