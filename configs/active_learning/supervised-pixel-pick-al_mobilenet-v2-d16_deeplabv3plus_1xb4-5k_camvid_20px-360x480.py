@@ -1,5 +1,5 @@
-# PixelPick on CamVid: ten random pixels of every image, then ten more of small margin, and 50 epochs
-# of training from the start after each. There are no labelled images.
+# PixelPick on CamVid: ten random pixels of every image, then ten more of small margin, and after
+# each 50 epochs of training from the start. There are no labelled images.
 _base_ = '../supervised/supervised_mobilenet-v2-d16_deeplabv3plus_1xb4-5k_camvid_full-360x480.py'
 split = 'configs/_base_/splits/camvid/0'
 stage = 4600

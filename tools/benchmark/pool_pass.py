@@ -23,6 +23,7 @@ import os.path as osp
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -39,17 +40,43 @@ from mmseg_tsf.active_learning.pool.pool import Pool, PoolImage
 from mmseg_tsf.active_learning.pool.pool_pass import score_pool
 from mmseg_tsf.active_learning.pool.reader import PoolReader, batches_of_one_size
 from mmseg_tsf.active_learning.selection.selection import choose, select
+from mmseg_tsf.active_learning.selection.selectors.images import ImageSelector
 from mmseg_tsf.active_learning.selection.selectors.pixels import PixelSelector
-from mmseg_tsf.active_learning.strategies.plar import PLARQuery
-from mmseg_tsf.active_learning.strategies.seed import SeedQuery
-from mmseg_tsf.active_learning.strategies.uncertainty import EntropyQuery, LeastConfidenceQuery
+from mmseg_tsf.active_learning.strategies import (
+    ClaSPQuery,
+    CoreSetQuery,
+    DEALQuery,
+    EntropyQuery,
+    ForegroundRandomQuery,
+    LeastConfidenceQuery,
+    PixelPickQuery,
+    PLARQuery,
+    QBCQuery,
+    QueryContext,
+    RIPUQuery,
+    S4ALQuery,
+    SeedQuery,
+)
 from mmseg_tsf.engine.run_info import commit
+from mmseg_tsf.models import DifficultyBranch
 from mmseg_tsf.models.segmentors.semi_base import SemiSegmentor
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.timing import ratio, show_result, take_turns
 
-STRATEGIES = dict(entropy=EntropyQuery(), plar=PLARQuery(), seed=SeedQuery())
+STRATEGIES = dict(
+    entropy=EntropyQuery(),
+    plar=PLARQuery(),
+    seed=SeedQuery(),
+    pixel_pick=PixelPickQuery(),
+    ripu=RIPUQuery(),
+    deal=DEALQuery(),
+    clasp=ClaSPQuery(),
+    foreground_random=ForegroundRandomQuery(),
+    core_set=CoreSetQuery(),  # whole images
+    s4al=S4ALQuery(),  # three scales, 5.25 times the pixels
+    qbc=QBCQuery(passes=10),  # eleven passes
+)
 NETWORK = osp.join(
     osp.dirname(osp.abspath(__file__)),
     '../../configs/_base_/models/deeplabv3plus_mobilenet-v2-d16.py',
@@ -111,7 +138,13 @@ def make_model(classes: int, device: str) -> SemiSegmentor:
             refiner=dict(type='PseudoLabelAutoRefinement'),
         )
     )
+    model.attach('difficulty', DifficultyBranch(classes, size=(60, 80)), network='student')
     return model.to(device).eval()
+
+
+def context_of(model: SemiSegmentor, pool: Pool, folder: str) -> QueryContext:
+    """What a strategy knows before its pass: the first of two rounds."""
+    return QueryContext(model, pool, None, 0, 2, 0, Path(folder), lambda: np.ones(1))
 
 
 def flag(model: SemiSegmentor, pool: Pool, share: float) -> None:
@@ -152,13 +185,18 @@ def throughput(args: argparse.Namespace) -> dict:
             predict=lambda: run_network(model, pool, 'predict', **loader),
             forward=lambda: run_network(model, pool, 'tensor', **loader),
         )
-        for name, strategy in STRATEGIES.items():
-            runs[name] = lambda strategy=strategy: select(
-                model, pool, strategy, PixelSelector(block=BLOCK), budget, **loader
+        for name in args.strategies:
+            strategy = STRATEGIES[name]
+            strategy.begin(context_of(model, pool, folder))
+            whole = isinstance(strategy, CoreSetQuery)
+            selector = ImageSelector() if whole else PixelSelector(block=BLOCK)
+            ask = (1, 'images') if whole else (budget, 'pixels')
+            runs[name] = lambda strategy=strategy, selector=selector, ask=ask: select(
+                model, pool, strategy, selector, *ask, **loader
             )
         times = take_turns(runs, args.repeats)
     result = {f'{name}_time': median(times[name]) / args.images for name in times}
-    for name in STRATEGIES:
+    for name in args.strategies:
         for base in ('predict', 'forward'):
             result[f'{name}_ratio_to_{base}'] = ratio(times[base], times[name])
     return result
@@ -217,6 +255,13 @@ def main(argv: list[str] | None = None) -> dict:
         parser.add_argument(f'--{name}', type=int, default=on_gpu if cuda else on_cpu)
     parser.add_argument(
         '--labelled', type=float, default=0.0, help='share of pixels labelled before the query'
+    )
+    parser.add_argument(
+        '--strategies',
+        nargs='*',
+        choices=list(STRATEGIES),
+        default=['entropy', 'plar', 'seed'],
+        help='strategies to time (%(default)s)',
     )
     parser.share('--repeats', default=3)
     pools = (100, 10_000, 1_000_000)
