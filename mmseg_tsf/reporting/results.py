@@ -6,6 +6,7 @@ import re
 import statistics
 from pathlib import Path
 
+from ..evaluation.paired import paired_difference
 from .run_reader import main_network, score_key
 
 QUALITY = {
@@ -76,8 +77,9 @@ def _group(key: tuple, rows: dict[tuple, list[dict]], names: dict[str, str]) -> 
             out[i] = dict(row, method=f'{row["method"]} [{row["recipe"]}]')
     supervised = [i for i, method in enumerate(methods) if method == BASELINE]
     for i, row in enumerate(out):
-        base = ordered[supervised[0]] if len(supervised) == 1 and i not in supervised else []
-        row['gain'] = _gain(ordered[i], base)
+        has_base = len(supervised) == 1 and i not in supervised
+        base = out[supervised[0]]['scores'] if has_base else {}
+        row['gain'] = paired_difference(row['scores'], base)
     lists = {}
     for runs in ordered:
         lists.update(runs[0]['lists'])
@@ -96,6 +98,7 @@ def _row(runs: list[dict]) -> dict:
         config=first['config'],
         recipe=first['recipe'],
         seeds=sorted(run['seed'] for run in runs),
+        scores={run['seed']: run['metrics'][score_key(run)] for run in runs},
         networks=networks,
         miou=networks[main]['mean'],
         spent=_mean([run['spent'] for run in runs if run.get('spent') is not None]),
@@ -106,14 +109,6 @@ def _row(runs: list[dict]) -> dict:
         torch_threads=sorted({run['torch_threads'] for run in runs}),
         commits=sorted({run['commit'] or 'unknown' for run in runs}),
     )
-
-
-def _gain(runs: list[dict], base: list[dict]) -> float | None:
-    """Mean difference in the score, over the seeds that both have."""
-    own, other = (
-        {run['seed']: run['metrics'][score_key(run)] for run in group} for group in (runs, base)
-    )
-    return _mean([own[seed] - other[seed] for seed in own.keys() & other.keys()])
 
 
 def _quality(runs: list[dict]) -> list[dict]:

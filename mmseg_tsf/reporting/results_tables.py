@@ -6,10 +6,12 @@ from pathlib import Path
 
 import yaml
 
+from ..evaluation.paired import OPEN, paired_difference
 from ..utils.markdown import table_lines
 from .results import QUALITY
 
 NOTHING = '–'
+SEEDS = 3  # that two methods need in common to be compared
 
 
 def to_markdown(groups: list[dict]) -> str:
@@ -36,7 +38,8 @@ def _group_to_markdown(group: dict) -> str:
         f'## {"_".join(group["setting"].split("_")[-2:])}',
         '',
         f'Configs `*_{group["setting"]}.py`. mIoU in percent on the test images, measured with the '
-        'last checkpoint; mean ± sample deviation over seeds.',
+        'last checkpoint; mean ± sample deviation over seeds. Gains are means over paired seeds, '
+        'with the 95 % interval where there are two seeds or more.',
         '',
         *lists,
         f'- {group["max_iters"]} iterations of {group["batch"]} labelled images on '
@@ -45,7 +48,8 @@ def _group_to_markdown(group: dict) -> str:
         *_scores(group['rows']),
         '',
     ]
-    return '\n'.join([*lines, *_classes(group['rows']), *_pseudo_labels(group['rows'])])
+    rows = group['rows']
+    return '\n'.join([*lines, *_differences(rows), *_classes(rows), *_pseudo_labels(rows)])
 
 
 def _scores(rows: list[dict]) -> list[str]:
@@ -66,9 +70,46 @@ def _cells(row: dict, networks: list[str]) -> list[str]:
         value = row['networks'].get(name)
         sd = f' ± {value["sd"]:.2f}' if value and value['sd'] is not None else ''
         cells.append(_text(value and value['mean']) + sd)
-    for key, form in (('gain', '+.2f'), ('step_time', '.3f'), ('peak_memory_mib', '')):
+    cells.append(_interval(row['gain']))
+    for key, form in (('step_time', '.3f'), ('peak_memory_mib', '')):
         cells.append(NOTHING if row[key] is None else format(row[key], form))
     return [*cells, ', '.join(map(str, row['torch_threads'])), ', '.join(row['commits'])]
+
+
+def _interval(difference: dict) -> str:
+    """Mean difference with half the width of its interval, if seeds allow one."""
+    if difference['mean'] is None:
+        return NOTHING
+    text = f'{difference["mean"]:+.2f}'
+    if difference['low'] is None:
+        return text
+    text += f' ± {(difference["high"] - difference["low"]) / 2:.2f}'
+    return text if difference['verdict'] == OPEN else f'**{text}**'
+
+
+def _differences(rows: list[dict]) -> list[str]:
+    """Differences of every two methods with at least :data:`SEEDS` seeds in common."""
+    shown = [row for row in rows if len(row['scores']) >= SEEDS]
+    if len(shown) < 2:
+        return []
+    body = [
+        [row['method']]
+        + [
+            NOTHING
+            if row is other
+            else _interval(paired_difference(row['scores'], other['scores']))
+            for other in shown
+        ]
+        for row in shown
+    ]
+    return [
+        'Method of the row minus method of the column, paired by seeds, with the 95 % interval of '
+        "the mean (Student's t, not corrected for the number of comparisons); bold where it "
+        'excludes 0:',
+        '',
+        *table_lines(['', *(row['method'] for row in shown)], body),
+        '',
+    ]
 
 
 def _classes(rows: list[dict]) -> list[str]:

@@ -5,8 +5,10 @@ import json
 import statistics
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from scipy import stats
 
 from mmseg_tsf.utils.errors import UserError
 
@@ -87,7 +89,7 @@ def test_means_gains_and_order(tool, runs):
     sd = round(statistics.stdev([30.0, 33.0]), 2)
     assert rows['Supervised']['networks'] == {'student': {'mean': 31.5, 'sd': sd}}
     assert rows['TSF']['networks']['friend'] == {'mean': 38.0, 'sd': None}
-    gains = [row['gain'] for row in rows.values()]
+    gains = [row['gain']['mean'] for row in rows.values()]
     assert gains == [None, 1.0, 10.0]
     assert rows['TSF']['step_time'] == 0.35  # of 9, 0.2, 0.4, 0.3: the test's 50 is not among them
     assert rows['Supervised']['peak_memory_mib'] == 101
@@ -253,10 +255,25 @@ def test_gains_are_over_the_seeds_that_both_have(tool, make_run):
     runs += [make_run('tsf', 0, dict(teacher=43.0)), make_run('mt', 7, dict(teacher=45.0))]
     tool.main(runs)
     found = {
-        r['method']: r['gain']
+        r['method']: r['gain']['mean']
         for r in json.loads(Path('docs/results.json').read_text())['groups'][0]['rows']
     }
     assert found == {'Supervised': None, 'MT': None, 'TSF': 3.0}
+
+
+def test_methods_with_three_seeds_are_compared_in_pairs(tool, make_run):
+    teacher, student = (43.0, 45.5, 44.0), (40.0, 41.0, 42.0)
+    runs = [make_run('mt', seed, dict(teacher=value)) for seed, value in enumerate(teacher)]
+    runs += [make_run('supervised', s, dict(student=value)) for s, value in enumerate(student)]
+    runs += [make_run('tsf', 0, dict(teacher=90.0))]  # one seed says nothing
+    tool.main(runs)
+    difference = np.subtract(teacher, student)
+    low, high = stats.t.interval(0.95, 2, difference.mean(), stats.sem(difference))
+    cell = f'{difference.mean():+.2f} ± {(high - low) / 2:.2f}'
+    cell = f'**{cell}**' if low > 0 else cell
+    text = Path('docs/results.md').read_text()
+    assert f'| MT | {cell} | – |' in text and '|  | Supervised | MT |' in text
+    assert text.count(f'| {cell} |') == 2  # the gain, too
 
 
 def test_networks_of_any_method_have_columns(tool, make_run):
