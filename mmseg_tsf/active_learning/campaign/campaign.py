@@ -41,7 +41,8 @@ class RoundOutcome:
             (nothing was found to ask, or nothing is left to spend).
         message: Text for the user: what to do where it is pending, why nothing is asked where it is
             exhausted.
-        seconds: Spent in ``score``, ``select`` and ``oracle``.
+        seconds: Spent in ``score`` (the strategy's preparation included), ``select`` and
+            ``oracle``.
         notes: Figures of the query over the whole pool, see ``QueryStrategy.notes``.
     """
 
@@ -161,7 +162,9 @@ class Campaign:
         if not amount:
             on_main_process(lambda: self._write_request(number, [], amount, {}))
             return
+        began = time.perf_counter()
         query = self.begin_query(number, model)
+        prepared = time.perf_counter() - began
         chosen = select(
             model,
             self.pool,
@@ -174,6 +177,7 @@ class Campaign:
             seconds=seconds,
             **self.pass_options,
         )
+        seconds['score'] += prepared
         notes = sum_notes(query.notes())
         on_main_process(lambda: self._write_request(number, chosen, amount, notes))
 

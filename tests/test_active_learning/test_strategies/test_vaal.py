@@ -1,12 +1,15 @@
 """Queries by VAAL: what is labelled, what is asked first, and what is refused."""
 
+import json
 import logging
+import time
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from query_runs import FakeLabels, make_context, make_model, make_pool
+from tiny_runs import INITIAL, active_learning_cfg, make_runner
 
 from mmseg_tsf.active_learning.selection.selection import select
 from mmseg_tsf.active_learning.selection.selectors import ImageSelector
@@ -101,6 +104,25 @@ def test_a_query_that_was_killed_reads_and_trains_no_more_than_is_missing(
     labels.answer(make_pool(data_root), {3: np.ones((40, 48), bool)})
     begin(model, data_root, labels, folder=tmp_path)
     assert steps[4:] == [0, 1, 2] * 2 and len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_campaign_by_vaal(data_root, tmp_path, monkeypatch):
+    begin = VAALQuery.begin
+    monkeypatch.setattr(VAALQuery, 'begin', lambda *a: begin(*a) or time.sleep(0.5))
+    cfg = active_learning_cfg(
+        'supervised',
+        data_root,
+        tmp_path,
+        query=dict(TINY, type='VAALQuery'),
+        selector=dict(type='ImageSelector'),
+        budget=dict(total=INITIAL // 1920 + 4, unit='images'),
+    )
+    make_runner(cfg).train()
+    log = [json.loads(x) for x in (tmp_path / 'active_learning.jsonl').read_text().splitlines()]
+    counts = [(line['notes']['labelled'], line['notes']['unlabelled']) for line in log[:2]]
+    assert counts == [(5, 7), (7, 5)]
+    assert all(line['seconds']['score'] > 0.5 for line in log[:2])
+    assert not list((tmp_path / 'query').iterdir())
 
 
 def test_seeds_decide_and_global_random_numbers_stay(model, data_root):

@@ -1,0 +1,14 @@
+# The same by VAAL with the published VAE: 100 epochs of 2675 images in batches of 128.
+_base_ = (
+    './supervised-random-al_mobilenet-v2-d16_deeplabv3plus_1xb8-15k_cityscapes_300-900-688x688.py'
+)
+train_cfg = dict(
+    query=dict(
+        _delete_=True,
+        type='VAALQuery',
+        channels=1024,
+        iterations=2090,
+        batch_size=128,
+        num_workers=4,
+    )
+)
