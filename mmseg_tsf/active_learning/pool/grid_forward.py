@@ -113,9 +113,8 @@ class GridForward:
         """
         logits, features = self._logits(images)
         grid = tuple(logits.shape[2:])
-        shown = images if 'images' in self.needs else None
         own = features[: self.num_own]
-        outputs = PoolOutputs(logits, keys, seed, shown, own, nearest(valid, grid))
+        outputs = PoolOutputs(logits, keys, seed, own, nearest(valid, grid))
         if self.passes:
             outputs.passes = self._dropout_passes(images, keys, seed)
         if self.networks:

@@ -82,7 +82,6 @@ class PoolOutputs:
         logits: ``(N, K, h, w)`` float32.
         keys: ``(N,)`` int64 pool indices, on the host.
         seed: Seed of this query.
-        images: ``(N, 3, H, W)`` preprocessed images, where the strategy needs ``'images'``.
         features: Maps that the strategy's ``taps`` name, ``(N, C, h, w)`` each of its own size,
             where it needs ``'features'``; without ``taps`` F1 and F2 of the refinement.
         valid: ``(N, h, w)`` bool, False in the padding; ``None`` where there is none.
@@ -104,7 +103,6 @@ class PoolOutputs:
     logits: Tensor
     keys: Tensor
     seed: int = 0
-    images: Tensor | None = None
     features: list[Tensor] = field(default_factory=list)
     valid: Tensor | None = None
     flagged: Tensor | None = None

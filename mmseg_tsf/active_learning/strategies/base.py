@@ -53,7 +53,7 @@ class QueryStrategy(ABC):
     :meth:`pick` where it is overridden, then :meth:`notes`.
 
     Attributes:
-        needs: Subset of ``'images'``, ``'features'``, ``'flagged'``, ``'error_probability'`` and
+        needs: Subset of ``'features'``, ``'flagged'``, ``'error_probability'`` and
             ``'refinement'``, see :class:`PoolOutputs`.
         taps: Module paths of the features, see ``FeatureTap``; those of the refinement where there
             are none.
