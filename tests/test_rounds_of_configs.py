@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / 'configs/active_learning').glob('*.py'))
 SHARES = re.compile(r'_(\d+)p(?:-(\d+)p)?-\d+x\d+$')  # _15p-9p-320x320, _40p-320x320
 AMOUNTS = re.compile(r'_(\d+)-(\d+)-\d+x\d+$')  # images: _300-900-688x688
+PIXELS = re.compile(r'_(\d+)px-\d+x\d+$')  # of every image: _20px-360x480
 INITIAL = 0.15  # where the name has the total alone
 
 
@@ -80,9 +81,13 @@ def test_rounds(path, home, tmp_path, monkeypatch):
         first, more = map(int, amounts.groups())
         assert (facts['initial']['images'], budget.total) == (first, first + more)
         assert budget.unit == 'images'
+    each = PIXELS.search(path.stem)
+    if each:
+        assert facts['initial']['images'] == 0 and budget.unit == 'pixels'
+        assert budget.total == int(each[1]) * len(loop.campaign.pool)
     assert len(loop.boundaries) == cfg.train_cfg.rounds
     borders = [0, *loop.boundaries, cfg.train_cfg.max_iters]
     stages = {end - begin for begin, end in itertools.pairwise(borders)}
     # rates fall over what is trained in one go
-    lasts = {min(stages)} if loop.start == 'fresh' else {cfg.train_cfg.max_iters}
+    lasts = {max(stages)} if loop.start == 'fresh' else {cfg.train_cfg.max_iters}
     assert {scheduler.end for scheduler in cfg.param_scheduler} == lasts
