@@ -8,6 +8,7 @@ from pathlib import Path
 from ..evaluation.paired import CONFIDENCE, LOSS, OPEN, WIN
 from ..utils.markdown import table_lines
 from .drawing.budget_plot import short_names
+from .results_tables import list_lines
 
 NOTHING = '–'
 TITLES = dict(final='last mIoU', aubc='AUBC')
@@ -88,16 +89,12 @@ def _group(group: dict) -> list[str]:
 
 def _settings(settings: dict) -> list[str]:
     """What the runs of a group agree in, as a list."""
-    lists = [
-        f'- {branch}: {part["images"]} images, `{part["ann_file"]}` (sha256 {part["sha256"]})'
-        for branch, part in (settings['lists'] or {}).items()
-    ]
     budget = settings['budget']
     unit, total = budget['unit'], budget['total']
     amount = f'{100 * total:g} % of all {unit}' if isinstance(total, float) else f'{total} {unit}'
     batch = settings['batch_size'] * settings['world_size']
     return [
-        *lists,
+        *list_lines(settings['lists'] or {}),
         f'- at most {amount}, the initial labels included, in {settings["rounds"]} rounds',
         f'- {settings["max_iters"]} iterations of {batch} labelled images, rounds after '
         f'{", ".join(map(str, settings["boundaries"]))}, '

@@ -30,10 +30,6 @@ def network_names(rows: list[dict]) -> list[str]:
 
 
 def _group_to_markdown(group: dict) -> str:
-    lists = [
-        f'- {branch}: {part["images"]} images, `{part["ann_file"]}` (sha256 {part["sha256"]})'
-        for branch, part in group['lists'].items()
-    ]
     lines = [
         f'## {"_".join(group["setting"].split("_")[-2:])}',
         '',
@@ -41,7 +37,7 @@ def _group_to_markdown(group: dict) -> str:
         'last checkpoint; mean ± sample deviation over seeds. Gains are means over paired seeds, '
         'with the 95 % interval where there are two seeds or more.',
         '',
-        *lists,
+        *list_lines(group['lists']),
         f'- {group["max_iters"]} iterations of {group["batch"]} labelled images on '
         f'{group["device"]}',
         '',
@@ -50,6 +46,14 @@ def _group_to_markdown(group: dict) -> str:
     ]
     rows = group['rows']
     return '\n'.join([*lines, *_differences(rows), *_classes(rows), *_pseudo_labels(rows)])
+
+
+def list_lines(lists: dict[str, dict]) -> list[str]:
+    """Split lists by branch, as the lines of a list: number of images, file and digest."""
+    return [
+        f'- {branch}: {part["images"]} images, `{part["ann_file"]}` (sha256 {part["sha256"]})'
+        for branch, part in lists.items()
+    ]
 
 
 def _scores(rows: list[dict]) -> list[str]:
