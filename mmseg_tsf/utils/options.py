@@ -38,6 +38,22 @@ def check_weight(name: str, value: float) -> float:
     return value
 
 
+def check_count(name: str, value: int, least: int = 1) -> int:
+    """Checks a number of things.
+
+    Args:
+        name: Name of the option.
+        value: Whole number of at least ``least``.
+        least: Smallest number.
+
+    Raises:
+        UserError: The value is no whole number, or is too small.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise UserError(f'{name}={value!r} must be a whole number, at least {least}')
+    return value
+
+
 def check_ramp(name: str, shares: tuple[float, float]) -> tuple[float, float]:
     """Checks begin and end of a ramp.
 

@@ -65,14 +65,8 @@ class GridForward:
         self.views = [(scale, mirror) for scale in scales for mirror in (False, True)[: 1 + flip]]
         self.slides = (model.network.test_cfg or {}).get('mode', 'whole') == 'slide'
         error_head = getattr(self.refinement, 'error_head', None)
-        named = {'features', 'refinement', 'error_probability'} & set(self.needs)
-        of_refinement = 'flagged' in self.needs and error_head is not None
-        of_refinement = of_refinement or {'refinement', 'error_probability'} & named
-        self.taps, refined = (), TAPS if self.refinement is None else self.refinement.taps
-        if 'features' in named:
-            self.taps = tuple(strategy.taps) or tuple(refined)
-        self.num_own = len(self.taps)  # what follows is for the refinement
-        self.taps += tuple(refined) if of_refinement else ()
+        own, refined = self._find_taps(strategy, error_head is not None)
+        self.taps, self.num_own = own + refined, len(own)
         name = type(strategy).__name__
         if self.taps:
             FeatureTap(model.network, self.taps)  # refuses a wrong path
@@ -91,6 +85,17 @@ class GridForward:
                 f'{name} needs features, which have no average over views: leave flip and scales '
                 'as they are'
             )
+
+    def _find_taps(
+        self, strategy: Scorer, has_error_head: bool
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Module paths of the features for the strategy, and of those for the refinement."""
+        needs = set(self.needs)
+        refined = tuple(TAPS if self.refinement is None else self.refinement.taps)
+        own = tuple(strategy.taps) or refined
+        is_refined = {'refinement', 'error_probability'} & needs
+        is_refined = is_refined or ('flagged' in needs and has_error_head)
+        return own if 'features' in needs else (), refined if is_refined else ()
 
     @torch.no_grad()
     def __call__(

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from ...models.utils.labels import hard_labels
@@ -113,6 +114,12 @@ class PoolOutputs:
     labels: Tensor | None = None
     unresolved: Tensor | None = None
     margin: Tensor | None = None
+
+    @property
+    def inside(self) -> Tensor:
+        """``(N, h, w)`` bool, False in the padding."""
+        cells = self.logits[:, 0]
+        return torch.ones_like(cells, dtype=torch.bool) if self.valid is None else self.valid
 
     @cached_property
     def probs(self) -> Tensor:

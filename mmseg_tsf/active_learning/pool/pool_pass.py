@@ -209,7 +209,7 @@ class _BatchScorer:
             return embeddings if embeddings is None else embeddings.float()
         if self.whole_images:
             size = tuple(embeddings.shape[2:])
-            return masked_mean(embeddings.float(), nearest(valid, size))
+            return image_means(embeddings.float(), nearest(valid, size))
         return resize_features(embeddings, grid).float()
 
 
@@ -265,7 +265,7 @@ def manual_labels(
     return labels
 
 
-def masked_mean(maps: Tensor, mask: Tensor) -> Tensor:
+def image_means(maps: Tensor, mask: Tensor) -> Tensor:
     """Mean of ``(N, D, h, w)`` maps over the cells of a ``(N, h, w)`` bool mask, ``(N, D)``."""
     mask = mask.unsqueeze(1)
     return (maps * mask).sum(dim=(2, 3)) / mask.sum(dim=(2, 3)).clamp(min=1)

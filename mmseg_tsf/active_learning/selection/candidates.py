@@ -45,10 +45,11 @@ def sort_keys(
 
 
 def score_bits(scores: np.ndarray) -> np.ndarray:
-    """``(M,)`` uint16 that sort like ``(M,)`` float16, where 0 and -0 are equal."""
+    """``(M,)`` unsigned numbers that sort like floats of their width; 0 and -0 are equal."""
     # as unsigned numbers the bits of floats sort right once negative ones are turned round
-    bits = (scores + np.float16(0)).view(np.uint16)  # -0 becomes 0
-    return np.where(bits >> 15, ~bits, bits | np.uint16(0x8000))
+    bits = (scores + scores.dtype.type(0)).view(f'u{scores.itemsize}')  # -0 becomes 0
+    sign = bits.dtype.type(1 << (8 * scores.itemsize - 1))
+    return np.where(bits & sign, ~bits, bits | sign)
 
 
 def best_first(records: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -64,4 +65,4 @@ def vote_entropy(votes: Tensor, num_classes: int) -> Tensor:
     counts = votes.new_zeros(num_classes, *votes.shape[1:], dtype=torch.float32)
     counts.scatter_add_(0, votes, torch.ones_like(votes, dtype=torch.float32))
     share = counts / len(votes)
-    return -(share * share.clamp(min=1e-12).log2()).sum(dim=0)
+    return torch.special.entr(share).sum(dim=0) / math.log(2)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ...utils.errors import UserError
+from ...utils.options import check_count
 from ..pool.outputs import PoolOutputs
 from ..registry import QUERY_STRATEGIES
 from .base import QueryContext, QueryStrategy
@@ -38,9 +39,7 @@ class DEALQuery(QueryStrategy):
     def __init__(self, score: str = 'difficulty', bins: int = 10) -> None:
         if score not in ('difficulty', 'entropy'):
             raise UserError(f"DEALQuery.score={score!r} must be 'difficulty' or 'entropy'")
-        if not isinstance(bins, int) or bins < 2:
-            raise UserError(f'DEALQuery.bins={bins!r} must be a whole number, at least 2')
-        self.by_entropy, self.bins = score == 'entropy', bins
+        self.by_entropy, self.bins = score == 'entropy', check_count('DEALQuery.bins', bins, 2)
         self.branch: nn.Module | None = None
 
     def check(self, model: nn.Module) -> None:
@@ -58,11 +57,8 @@ class DEALQuery(QueryStrategy):
 
     def score(self, outputs: PoolOutputs) -> Tensor:
         """See the base class."""
-        logits, valid = outputs.logits, outputs.valid
-        if valid is None:
-            valid = torch.ones_like(logits[:, 0], dtype=torch.bool)
-        else:
-            logits = edges_repeated(logits, valid)
+        valid = outputs.inside
+        logits = edges_repeated(outputs.logits, valid)
         difficulty = self.branch(logits, logits.shape[2:]).sigmoid()
         if not self.by_entropy:
             return difficulty

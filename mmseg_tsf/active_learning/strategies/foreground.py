@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...utils.errors import UserError
+from ...utils.options import check_classes
 from ...utils.seeding import hashed
 from ..pool.outputs import PoolOutputs
 from ..registry import QUERY_STRATEGIES
-from ..selection.candidates import RECORD
+from ..selection.candidates import RECORD, score_bits
 from ..selection.joint import JointCandidates, best_of
 from .base import QueryContext, QueryStrategy
+from .uncertainty import predictive_entropy
 
 
 class StratifiedQuery(QueryStrategy):
@@ -34,13 +35,7 @@ class StratifiedQuery(QueryStrategy):
 
     def check(self, model: nn.Module) -> None:
         """Raises ``UserError`` if the background names an unknown class, or all of them."""
-        classes, name = range(model.num_classes), type(self).__name__
-        unknown = sorted(set(self.background) - set(classes))
-        if unknown or not set(classes) - set(self.background):
-            raise UserError(
-                f'{name}.background={list(self.background)}: the model has the classes 0 to '
-                f'{classes[-1]}, and one at least must be foreground'
-            )
+        check_classes(f'{type(self).__name__}.background', self.background, model.num_classes)
 
     def begin(self, context: QueryContext) -> None:
         """See the base class."""
@@ -89,20 +84,14 @@ class StratifiedQuery(QueryStrategy):
             scores = self.rate(embeddings[:, stratum], chance, is_rest).astype(np.float32)
             own = (scores > -np.inf) & ~np.isin(_identity(records), chosen)
             records = np.array(records[own])
-            records['key'] = _sortable(scores[own]) | (bits[own] >> np.uint64(32))
+            best = score_bits(scores[own]).astype(np.uint64)
+            records['key'] = (best << np.uint64(32)) | (bits[own] >> np.uint64(32))
             yield records
 
 
 def _identity(records: np.ndarray) -> np.ndarray:
     """``(M,)`` uint64 that tells units apart."""
     return (records['index'].astype(np.uint64) << np.uint64(32)) | records['unit']
-
-
-def _sortable(scores: np.ndarray) -> np.ndarray:
-    """``(M,)`` uint64 whose upper half sorts like ``(M,)`` float32; the lower half is 0."""
-    bits = (scores + np.float32(0)).view(np.uint32)  # -0 becomes 0
-    bits = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
-    return bits.astype(np.uint64) << np.uint64(32)
 
 
 @QUERY_STRATEGIES.register_module()
@@ -158,11 +147,11 @@ class ClaSPQuery(StratifiedQuery):
 
     def score(self, outputs: PoolOutputs) -> Tensor:
         """Entropy, for the limits of a selector."""
-        return -(outputs.probs * outputs.logits.log_softmax(dim=1)).sum(dim=1)
+        return predictive_entropy(outputs)
 
     def embed(self, outputs: PoolOutputs) -> Tensor:
         """Entropy times the probability of each foreground class, and entropy."""
-        entropy = self.score(outputs).unsqueeze(1)
+        entropy = predictive_entropy(outputs).unsqueeze(1)
         classes = self.foreground(outputs.logits.shape[1])
         return torch.cat([entropy * outputs.probs[:, classes], entropy], dim=1)
 

@@ -47,8 +47,7 @@ class PLARQuery(QueryStrategy):
 
     def score(self, outputs: PoolOutputs) -> Tensor:
         """See the base class."""
-        valid = outputs.valid
-        valid = torch.ones_like(outputs.flagged) if valid is None else valid
+        valid = outputs.inside
         flagged = outputs.flagged & valid
         unresolved = flagged & outputs.unresolved
         masks = (valid, flagged, flagged & ~outputs.unresolved, unresolved)

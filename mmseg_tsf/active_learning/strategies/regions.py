@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...utils.errors import UserError
+from ...utils.options import check_count
 from ..pool.outputs import PoolOutputs
 from ..registry import QUERY_STRATEGIES
 from .base import QueryStrategy
@@ -41,8 +42,7 @@ class PixelPickQuery(MarginQuery):
     def score(self, outputs: PoolOutputs) -> Tensor:
         """See the base class."""
         margin = -super().score(outputs)
-        valid = torch.ones_like(margin, dtype=torch.bool)
-        valid = valid if outputs.valid is None else outputs.valid
+        valid = outputs.inside
         rank = (
             margin.masked_fill(~valid, torch.inf)
             .flatten(1)
@@ -74,19 +74,16 @@ class RIPUQuery(QueryStrategy):
     """
 
     def __init__(self, radius: int = 1, pixel: bool = False) -> None:
-        if not isinstance(radius, int) or radius < 1:
-            raise UserError(f'RIPUQuery.radius={radius!r} must be a whole number, at least 1')
-        self.radius, self.pixel = radius, pixel
+        self.radius, self.pixel = check_count('RIPUQuery.radius', radius), pixel
 
     def score(self, outputs: PoolOutputs) -> Tensor:
         """See the base class."""
         num_classes = outputs.logits.shape[1]
-        valid = torch.ones_like(outputs.confidence)
-        valid = valid if outputs.valid is None else outputs.valid.float()
+        valid = outputs.inside.float()
         shown = F.one_hot(outputs.predicted, num_classes).movedim(-1, 1) * valid.unsqueeze(1)
         count = self._window_sum(valid.unsqueeze(1)).clamp(min=1)
         share = self._window_sum(shown) / count
-        impurity = -(share * share.clamp(min=1e-12).log()).sum(dim=1) / math.log(num_classes)
+        impurity = torch.special.entr(share).sum(dim=1) / math.log(num_classes)
         entropy = EntropyQuery().score(outputs)
         if not self.pixel:
             entropy = (self._window_sum((entropy * valid).unsqueeze(1)) / count).squeeze(1)

@@ -26,14 +26,18 @@ class RandomQuery(QueryStrategy):
         return outputs.logits.new_zeros(outputs.logits[:, 0].shape)
 
 
+def predictive_entropy(outputs: PoolOutputs) -> Tensor:
+    """Entropy of the probabilities of each cell, ``(N, h, w)`` in nats."""
+    return -(outputs.probs * outputs.logits.log_softmax(dim=1)).sum(dim=1)
+
+
 @QUERY_STRATEGIES.register_module()
 class EntropyQuery(QueryStrategy):
     """Largest entropy of the probabilities first, as a share of ``log K``, in [0, 1]."""
 
     def score(self, outputs: PoolOutputs) -> Tensor:
         """See the base class."""
-        entropy = -(outputs.probs * outputs.logits.log_softmax(dim=1)).sum(dim=1)
-        return entropy / math.log(outputs.logits.shape[1])
+        return predictive_entropy(outputs) / math.log(outputs.logits.shape[1])
 
 
 @QUERY_STRATEGIES.register_module()

@@ -119,6 +119,8 @@ def test_regions_with_foreground_are_asked(data_root):
 def test_a_background_that_is_no_class_is_refused(query):
     model = build_model('supervised')
     for background in ([NUM_CLASSES], list(range(NUM_CLASSES))):
-        with pytest.raises(UserError, match=rf'{query.__name__}.background=.*classes 0 to 3'):
+        with pytest.raises(
+            UserError, match=rf'{query.__name__}.background=.*there are 4 classes \(0 to 3\)'
+        ):
             query(background).check(model)
     query([]).check(model)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ....utils.errors import UserError
+from ....utils.options import check_count
 from ...pool.outputs import ScoredImage, Scorer
 from ...pool.pool import PoolImage
 from ..clicks import count_clicks
@@ -36,6 +37,8 @@ class Selector(ABC):
     Args:
         class_balanced: Whether the budget is shared equally among the predicted classes; what a
             class cannot use goes to the others.
+        max_per_image: Most units of one image in a round, in which the classes take turns where
+            they are balanced; ``None`` for no limit.
 
     Attributes:
         budgets: Units in which a budget may be given.
@@ -47,8 +50,10 @@ class Selector(ABC):
     can_trim = False
     whole_images = False
 
-    def __init__(self, class_balanced: bool = False) -> None:
-        self.class_balanced = class_balanced
+    def __init__(self, class_balanced: bool = False, max_per_image: int | None = None) -> None:
+        self.class_balanced, self.max_per_image = class_balanced, max_per_image
+        if max_per_image is not None:
+            check_count(f'{type(self).__name__}.max_per_image', max_per_image)
 
     def check_unit(self, unit: str) -> None:
         """Raises ``UserError`` if a budget in this unit means nothing here."""
@@ -71,7 +76,7 @@ class Selector(ABC):
         """All units of an image that may be asked, in any order."""
 
     def thin(self, scored: ScoredImage, candidates: Candidates, order: np.ndarray) -> np.ndarray:
-        """Leaves out units that are too close to better ones.
+        """Leaves out units that are too close to better ones, and those above the limit per image.
 
         Args:
             scored: The image.
@@ -81,7 +86,9 @@ class Selector(ABC):
         Returns:
             np.ndarray: Those of ``order`` that stay, in its order.
         """
-        return order
+        if not self.class_balanced or self.max_per_image is None:
+            return order[: self.max_per_image]
+        return order[first_in_turns(candidates.groups[order], self.max_per_image)]
 
     def clicks(self, scored: ScoredImage, units: np.ndarray) -> np.ndarray:
         """Estimated clicks that each of some units costs on its own, see ``count_clicks``.
@@ -141,8 +148,18 @@ class Selector(ABC):
         """
 
 
-def at_least_one(name: str, value: int) -> int:
-    """Raises ``UserError`` that names the key if a value is not a whole number above 0."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise UserError(f'{name}={value!r} must be a whole number, at least 1')
-    return value
+def first_in_turns(groups: np.ndarray, most: int) -> np.ndarray:
+    """Which members of a list are taken if their groups take turns.
+
+    Args:
+        groups: ``(M,)`` groups of the members, best first.
+        most: Number of members to take.
+
+    Returns:
+        np.ndarray: Their positions in the list, rising.
+    """
+    order = groups.argsort(kind='stable')
+    own = groups[order]
+    turn = np.empty(len(groups), np.int64)
+    turn[order] = np.arange(len(own)) - np.searchsorted(own, own)
+    return np.sort(turn.argsort(kind='stable')[:most])

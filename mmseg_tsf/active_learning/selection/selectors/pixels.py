@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from ....utils.errors import UserError
+from ....utils.options import check_count
 from ...pool.outputs import ScoredImage
 from ...pool.pool import PoolImage
 from ...registry import SELECTORS
 from ..clicks import count_clicks
-from .base import Candidates, Selector, at_least_one
+from .base import Candidates, Selector
 from .suppression import suppress
 
 
@@ -26,8 +27,7 @@ class PixelSelector(Selector):
     Args:
         suppression: Cells that an asked cell keeps free around it, in every direction; 0 for
             none.
-        max_per_image: Most cells of one image in a round, in which the classes take turns where
-            they are balanced; ``None`` for no limit.
+        max_per_image: See :class:`Selector`.
         block: Side of the block in native pixels; the stride of the grid for whole cells.
         class_balanced: See :class:`Selector`.
 
@@ -44,17 +44,14 @@ class PixelSelector(Selector):
         block: int = 1,
         class_balanced: bool = False,
     ) -> None:
-        super().__init__(class_balanced)
+        super().__init__(class_balanced, max_per_image)
         if not isinstance(suppression, int) or suppression < 0:
             raise UserError(
                 f'PixelSelector.suppression={suppression!r} must be a whole number of cells, 0 '
                 'for none'
             )
         self.suppression = suppression
-        self.block = at_least_one('PixelSelector.block', block)
-        self.max_per_image = max_per_image
-        if max_per_image is not None:
-            at_least_one('PixelSelector.max_per_image', max_per_image)
+        self.block = check_count('PixelSelector.block', block)
 
     def candidates(self, scored: ScoredImage) -> Candidates:
         """One for each cell; the unit is the flat native position of its centre."""
@@ -109,10 +106,8 @@ class PixelSelector(Selector):
             axis=1,
         )
         reach = self._reach(scored.rows), self._reach(scored.columns)
-        if not self.class_balanced or self.max_per_image is None:
-            return order[suppress(cells, *reach, self.max_per_image)]
-        order = order[suppress(cells, *reach, None)]
-        return order[first_in_turns(candidates.groups[order], self.max_per_image)]
+        enough = None if self.class_balanced else self.max_per_image
+        return super().thin(scored, candidates, order[suppress(cells, *reach, enough)])
 
     def _reach(self, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """How many cells before and behind each one are suppressed, or overlap, along an axis."""
@@ -153,20 +148,3 @@ class PixelSelector(Selector):
                 own = own & (own.cumsum().reshape(own.shape) <= limits[int(unit)])
             mask[top:bottom, left:right] |= own
         return mask
-
-
-def first_in_turns(groups: np.ndarray, most: int) -> np.ndarray:
-    """Which members of a list are taken if their groups take turns.
-
-    Args:
-        groups: ``(M,)`` groups of the members, best first.
-        most: Number of members to take.
-
-    Returns:
-        np.ndarray: Their positions in the list, rising.
-    """
-    order = groups.argsort(kind='stable')
-    own = groups[order]
-    turn = np.empty(len(groups), np.int64)
-    turn[order] = np.arange(len(own)) - np.searchsorted(own, own)
-    return np.sort(turn.argsort(kind='stable')[:most])

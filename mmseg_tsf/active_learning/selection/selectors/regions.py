@@ -10,12 +10,12 @@ from PIL import Image
 from scipy import ndimage
 
 from ....utils.errors import UserError
+from ....utils.options import check_count
 from ...pool.outputs import ScoredImage
 from ...pool.pool import PoolImage
 from ...registry import SELECTORS
 from ..clicks import count_clicks
-from .base import Candidates, Selector, at_least_one
-from .pixels import first_in_turns
+from .base import Candidates, Selector
 
 
 class RegionSelector(Selector):
@@ -30,8 +30,7 @@ class RegionSelector(Selector):
     Args:
         size: About the side of a region in native pixels; no smaller than a scored cell.
         class_balanced: See :class:`Selector`; the class of a region is its most frequent one.
-        max_per_image: Most regions of one image in a round, in which the classes take turns where
-            they are balanced; ``None`` for no limit.
+        max_per_image: See :class:`Selector`.
 
     Raises:
         UserError: ``size`` or ``max_per_image`` is below 1.
@@ -40,11 +39,8 @@ class RegionSelector(Selector):
     def __init__(
         self, size: int, class_balanced: bool = False, max_per_image: int | None = None
     ) -> None:
-        super().__init__(class_balanced)
-        self.size = at_least_one(f'{type(self).__name__}.size', size)
-        self.max_per_image = max_per_image
-        if max_per_image is not None:
-            at_least_one(f'{type(self).__name__}.max_per_image', max_per_image)
+        super().__init__(class_balanced, max_per_image)
+        self.size = check_count(f'{type(self).__name__}.size', size)
 
     @abstractmethod
     def regions(self, image: PoolImage) -> np.ndarray:
@@ -68,12 +64,6 @@ class RegionSelector(Selector):
         return Candidates(
             units.astype(np.uint32), scores.astype(np.float16), pixels.astype(np.uint32), groups
         )
-
-    def thin(self, scored: ScoredImage, candidates: Candidates, order: np.ndarray) -> np.ndarray:
-        """The limit per image."""
-        if not self.class_balanced or self.max_per_image is None:
-            return order[: self.max_per_image]
-        return order[first_in_turns(candidates.groups[order], self.max_per_image)]
 
     def _unit_means(self, scored: ScoredImage, units: np.ndarray) -> np.ndarray:
         """``(M, D)`` means over the cells whose centre lies in a region and may be asked."""
