@@ -172,18 +172,24 @@ class GridForward:
         """``(T, N, K, h, w)`` logits with dropout on, everything else in evaluation mode.
 
         The T passes of an image are one batch with a seed of its own, so that they do not depend
-        on the other images of a batch.
+        on the other images of a batch. A backbone without dropout runs once for all of them.
         """
         name, passes = self.model.predict_on, []
-        layers = [m for m in getattr(self.model, name).modules() if isinstance(m, _DropoutNd)]
+        network = getattr(self.model, name)
+        layers = _dropouts(network)
+        before = (network.backbone, *([network.neck] if network.with_neck else ()))
+        shared = not any(map(_dropouts, before))
         device = images.device
         with torch.random.fork_rng([device] if device.type == 'cuda' else []):
             for layer in layers:
                 layer.train()
             for image, key in zip(images, keys.tolist(), strict=True):
                 torch.manual_seed(draw_seed(seed, key))
-                repeated = image.expand(self.passes, *image.shape)
-                passes.append(as_class_logits(self.model.run(name, repeated)[1].float()))
+                times = 1 if shared else self.passes
+                features = network.extract_feat(image.expand(times, *image.shape))
+                if shared:
+                    features = [own.expand(self.passes, *own.shape[1:]) for own in features]
+                passes.append(as_class_logits(self.model.decode(name, features).float()))
             for layer in layers:
                 layer.eval()
         return torch.stack(passes, dim=1)
@@ -199,12 +205,16 @@ class GridForward:
         return F.interpolate(logits, size, mode='bilinear', align_corners=False)
 
 
+def _dropouts(module: nn.Module) -> list[nn.Module]:
+    """Layers of dropout that drop anything."""
+    return [own for own in module.modules() if isinstance(own, _DropoutNd) and own.p > 0]
+
+
 def _committee(model: SemiSegmentor, strategy: Scorer) -> tuple[str, ...]:
     """Names of the committee's networks; checks passes and networks against the model."""
     name = type(strategy).__name__
     if strategy.passes:
-        layers = [m for m in model.network.modules() if isinstance(m, _DropoutNd)]
-        if not any(layer.p > 0 for layer in layers):
+        if not _dropouts(model.network):
             raise UserError(
                 f'{name} takes passes with dropout, and the {model.predict_on} of this '
                 f'{type(model).__name__} has none: set segmentor.decode_head.dropout_ratio'
