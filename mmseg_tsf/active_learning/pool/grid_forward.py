@@ -213,12 +213,11 @@ def _dropouts(module: nn.Module) -> list[nn.Module]:
 def _committee(model: SemiSegmentor, strategy: Scorer) -> tuple[str, ...]:
     """Names of the committee's networks; checks passes and networks against the model."""
     name = type(strategy).__name__
-    if strategy.passes:
-        if not _dropouts(model.network):
-            raise UserError(
-                f'{name} takes passes with dropout, and the {model.predict_on} of this '
-                f'{type(model).__name__} has none: set segmentor.decode_head.dropout_ratio'
-            )
+    if strategy.passes and not _dropouts(model.network):
+        raise UserError(
+            f'{name} takes passes with dropout, and the {model.predict_on} of this '
+            f'{type(model).__name__} has none: set segmentor.decode_head.dropout_ratio'
+        )
     if strategy.networks is None:
         return ()
     unknown = sorted(set(strategy.networks) - set(model.network_names))

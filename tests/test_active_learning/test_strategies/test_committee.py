@@ -33,7 +33,8 @@ def test_vote_entropy_by_hand():
 def test_passes_and_networks_vote(data_root, in_backbone):
     model, pool = make_model(segmentor=tiny_segmentor(dropout_ratio=0.5)), make_pool(data_root)
     if in_backbone:  # without it one pass of the backbone serves all passes of the head
-        model.teacher.backbone.layer1.append(nn.Dropout2d(0.5))
+        stem = model.teacher.backbone.stem
+        model.teacher.backbone.stem = nn.Sequential(stem, nn.Dropout2d(0.5))
     item = PoolReader(pool, None, 0)[2]
     images = preprocess(model, [item])[0]
     passes = next(
