@@ -20,6 +20,7 @@ from tiny_runs import (
 from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.active_learning.campaign.campaign import Campaign
 from mmseg_tsf.engine.loops.active_learning_loop import ActiveLearningLoop
+from mmseg_tsf.models import SelfTraining
 from mmseg_tsf.utils.errors import UserError
 
 STAGE, LAST = 2, 6
@@ -175,9 +176,20 @@ def test_generations_go_on_when_the_budget_is_spent(data_root, tmp_path):
     assert (runner.iter, states) == (LAST, ['answered', 'exhausted', 'finished'])
 
 
-def test_refinement_asks_by_the_student(data_root, tmp_path):
+def test_refinement_asks_by_the_student(data_root, tmp_path, monkeypatch):
     first, query = dict(type='SeedQuery', threshold=0.99), dict(type='PLARQuery')
+    show, asked = SelfTraining.show, []
+
+    def noted(self, name, *args):
+        if not self.training:  # in the pass over the pool
+            asked.append(name)
+        return show(self, name, *args)
+
+    monkeypatch.setattr(SelfTraining, 'show', noted)
     runner, watch = run(config(data_root, tmp_path, first_query=first, query=query))
+    assert set(asked) == {'student'}
+    shares = runner.message_hub.get_scalar('refinement/flagged.road').current()
+    assert 0 <= shares <= 100  # of the labels that taught, which are the teacher's
     assert runner.model.refinement.learns and not runner.model.refinement_teacher.learns
     assert all('loss_emd' in losses for losses in watch.losses.values())
     refined = [step for step in range(LAST) if 'refinement.flagged' in watch.losses[step]]
