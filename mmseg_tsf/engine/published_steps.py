@@ -47,6 +47,7 @@ def published_passes(model: SemiSegmentor) -> list[Pass] | None:
         segmentors.PerturbedStrictMeanTeachers: _strict_teachers,
         segmentors.UnreliablePseudoLabels: _unreliable,
         segmentors.AdaptiveEqualizationLearning: _equalization,
+        segmentors.SelfTraining: _self_training,
         segmentors.UniMatch: _unimatch,
         segmentors.UniMatchV2: _unimatch_v2,
         segmentors.TeacherStudentFriend: _friend,
@@ -101,6 +102,10 @@ def _unreliable(model: SemiSegmentor) -> Iterator[Pass]:
     yield Pass('teacher')
     yield Pass('student', batches=2, grad=True, more=_representation('student'))
     yield Pass('teacher', batches=2, more=_representation('teacher'))
+
+
+def _self_training(model: SemiSegmentor) -> Iterator[Pass]:
+    yield Pass('student', batches=2, grad=True)  # labels are made once in a generation
 
 
 def _representation(name: str) -> Callable:

@@ -24,6 +24,7 @@ SMOOTH = dict(
     cct=dict(decoders=dict(context=1, objects=2)),
     gct=dict(detector_weight=0.1),
     psmt=dict(cutmix=None, noise=0.0, threshold=0.0, turn=1),
+    self_training=dict(threshold=0.0),
     u2pl=dict(cutmix=None, contrast_weight=0.0, drop_share=0.0),
     unimatch=dict(cutmix=None, dropout=0.0, threshold=0.0),
     unimatch_v2=dict(cutmix=None, complementary_dropout=False, threshold=0.0),

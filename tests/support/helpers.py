@@ -43,6 +43,7 @@ METHODS = {
         'UnreliablePseudoLabels',
         dict(channels=8, queue_size=600, keys=300, queries=16, negatives=4, low_rank=2),
     ),
+    'self_training': ('SelfTraining', dict(scales=(1.0, 0.5), threshold=0.1)),
     'unimatch': ('UniMatch', dict(threshold=0.1)),
     'unimatch_v2': ('UniMatchV2', dict(threshold=0.1)),
 }
@@ -114,10 +115,14 @@ def model_cfg(method: str, segmentor: dict | None = None, **options) -> dict:
 
 
 def build_model(method: str, segmentor: dict | None = None, pool: int = 10, **options):
-    """The model with initialised weights, in training mode; the networks differ."""
+    """The model with initialised weights, in training mode; the networks differ.
+
+    Where a stage after the first one has parts that the first has not, this is that stage.
+    """
     torch.manual_seed(0)
     model = MODELS.build(ConfigDict(model_cfg(method, segmentor, **options)))
     model.init_weights()
+    model.begin_stage()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)

@@ -85,6 +85,7 @@ STRONG_VIEWS = dict(
     UniMatch=('strong', 'strong_2'),
     UniMatchV2=('strong', 'strong_2'),
     PerturbedStrictMeanTeachers=('strong',),
+    SelfTraining=('strong',),
 )
 
 
@@ -105,7 +106,7 @@ def tiny_runner_cfg(
     strong = STRONG_VIEWS.get(model['type'], ())
     views = {name: [dict(type='PhotoMetricDistortion')] for name in strong} or None
     hooks = [dict(type='SemiHook')]
-    if method_class.averages:
+    if set(method_class.averages) - set(method_class.snapshots):
         hooks.append(dict(type='MeanTeacherHook', decay=0.9))
     if adaptive and model.get('adaptive_cutmix', True):
         hooks.append(dict(type='AdaptivePartnerHook', num_workers=partner_workers))

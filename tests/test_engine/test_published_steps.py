@@ -18,6 +18,7 @@ COUNTED = {
     'gct': (4, 8),
     'psmt': (2, 2),
     'u2pl': (2, 3),
+    'self_training': (2, 0),
     'unimatch': (4, 1),
     'unimatch_v2': (3, 1),
 }

@@ -51,6 +51,7 @@ TITLES = {
     'gct': (['student learns from friend', 'friend learns from student'],) * 2,
     'psmt': ([], ['student learns from teacher_1']),
     'u2pl': ([], ['student learns from teacher']),
+    'self_training': ([], ['student learns from teacher']),
     'unimatch': ([], ['student learns from student']),
     'unimatch_v2': ([], ['student learns from teacher']),
 }

@@ -30,6 +30,7 @@ def colours(path: Path) -> set:
     [
         ('tsf', 1, ['labelled', 'unlabelled']),
         ('supervised', 2, ['labelled']),
+        ('self_training', 1, ['labelled', 'unlabelled']),  # as in its later generations
         ('unimatch', 1, ['features', 'labelled', 'strong', 'strong_2', 'weak']),
     ],
 )

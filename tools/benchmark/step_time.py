@@ -180,6 +180,7 @@ def benchmark(cfg: Config, steps: int, warmup: int) -> dict:
         cfg.visualizer = None  # a named one would write into the folder of a run before
         keep_freed_memory()  # as train.py does
         runner = Runner.from_cfg(cfg)
+        unwrap(runner).begin_stage()  # a later one, where the first has fewer parts
         timer = StepTimer(warmup)
         runner.register_hook(timer)
         runner.train()

@@ -226,4 +226,11 @@ def _committee(model: SemiSegmentor, strategy: Scorer) -> tuple[str, ...]:
             f'{name} asks the networks {", ".join(unknown)}: {type(model).__name__} has '
             f'{", ".join(model.network_names)}'
         )
-    return tuple(strategy.networks) or model.network_names
+    names = tuple(strategy.networks) or model.network_names
+    stale = [own for own in names if own in model.snapshots]
+    if stale:
+        raise UserError(
+            f'{name} asks the {stale[0]} of {type(model).__name__}, which has the weights of the '
+            'stage before, and none in the first round: take passes with dropout instead'
+        )
+    return names

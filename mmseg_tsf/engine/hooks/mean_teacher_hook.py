@@ -30,7 +30,7 @@ class MeanTeacherHook(Hook):
             (AEL).
 
     Raises:
-        UserError: ``decay`` lies outside [0, 1), or the model has no average.
+        UserError: ``decay`` lies outside [0, 1), or no average of the model moves.
     """
 
     priority = 'NORMAL'
@@ -54,15 +54,16 @@ class MeanTeacherHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Copies the learners into their averages at the start of a run."""
         model = unwrap(runner)
-        if not model.averages:
+        moving = {k: v for k, v in model.averages.items() if k not in model.snapshots}
+        if not moving:
             raise UserError(
-                f'{type(model).__name__} has no averaged network: take MeanTeacherHook out of the '
-                'hooks'
+                f'{type(model).__name__} has no averaged network that moves: take MeanTeacherHook '
+                'out of the hooks'
             )
         if runner.iter or self._resumed:  # a round may be held, and resumed, at iteration 0
             return
         self._kept = set(model.loaded_averages) | set(model.independent)
-        for average, learner in model.averages.items():
+        for average, learner in moving.items():
             if average not in self._kept:
                 ema_update(getattr(model, average), getattr(model, learner), decay=0.0)
         if model.loaded_averages:

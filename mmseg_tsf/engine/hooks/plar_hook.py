@@ -101,7 +101,7 @@ class PLARHook(Hook):
         last = runner.iter + 1 == runner.max_iters
         if self.begin is None or not (last or self.every_n_train_iters(runner, self.interval)):
             return
-        refinement = unwrap(runner).refinement
+        refinement = unwrap(runner).teaching_refinement
         classes = runner.train_loop.dataloader.dataset.metainfo['classes']
         if refinement.active:
             shares = by_class(refinement.take_class_shares(), classes)

@@ -67,7 +67,11 @@ class SemiHook(Hook):
         dataset = runner.train_loop.dataloader.dataset
         self._check_branches(runner, model, dataset)
         for is_needed, hook, reason in (
-            (model.averages, MeanTeacherHook, 'averages networks, which never move without it'),
+            (
+                set(model.averages) - set(model.snapshots),
+                MeanTeacherHook,
+                'averages networks, which never move without it',
+            ),
             (model.refinements, PLARHook, 'refines labels, which never begins without it'),
         ):
             there = (own for own in runner.hooks if isinstance(own, hook))
@@ -81,6 +85,7 @@ class SemiHook(Hook):
         check_crop(model, dataset)
         check_patches(model, dataset)
         check_loops(runner)
+        check_snapshots(runner)
         check_parallel(runner)
         model.is_checked = True
         start_record(runner)
@@ -216,6 +221,29 @@ def check_loops(runner: Runner) -> None:
     validation = getattr(getattr(runner.val_loop, 'dataloader', None), 'dataset', None)
     if isinstance(validation, BaseSegDataset) and getattr(loader.dataset, 'check_files', False):
         check_masks(validation)
+
+
+def check_snapshots(runner: Runner) -> None:
+    """Checks that snapshots take weights in this run, and that none is asked for predictions.
+
+    Raises:
+        UserError: One is, or they take none; the message names the key and the remedy.
+    """
+    model = unwrap(runner)
+    if not model.snapshots:
+        return
+    name, boundaries = type(model).__name__, getattr(runner.train_loop, 'boundaries', ())
+    if model.predict_on in model.snapshots:
+        raise UserError(
+            f'model.test_cfg.predict_on={model.predict_on!r}: this network of {name} has the '
+            'weights of the stage before, or none: leave predict_on out in training'
+        )
+    if not any(boundaries) and not model.has_snapshots:
+        raise UserError(
+            f'the {model.snapshots[0]} of {name} takes weights where a stage ends and another one '
+            'begins, and no stage of this run does, so unlabelled images are never used: take '
+            "train_cfg.type='ActiveLearningLoop', and train before its last round"
+        )
 
 
 _VIEWS = 'set SemiDataset.views=dict({name}=[...]), transforms that change colours'

@@ -229,17 +229,24 @@ class ActiveLearningLoop(IterBasedTrainLoop):
         if outcome.state == 'exhausted':
             print_log(f'Active learning: {outcome.message}', 'current', logging.WARNING)
             spent = self.campaign.spent()
-            if self.start == 'fresh' and not self.campaign.left(spent):
+            repeats = self.start == 'fresh' and not unwrap(self.runner).snapshots
+            if repeats and not self.campaign.left(spent):
                 self.stop_training = True  # a new stage would repeat this one
                 return False
         self._use_labels(number)
-        if self.start == 'fresh':
-            self.initial.restore(self.runner)
+        if self._iter:  # an empty first stage has trained nothing
+            self._begin_stage()
         self._restart_loader()
         for hook in self.runner.hooks:
             if hasattr(hook, 'after_labels_change'):
                 hook.after_labels_change(self.runner)
         return True
+
+    def _begin_stage(self) -> None:
+        if self.start == 'fresh':
+            self.initial.restore(self.runner)
+        else:
+            unwrap(self.runner).begin_stage()
 
     def _predict(self, image_id: str) -> np.ndarray:
         """``(H, W)`` uint8 class ids predicted for a pool image at its own resolution."""

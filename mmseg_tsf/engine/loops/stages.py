@@ -169,9 +169,9 @@ class InitialState:
         write_file(self.path, content.getvalue())
 
     def restore(self, runner: Runner) -> None:
-        """Restores the initial state."""
+        """Restores the initial state, of all but the snapshots of what was trained."""
         state = torch.load(self.path, map_location='cpu', weights_only=True)
-        unwrap(runner).load_state_dict(state['model'])
+        unwrap(runner).begin_stage(state['model'])
         runner.optim_wrapper.load_state_dict(state['optimizer'])
         for scheduler, own in zip(runner.param_schedulers, state['schedulers'], strict=True):
             scheduler.load_state_dict(own)

@@ -12,6 +12,8 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from ...models.segmentors import SemiSegmentor
+from ...utils.runner import unwrap
 from ..loops.active_learning_loop import ActiveLearningLoop
 
 
@@ -20,7 +22,7 @@ def short_run(cfg: Config) -> Iterator[Runner]:
     """Context with a runner that has a temporary work dir and writes no checkpoint.
 
     Nothing is resumed; the work dir, the checkpoints and the logging services of the config are not
-    used.
+    used. Where a method has parts that its first stage has not, the steps have them.
 
     Args:
         cfg: Training config; not changed.
@@ -31,7 +33,11 @@ def short_run(cfg: Config) -> Iterator[Runner]:
     cfg.default_hooks = dict(cfg.get('default_hooks') or {}, checkpoint=None)
     with tempfile.TemporaryDirectory() as folder:
         cfg.work_dir = folder
-        yield Runner.from_cfg(cfg)
+        runner = Runner.from_cfg(cfg)
+        model = unwrap(runner)
+        if isinstance(model, SemiSegmentor):
+            model.begin_stage()
+        yield runner
 
 
 def run_steps(

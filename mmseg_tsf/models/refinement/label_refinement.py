@@ -205,8 +205,7 @@ class LabelRefinement(BaseModule):
     @property
     def learns(self) -> bool:
         """Whether a head learns from what the labeller shows of labelled images."""
-        learns_weights = self.refiner is not None and self.refiner.weight_module is not None
-        return self.error_head is not None or learns_weights
+        return any(parameter.requires_grad for parameter in self.parameters())
 
     def losses(self, view: NetworkView, ground_truth: Tensor) -> dict[str, Tensor]:
         """Losses of the EMD and of learnt weights on labelled images.

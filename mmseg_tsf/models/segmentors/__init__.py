@@ -8,6 +8,7 @@ from .difficulty_aware_learning import DifficultyAwareLearning
 from .guided_collaborative_training import GuidedCollaborativeTraining
 from .mean_teacher import MeanTeacher
 from .perturbed_strict_mean_teachers import PerturbedStrictMeanTeachers
+from .self_training import SelfTraining
 from .semi_base import SemiSegmentor, SupervisedOnly
 from .teacher_student_friend import TeacherStudentFriend
 from .unimatch import UniMatch, UniMatchV2
@@ -21,6 +22,7 @@ __all__ = [
     'GuidedCollaborativeTraining',
     'MeanTeacher',
     'PerturbedStrictMeanTeachers',
+    'SelfTraining',
     'SemiBatch',
     'SemiSegmentor',
     'SupervisedOnly',

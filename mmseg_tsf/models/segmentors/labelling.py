@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...utils.errors import UserError
 from ..refinement.label_refinement import LabelRefinement
+from ..utils.ema import ema_update
 from ..utils.feature_tap import FeatureTap
 from ..utils.labels import (
     PseudoLabels,
@@ -35,7 +36,8 @@ class LabellingGroup(NetworkGroup):
 
     Attributes:
         labellers: Names of the networks whose labels teach on unlabelled images. The labels of
-            each can be refined.
+            each can be refined. A snapshot stands behind the learner that it follows, whose
+            refinement learns and is copied with the weights.
         refinement: Refinement of the first labeller's labels; ``None`` where labels are not
             refined.
     """
@@ -62,7 +64,7 @@ class LabellingGroup(NetworkGroup):
             refinement = LabelRefinement(
                 network, self.num_classes, error_head, refiner, **(options or {})
             )
-            setattr(self, key, refinement)
+            setattr(self, key, refinement.requires_grad_(name not in self.snapshots))
 
     @property
     def refinements(self) -> dict[str, LabelRefinement]:
@@ -73,6 +75,26 @@ class LabellingGroup(NetworkGroup):
     def refinement_names(self) -> tuple[str, ...]:
         """Names of the modules of :attr:`refinements`."""
         return tuple(self._refinement_keys.values())
+
+    @property
+    def teaching_refinement(self) -> LabelRefinement | None:
+        """Refinement of the labels that teach: a snapshot's where there is one, or the first."""
+        own = [name for name in self.refinements if name in self.snapshots]
+        return self.refinements[own[0]] if own else self.refinement
+
+    @property
+    def kept_names(self) -> tuple[str, ...]:
+        """See the base class; refinements of snapshots are snapshots, too."""
+        own = [key for name, key in self._refinement_keys.items() if name in self.snapshots]
+        return (*super().kept_names, *own)
+
+    def take_snapshots(self) -> None:
+        """See the base class; the refinement of a snapshot takes that of its learner."""
+        super().take_snapshots()
+        for name, refinement in self.refinements.items():
+            if name in self.snapshots:
+                source = self.refinements[self.averages[name]]
+                ema_update(refinement, source, decay=0.0)
 
     @property
     def refinement_learns(self) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ...utils.errors import UserError
+from ..utils.ema import ema_update
 from ..utils.feature_tap import FeatureTap
 from ..utils.views import NetworkView
 from .checks import adapt_state_dict, check_segmentor
@@ -29,6 +30,10 @@ class NetworkGroup(BaseModel):
         averages: Name of each averaged network and of the learner that it follows, such as
             ``{'teacher': 'student'}``; empty for none. ``MeanTeacherHook`` moves them.
         independent: Averages that start with weights of their own, not with the learner's.
+        snapshots: Averages that stand still within a stage of a training with rounds; where the
+            next one begins they take the weights of their learner, see :meth:`begin_stage`. A
+            buffer ``generation`` counts how often they have.
+        has_snapshots: Whether they have taken any weights yet.
         taps: Module paths of feature maps that the method reads, see :class:`FeatureTap`; views
             have them in ``tapped``.
         part_optimizers: Options of the optimisers that parts have of their own, by part.
@@ -41,8 +46,8 @@ class NetworkGroup(BaseModel):
             ``'eval'`` (by averaged statistics), or ``'auto'``: ``'train'`` where a network has
             batch norm, because averaged statistics do not fit averaged weights while the learner
             moves fast.
-        predict_on: Name of the network that predicts; the first of :attr:`network_names` by
-            default.
+        predict_on: Name of the network that predicts; by default the first of
+            :attr:`network_names` that is no snapshot.
         data_preprocessor: See mmengine.
         init_cfg: See mmengine.
 
@@ -53,6 +58,7 @@ class NetworkGroup(BaseModel):
     learners: tuple[str, ...] = ('student',)
     averages: Mapping[str, str] = {}
     independent: tuple[str, ...] = ()
+    snapshots: tuple[str, ...] = ()
     taps: tuple[str, ...] = ()
 
     def __init__(
@@ -79,7 +85,11 @@ class NetworkGroup(BaseModel):
         self.average_mode = self._resolve_average_mode(average_mode)
         self.loaded_averages: set[str] = set()
         self.part_optimizers: dict[str, dict] = {}
-        self.predict_on = predict_on or self.network_names[0]
+        moving = [name for name in self.network_names if name not in self.snapshots]
+        self.predict_on = predict_on or moving[0]
+        self.has_snapshots = False  # what the buffer says, known without waiting for a GPU
+        if self.snapshots:
+            self.register_buffer('generation', torch.zeros((), dtype=torch.int64))
         self._register_load_state_dict_pre_hook(self._adapt_state_dict)
 
     @property
@@ -132,8 +142,35 @@ class NetworkGroup(BaseModel):
         )
 
     def averages_to_move(self, iteration: int) -> Sequence[str]:
-        """Names of the averages that move after this iteration; all of them by default."""
-        return tuple(self.averages)
+        """Names of the averages that move after this iteration; by default all but snapshots."""
+        return tuple(name for name in self.averages if name not in self.snapshots)
+
+    @property
+    def kept_names(self) -> tuple[str, ...]:
+        """Top-level names of the state that a stage which begins anew keeps."""
+        return (*self.snapshots, 'generation') if self.snapshots else ()
+
+    def take_snapshots(self) -> None:
+        """Copies what learners have learnt into the snapshots that follow them."""
+        for name in self.snapshots:
+            ema_update(getattr(self, name), getattr(self, self.averages[name]), decay=0.0)
+        if self.snapshots:
+            self.generation += 1
+            self.has_snapshots = True
+
+    def begin_stage(self, initial: Mapping[str, Tensor] | None = None) -> None:
+        """Begins the next stage of a training with rounds, after one that has trained.
+
+        Args:
+            initial: State before the first iteration, which everything but the snapshots takes;
+                ``None`` where the training goes on with its weights.
+        """
+        self.take_snapshots()
+        if initial is not None:
+            state = copy.copy(initial)
+            own = self.state_dict()
+            state.update({k: own[k] for k in own if k.split('.')[0] in self.kept_names})
+            self.load_state_dict(state)
 
     def attach(
         self,
@@ -253,4 +290,5 @@ class NetworkGroup(BaseModel):
             for name in self.averages
             if any(key.startswith(f'{prefix}{name}.') for key in state_dict)
         }
+        self.has_snapshots = bool(state_dict.get(f'{prefix}generation', self.has_snapshots))
         adapt_state_dict(self, state_dict, prefix)

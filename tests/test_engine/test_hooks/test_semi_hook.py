@@ -10,7 +10,13 @@ from helpers import build_model, model_cfg, tiny_segmentor
 from mmengine.hooks import Hook
 from mmengine.registry import MODEL_WRAPPERS
 from PIL import Image
-from tiny_runs import make_runner, part_cfg, tiny_runner_cfg, validation_cfg
+from tiny_runs import (
+    active_learning_cfg,
+    make_runner,
+    part_cfg,
+    tiny_runner_cfg,
+    validation_cfg,
+)
 
 from mmseg_tsf.engine.hooks.semi_hook import check_parallel
 from mmseg_tsf.utils.errors import UserError
@@ -274,3 +280,20 @@ def test_checkpoint_is_refused_when_the_last_look_was_long_ago(data_root, tmp_pa
     with pytest.raises(UserError, match='loss_cps is not finite at iteration 7'):
         runner.save_checkpoint(str(tmp_path), 'bad.pth', by_epoch=False)
     assert not (tmp_path / 'bad.pth').exists()
+
+
+def test_snapshots_that_never_take_weights_or_predict(data_root, tmp_path):
+    sentence = 'the teacher of SelfTraining takes weights where a stage ends.*ActiveLearningLoop'
+    refuse(data_root, tmp_path, 'self_training', sentence)
+    one_stage = dict(rounds=1, stages=[0, 4], max_iters=4)
+    cfg = active_learning_cfg('self_training', data_root, tmp_path, **one_stage)
+    with pytest.raises(UserError, match='no stage of this run does'):
+        train(cfg)
+    model = model_cfg('self_training', test_cfg=dict(predict_on='teacher'))
+    cfg = active_learning_cfg('self_training', data_root, tmp_path / 'other', model=model)
+    with pytest.raises(UserError, match=r"predict_on='teacher'.*leave predict_on out"):
+        train(cfg)
+    cfg = active_learning_cfg('self_training', data_root, tmp_path / 'third')
+    cfg.custom_hooks.append(dict(type='MeanTeacherHook'))
+    with pytest.raises(UserError, match='SelfTraining has no averaged network that moves'):
+        train(cfg)

@@ -10,7 +10,7 @@ from tiny_runs import INITIAL, active_learning_cfg, make_runner
 
 from mmseg_tsf.active_learning import RoundStore
 
-METHODS = ('cct', 'gct', 'psmt', 'u2pl', 'unimatch', 'unimatch_v2')
+METHODS = ('cct', 'gct', 'psmt', 'self_training', 'u2pl', 'unimatch', 'unimatch_v2')
 SIZE, PIXELS, ROUND_AT, LAST = (40, 48), 4000, 2, 4
 WHOLE = [  # images as they lie on disk, so that pixels stay where they were asked
     dict(type='LoadImageFromFile'),

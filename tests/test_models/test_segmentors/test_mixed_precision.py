@@ -10,6 +10,7 @@ CASES = dict(
     gct=('gct', {}),
     psmt=('psmt', dict(noise=2.0)),
     psmt_warm_up=('psmt', dict(warm_up=1)),
+    self_training=('self_training', {}),
     u2pl=('u2pl', dict(queries=512, negatives=16)),
     unimatch=('unimatch', {}),
     unimatch_v2=('unimatch_v2', {}),
