@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -62,11 +63,17 @@ class RequestFolder(SealedRequest):
         Raises:
             UserError: The file is missing.
         """
-        path = self.sealed.path / 'images' / image_id
-        found = [p for p in path.parent.glob('*') if p.name.removesuffix(p.suffix) == path.name]
-        if not found:
+        if image_id not in self._image_files:
+            path = self.sealed.path / 'images' / image_id
             raise UserError(f'{path}.* is missing: restore the folder from a copy')
-        return found[0]
+        return self._image_files[image_id]
+
+    @cached_property
+    def _image_files(self) -> dict[str, Path]:
+        """Files of the images by their paths without the suffix, listed once."""
+        folder = self.sealed.path / 'images'
+        files = (path for path in folder.rglob('*') if not path.is_dir())
+        return {path.relative_to(folder).with_suffix('').as_posix(): path for path in files}
 
     def prelabels(self, image_id: str) -> np.ndarray:
         """``(H, W)`` uint8 class ids that the network predicts, 255 outside of the request."""

@@ -59,8 +59,8 @@ class FolderOracle(Oracle):
         files = {i: self.images.path(self.index(i)) for i in request.images}
         classes = self.images.dataset.metainfo['classes']
         write_request_folder(path, request, files, classes, predict)
-        answered = [i for i in request.images if _answer_file(path, i).is_file()]
-        missing = [i for i in request.images if i not in set(answered)]
+        there = {i: _answer_file(path, i).is_file() for i in request.images}
+        answered, missing = ([i for i in there if there[i] == own] for own in (True, False))
         strays = _strays(path / ANSWERS, answered)
         if missing and not (self.accept_partial and answered):
             for image_id in answered:  # reports invalid files early

@@ -1,5 +1,7 @@
 """Requests are found in a run or in the folder for people."""
 
+import os
+
 import numpy as np
 import pytest
 from exchange_runs import CLASSES, IDS, SIZE, BareRequest, asked_masks, believed, make_run, truth
@@ -29,6 +31,18 @@ def test_a_run_and_its_folder_for_people_say_the_same(work_dir):
             assert np.array_equal(image.asked, asked)
             assert np.array_equal(image.prelabels, np.where(asked, believed(image_id), 255))
             assert image.file.resolve() == work_dir / f'pool/{image_id}.png'
+
+
+def test_images_are_listed_once_however_many_there_are(work_dir, monkeypatch):
+    listed, original = [], os.scandir
+    monkeypatch.setattr(os, 'scandir', lambda *args: [listed.append(args), original(*args)][1])
+    request = read_request(work_dir)
+    request.image_file('c')
+    assert listed
+    listed.clear()
+    for image_id in IDS:
+        assert request.image_file(image_id).name == f'{image_id.split("/")[-1]}.png'
+    assert not listed
 
 
 def test_without_a_folder_for_people_there_is_nothing_to_export(tmp_path):
