@@ -22,6 +22,7 @@ MISTAKES = {
     'make_splits.py': (['--image-dir', 'no', '--out', 'out'], 'no does not exist'),
     'report.py': (['no'], 'no'),
     'results_table.py': (['no'], 'no'),
+    'active_learning/amend.py': (['no', '--round', '0'], 'no holds neither rounds/'),
     'active_learning/compare.py': (['no.py', '--work-dir', 'out'], 'no.py does not exist'),
     'active_learning/curves.py': (['no'], 'no is not the folder of a run'),
     'active_learning/export_requests.py': (['no', '--format', 'cvat', '-o', 'out'], 'no'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 from pathlib import Path
 
@@ -116,13 +117,21 @@ class SealedAnswer(RoundRecord):
         """Digest of the newest record, which changes with every amendment."""
         return self.amendments[-1].digest if self.amendments else self.digest
 
+    def holds(self, image_id: str, content: bytes) -> bool:
+        """Whether the stored labels of an image, those of its newest amendment, are this file."""
+        stored = self._newest(image_id).info['files'].get(f'{self.png_dir}/{image_id}.png')
+        return hashlib.sha256(content).hexdigest() == stored
+
+    def _newest(self, image_id: str) -> SealedAnswer:
+        return next((a for a in reversed(self.amendments) if image_id in a.images), self)
+
     def labels(self, image_id: str) -> np.ndarray:
         """``(H, W)`` uint8 class ids, 255 where there is no label, of the newest amendment.
 
         Raises:
             StoreError: The file is missing, altered or not a PNG.
         """
-        for amendment in reversed(self.amendments):
-            if image_id in amendment.images:
-                return amendment.labels(image_id)
+        record = self._newest(image_id)
+        if record is not self:
+            return record.labels(image_id)
         return self._read_png(f'{self.png_dir}/{image_id}.png', image_id)

@@ -196,7 +196,10 @@ class RoundStore:
                 size or cover pixels outside of the request, or there is no item.
         """
         if self.state(number) != 'answered':
-            raise StoreError(f'{self.folder(number)} has no answer that could be amended')
+            raise StoreError(
+                f'{self.folder(number)} has no answer to amend: its answers are used when the run '
+                'is resumed'
+            )
         folder, request, answer = self.root / AMENDMENTS, self.request(number), self.answer(number)
         with lock(folder / '.lock'):
             remove_leftovers(folder)
@@ -211,7 +214,10 @@ class RoundStore:
                 checked = check_inside(fitting, request)
                 fill(writer, SealedAnswer.png_dir, checked, info, encode_labels, links)
                 if not writer.files:
-                    raise StoreError(f'no answer of {self.folder(number)} differs: nothing to do')
+                    raise StoreError(
+                        f'no answer differs from those of {self.folder(number)}: correct the files '
+                        'that were read then'
+                    )
         return SealedAnswer(path)
 
     def index(self, rounds: Iterable[int] | None = None) -> AnswerIndex:
