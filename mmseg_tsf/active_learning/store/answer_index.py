@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -10,39 +11,6 @@ from ...models.utils.labels import IGNORE_INDEX
 from .records import SealedAnswer, SealedRequest
 
 Round = tuple[SealedRequest, SealedAnswer]
-
-
-def paid_pixels(image_id: str, rounds: Iterable[Round]) -> np.ndarray | None:
-    """``(H, W)`` bool mask of the requested pixels of an image; ``None`` if there are none.
-
-    Args:
-        image_id: Image.
-        rounds: Rounds that were answered for it.
-    """
-    mask = None
-    for request, _ in rounds:
-        own = request.mask(image_id)
-        mask = own if mask is None else mask | own
-    return mask
-
-
-def fold_labels(image_id: str, rounds: Iterable[Round]) -> np.ndarray | None:
-    """``(H, W)`` uint8 labels of an image; a later round wins inside of its own request.
-
-    Args:
-        image_id: Image.
-        rounds: Rounds that were answered for it, in their order.
-
-    Returns:
-        np.ndarray | None: 255 where there is no label; ``None`` without rounds.
-    """
-    labels = None
-    for request, answer in rounds:
-        own = answer.labels(image_id)
-        if labels is None:
-            labels = np.full_like(own, IGNORE_INDEX)
-        labels = np.where(request.mask(image_id), own, labels)
-    return labels
 
 
 class AnswerIndex:
@@ -57,6 +25,7 @@ class AnswerIndex:
     def __init__(self, rounds: Iterable[Round]) -> None:
         self._rounds = list(rounds)
         self._places: dict[str, list[int]] = {}
+        self._last: tuple[str | None, list[np.ndarray]] = None, []
         for place, (_, answer) in enumerate(self._rounds):
             for image_id in answer.images:
                 self._places.setdefault(image_id, []).append(place)
@@ -70,12 +39,21 @@ class AnswerIndex:
         return self
 
     def asked(self, image_id: str) -> np.ndarray | None:
-        """See :func:`paid_pixels`."""
-        return paid_pixels(image_id, self._of(image_id))
+        """``(H, W)`` bool mask of the pixels paid in these rounds; ``None`` if there are none."""
+        masks = self._masks(image_id)
+        return functools.reduce(np.logical_or, masks) if masks else None
 
     def manual(self, image_id: str) -> np.ndarray | None:
-        """See :func:`fold_labels`."""
-        return fold_labels(image_id, self._of(image_id))
+        """``(H, W)`` uint8 labels, 255 elsewhere; ``None`` if the image has no answer.
+
+        A later round wins inside of its own request, also where it takes a label back.
+        """
+        labels = None
+        for mask, (_, answer) in zip(self._masks(image_id), self._of(image_id), strict=True):
+            own = answer.labels(image_id)
+            labels = np.full_like(own, IGNORE_INDEX) if labels is None else labels
+            labels = np.where(mask, own, labels)
+        return labels
 
     def sources(self) -> dict[str, str]:
         """Digests of the records on which the labels of each image depend, as one text.
@@ -94,3 +72,9 @@ class AnswerIndex:
 
     def _of(self, image_id: str) -> list[Round]:
         return [self._rounds[place] for place in self._places.get(image_id, ())]
+
+    def _masks(self, image_id: str) -> list[np.ndarray]:
+        """Requests of an image, which both questions about it need."""
+        if self._last[0] != image_id:
+            self._last = image_id, [request.mask(image_id) for request, _ in self._of(image_id)]
+        return self._last[1]

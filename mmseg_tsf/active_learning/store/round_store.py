@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from ...utils.files import StoreError, check_unlocked, lock, remove_leftovers, seal
-from .answer_index import AnswerIndex, fold_labels, paid_pixels
+from .answer_index import AnswerIndex
 from .campaign_file import CampaignFile
 from .label_folder import LabelFolder
 from .label_png import encode_labels, encode_mask
@@ -231,7 +231,7 @@ class RoundStore:
 
     def asked(self, image_id: str) -> np.ndarray | None:
         """``(H, W)`` bool mask of the pixels paid in any round, or ``None`` if there are none."""
-        return paid_pixels(image_id, self._rounds_of(image_id, self.answered()))
+        return self._index_of(image_id, self.answered()).asked(image_id)
 
     def manual(self, image_id: str, rounds: Iterable[int] | None = None) -> np.ndarray | None:
         """``(H, W)`` uint8 fold of the answers, 255 elsewhere, or ``None`` if there are none.
@@ -243,7 +243,7 @@ class RoundStore:
             rounds: Numbers of the rounds to fold; all answered rounds by default.
         """
         numbers = self.answered() if rounds is None else rounds
-        return fold_labels(image_id, self._rounds_of(image_id, numbers))
+        return self._index_of(image_id, numbers).manual(image_id)
 
     def fold(self, number: int) -> Iterator[tuple[str, np.ndarray]]:
         """Image ids and their :meth:`manual` labels after the answer of a round."""
@@ -267,9 +267,9 @@ class RoundStore:
         """Folder of a round, whether it exists or not."""
         return self.root / f'round_{number:03d}'
 
-    def _rounds_of(self, image_id: str, numbers: Iterable[int]) -> list[tuple]:
-        rounds = [(self.request(number), self.answer(number)) for number in numbers]
-        return [own for own in rounds if image_id in own[1].images]
+    def _index_of(self, image_id: str, numbers: Iterable[int]) -> AnswerIndex:
+        """The rounds with an answer for one image."""
+        return self.index(n for n in numbers if image_id in self.answer(n).images)
 
     def _folders(self) -> list[Path]:
         return sorted(self.root.glob('round_[0-9][0-9][0-9]'))
