@@ -40,6 +40,7 @@ MISTAKES = {
     'benchmark/pool_pass.py': (['--repeats', '0'], 'must be at least 1'),
     'benchmark/speed_table.py': (['no.json'], 'no.json does not exist'),
     'benchmark/step_time.py': (['no.py'], 'no.py does not exist'),
+    'benchmark/store_scale.py': (['--rounds', '1', '--work-dir', 'x'], '--rounds must be above 3'),
     'dataset_converters/aerial.py': (['no', '--out', 'out'], 'does not exist: SOURCE must'),
     'dataset_converters/camvid.py': (['no', '--out', 'out'], 'no/train does not exist'),
     'dataset_converters/demo_street.py': (['out', '--labelled', '0'], 'num_labelled must be'),
