@@ -3,7 +3,7 @@
     python tools/browse_batch.py configs/tsf/<config>.py -o batches
     python tools/browse_batch.py configs/tsf/<config>.py -o batches --load-from <checkpoint>
     python tools/browse_batch.py configs/active_learning/<config>.py -o batches --cfg-options \\
-        train_dataloader.dataset.manual_labels=work_dirs/<run>/rounds/labels/round_001
+        train_dataloader.dataset.manual_labels=work_dirs/<run>/rounds/labels
 
 Takes a few real training steps, in a temporary work dir, and records their losses. Written are
 ``batch_000_labelled.png`` for each step and a picture for each view of the unlabelled images, such

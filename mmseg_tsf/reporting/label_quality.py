@@ -79,7 +79,7 @@ def measure_pool_labels(folder: Path, track: Track = iter) -> dict:
     init_default_scope('mmseg')
     source = cfg.train_dataloader.dataset.unlabelled
     pipeline = cfg.train_cfg.get('pool', {}).get('pipeline') or test_pipeline(cfg)
-    pool = Pool(_build(source, pipeline), RoundStore(folder / 'rounds'))
+    pool = Pool(_build(source, pipeline), RoundStore(folder / 'rounds')).listed()
     masks = _build(source, [dict(type='LoadAnnotations')])
     model = MODELS.build(cfg.model)
     load_checkpoint(model, str(checkpoint), map_location='cpu')

@@ -73,7 +73,7 @@ def keep_snapshot(
     answered = store.state(number) == 'answered'
     info = dict(
         request=store.request(number).digest,
-        answer=store.answer(number).digest if answered else None,
+        answer=store.answer(number).version if answered else None,
         order=most_asked(store, number, limit),
     )
     there = read_snapshot(work_dir, store, number)

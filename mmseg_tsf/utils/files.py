@@ -125,14 +125,19 @@ class SealedFolder:
 class FolderWriter:
     """Writer of the files of a :class:`SealedFolder`; see :func:`seal`.
 
+    Args:
+        path: Temporary folder.
+        synced: Whether files are on the disk when they are written; without it a power cut may
+            take them, which is enough for what can be made again.
+
     Attributes:
         path: Temporary folder.
         files: Digests by relative path.
         info: Further entries of the manifest.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, synced: bool = True) -> None:
+        self.path, self.synced = path, synced
         self.files: dict[str, str] = {}
         self.info: dict = {}
 
@@ -150,7 +155,10 @@ class FolderWriter:
         if '..' in path.parts[len(self.path.parts) :] or Path(name).is_absolute():
             raise StoreError(f'{name} leads out of {self.path.name}: give a path inside it')
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_synced(path, content)
+        if self.synced:
+            _write_synced(path, content)
+        else:
+            path.write_bytes(content)
         self.files[name] = hashlib.sha256(content).hexdigest()
 
     def close(self) -> None:

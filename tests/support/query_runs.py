@@ -54,6 +54,9 @@ class FakeLabels:
         self.masks: dict[str, np.ndarray] = {}
         self.labels: dict[str, np.ndarray] = {}
 
+    def index(self) -> FakeLabels:
+        return self
+
     def asked(self, image_id: str) -> np.ndarray | None:
         return self.masks.get(image_id)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from mmseg_tsf.active_learning import RoundStore, StoreError
 from mmseg_tsf.active_learning.selection.clicks import class_counts
+from mmseg_tsf.utils import files
 
 SIZE = (6, 8)
 IDS = ('a/x', 'y')
@@ -80,3 +81,30 @@ def in_child(work: Callable[[], object]) -> int:
         finally:
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def snapshot(root) -> dict[str, bytes]:
+    """Every file but for the time of writing and what depends on it."""
+    names = ('manifest.json', 'manifest.sha256', '.lock')
+    found = (p for p in root.rglob('*') if p.is_file() and p.name not in names)
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in found}
+
+
+def interrupt(monkeypatch, at: int, happen) -> None:
+    """Lets something happen at one of the steps of writing, counted from 0."""
+    count = iter(range(10**6))
+
+    def wrapped(original, halves):
+        def step(*args):
+            if next(count) == at:
+                if halves:
+                    args[0].write_bytes(args[1][: len(args[1]) // 2])
+                happen()
+            return original(*args)
+
+        return step
+
+    monkeypatch.setattr(files, '_write_synced', wrapped(files._write_synced, True))
+    monkeypatch.setattr(files, '_sync_folder', wrapped(files._sync_folder, False))
+    for name in ('rename', 'replace'):
+        monkeypatch.setattr(os, name, wrapped(getattr(os, name), False))

@@ -68,7 +68,7 @@ def test_a_trained_network_and_the_answers_of_people(tool, data_root, tmp_path):
     cfg = active_learning_cfg('cps', data_root, tmp_path / 'run', budget=budget)
     cfg.model.manual_weight = 1.0
     make_runner(cfg).train()
-    cfg.train_dataloader.dataset.manual_labels = str(tmp_path / 'run/rounds/labels/round_001')
+    cfg.train_dataloader.dataset.manual_labels = str(tmp_path / 'run/rounds/labels')
     fed, drawn = [], tool.draw_step
     tool.draw_step = lambda step, *more: [fed.append(step), *drawn(step, *more)][1:]
     try:

@@ -213,7 +213,7 @@ def test_images_can_be_served_from_another_address(store):
     [
         ('export_requests', ['nowhere', '--format', 'coco', '-o', 'x'], 'holds neither rounds/'),
         ('export_requests', [RUN, '--format', 'coco', '-o', RUN], 'exists already'),
-        ('export_requests', [RUN, '--format', 'coco', '-o', 'x', '--round', '4'], 'round 4 does'),
+        ('export_requests', [RUN, '--format', 'coco', '-o', 'x', '--round', '4'], 'no round 4'),
         ('import_answers', [RUN, 'nothing.zip', '--format', 'cvat'], 'nothing.zip is missing'),
         ('import_answers', [RUN, 'broken.json', '--format', 'coco'], 'is not JSON'),
     ],

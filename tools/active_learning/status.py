@@ -35,7 +35,7 @@ def show(summary: dict, console: Console) -> None:
     table = Table('', 'asked by', 'answered by', *AMOUNTS)
     _add_row(table, ['initial', '', '', *_amounts(summary['initial'])])
     for r in summary['rounds']:
-        who = r['who'] or 'nobody yet'
+        who = (r['who'] or 'nobody yet') + f', {r["amended"]} amended' * bool(r['amended'])
         _add_row(table, [f'round {r["round"]}', r['strategy'], who, *_amounts(r)])
     _add_row(table, ['in all', '', '', *_amounts(summary['spent'])])
     console.print(table)

@@ -146,6 +146,7 @@ def request_items(
     Yields:
         tuple: Image id, ``(H, W)`` bool mask, and what it counts by unit.
     """
+    pool = pool.listed()
     for index, units, limits, cost in chosen:
         image = pool.image(index)
         mask = selector.mask(units, image, limits)

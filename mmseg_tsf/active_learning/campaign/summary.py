@@ -60,6 +60,7 @@ def describe_round(store: RoundStore, number: int) -> dict:
         **{unit: sum(notes[unit] for notes in paid) for unit in ('pixels', 'regions', 'clicks')},
         classes=[sum(column) for column in zip(*counts, strict=True)],
         who=answer.info.get('who') if answer else None,
+        amended=len(answer.amended) if answer else 0,
         written=(answer or request).info['written'],
     )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from ...utils.errors import UserError
 from ..store.records import SealedRequest
-from ..store.round_store import RoundStore
+from ..store.round_store import CAMPAIGN, RoundStore
 from .request_folder import ANSWERS
 
 
@@ -62,11 +63,17 @@ class RequestFolder(SealedRequest):
         Raises:
             UserError: The file is missing.
         """
-        path = self.sealed.path / 'images' / image_id
-        found = [p for p in path.parent.glob('*') if p.name.removesuffix(p.suffix) == path.name]
-        if not found:
+        if image_id not in self._image_files:
+            path = self.sealed.path / 'images' / image_id
             raise UserError(f'{path}.* is missing: restore the folder from a copy')
-        return found[0]
+        return self._image_files[image_id]
+
+    @cached_property
+    def _image_files(self) -> dict[str, Path]:
+        """Files of the images by their paths without the suffix, listed once."""
+        folder = self.sealed.path / 'images'
+        files = (path for path in folder.rglob('*') if not path.is_dir())
+        return {path.relative_to(folder).with_suffix('').as_posix(): path for path in files}
 
     def prelabels(self, image_id: str) -> np.ndarray:
         """``(H, W)`` uint8 class ids that the network predicts, 255 outside of the request."""
@@ -95,14 +102,14 @@ class RequestFolder(SealedRequest):
 
 
 def read_request(source: Path, number: int | None = None) -> RequestFolder:
-    """Finds the request that waits for an answer.
+    """Finds a request.
 
     Args:
         source: Work dir of a run, or a request folder.
-        number: Number of the round; the last one that waits by default.
+        number: Number of the round, which may be answered; the one that waits by default.
 
     Raises:
-        UserError: There is no request, or it is already answered.
+        UserError: There is no request, or none waits and no number is given.
         StoreError: A file on disk is missing or altered.
     """
     if (source / 'requests').is_dir():
@@ -113,7 +120,7 @@ def read_request(source: Path, number: int | None = None) -> RequestFolder:
             'round that was written for annotators'
         )
     store = RoundStore(source / 'rounds')
-    number = _pending(store, number)
+    number = _existing(store, number)
     annotation_dir = store.campaign()['annotation_dir']
     if annotation_dir is None:
         raise UserError(f'{source} has no request folders: its oracle does not ask annotators')
@@ -125,13 +132,44 @@ def read_request(source: Path, number: int | None = None) -> RequestFolder:
     return request
 
 
-def _pending(store: RoundStore, number: int | None) -> int:
-    """Number of the round that waits for answers."""
-    asked = [n for n in store.numbers() if store.state(n) == 'asked']
+def closed_notice(source: Path, request: RequestFolder) -> str:
+    """What to tell people who import answers to a closed round; empty for one that waits.
+
+    Args:
+        source: Work dir of a run, or a request folder. The run of a folder is looked for above
+            it, and not found if the folder was copied elsewhere.
+        request: Request that :func:`read_request` found there.
+
+    Raises:
+        StoreError: A file of the run is missing or altered.
+    """
+    folder, number = request.sealed.path.resolve(), request.number
+    for run in (source, *folder.parents):
+        if not (run / 'rounds' / CAMPAIGN).is_file():
+            continue
+        store = RoundStore(run / 'rounds')
+        directory = store.campaign()['annotation_dir']
+        if directory is None or (run / directory).resolve() != folder.parent:
+            continue
+        is_closed = store.state(number) == 'answered'
+        if is_closed and store.request(number).digest == request.digest:
+            return (
+                f'round {number} is closed: the run goes on with the answers that it read then, '
+                f'until you run: python tools/active_learning/amend.py {run} --round {number}'
+            )
+    return ''
+
+
+def _existing(store: RoundStore, number: int | None) -> int:
+    """Number of a round with a request: the given one, or the one that waits for answers."""
+    numbers = store.numbers()
+    asked = [n for n in numbers if store.state(n) == 'asked']
     if number is None and asked:
         return asked[-1]
-    if number in asked:
+    if number in numbers:
         return number
-    which = 'no round waits' if number is None else f'round {number} does not wait'
-    others = f'; round {asked[-1]} does' if asked else ''
-    raise UserError(f'{store.root}: {which} for answers{others}')
+    if number is None:
+        others = '; give the number of an answered one with --round to correct it' * bool(numbers)
+        raise UserError(f'{store.root}: no round waits for answers{others}')
+    others = f': round {asked[-1]} waits for answers' if asked else ''
+    raise UserError(f'{store.root} has no round {number}{others}')

@@ -59,12 +59,12 @@ class FolderOracle(Oracle):
         files = {i: self.images.path(self.index(i)) for i in request.images}
         classes = self.images.dataset.metainfo['classes']
         write_request_folder(path, request, files, classes, predict)
-        answered = [i for i in request.images if _answer_file(path, i).is_file()]
-        missing = [i for i in request.images if i not in set(answered)]
-        strays = _strays(path / ANSWERS, answered)
+        there = {i: answer_file(path, i).is_file() for i in request.images}
+        answered, missing = ([i for i in there if there[i] == own] for own in (True, False))
+        strays = stray_answers(path / ANSWERS, answered)
         if missing and not (self.accept_partial and answered):
             for image_id in answered:  # reports invalid files early
-                self._read(path, image_id, request.mask(image_id))
+                read_answer(answer_file(path, image_id), request.mask(image_id), self.num_classes)
             return Pending(_instruction(path, missing, len(request.images), strays))
         if strays:
             text = f'{some_of(strays)} ignored, because these images were not requested'
@@ -75,62 +75,96 @@ class FolderOracle(Oracle):
         return self._items(path, answered, request)
 
     def look_back(self, request: SealedRequest, answer: SealedAnswer) -> None:
-        """Warns of files that arrived after their round was closed, see ``accept_partial``."""
+        """Warns of files that arrived or were changed after their round was closed."""
         path = self.round_dir(request)
         unused = (i for i in request.images if i not in answer.images)
-        late = [i for i in unused if _answer_file(path, i).is_file()]
+        late = [i for i in unused if answer_file(path, i).is_file()]
         if late:
-            print_log(
+            self._warn(
                 f'{len(late)} answers arrived after round {request.number} was closed '
                 f'({some_of(late)}): they are not used; give them again if their pixels are '
-                'requested again',
-                'current',
-                logging.WARNING,
+                'requested again'
             )
+        changed = [i for i in answer.images if self._differs(path, i, request, answer)]
+        if changed:
+            self._warn(
+                f'{len(changed)} answers were changed after round {request.number} was closed '
+                f'({some_of(changed)}): the earlier ones are used; to replace them, run '
+                f'python tools/active_learning/amend.py <folder of the run> --round '
+                f'{request.number}'
+            )
+
+    @staticmethod
+    def _warn(text: str) -> None:
+        print_log(text, 'current', logging.WARNING)
+
+    def _differs(
+        self, path: Path, image_id: str, request: SealedRequest, answer: SealedAnswer
+    ) -> bool:
+        """Whether a file says something else than the stored answer, or cannot be read."""
+        file = answer_file(path, image_id)
+        if not file.is_file() or answer.holds(image_id, file.read_bytes()):
+            return False
+        mask = request.mask(image_id)
+        try:
+            labels = read_answer(file, mask, self.num_classes)
+        except UserError:
+            return True
+        return not np.array_equal(labels[mask], answer.labels(image_id)[mask])
 
     def _items(
         self, path: Path, ids: list[str], request: SealedRequest
     ) -> Iterator[tuple[str, np.ndarray, dict]]:
         for image_id in ids:
             mask = request.mask(image_id)
-            labels = self._read(path, image_id, mask)
+            labels = read_answer(answer_file(path, image_id), mask, self.num_classes)
             dropped = int((labels != IGNORE_INDEX)[~mask].sum())
             if dropped:
                 text = f'{dropped} labels outside of the request are not used'
-                print_log(f'{_answer_file(path, image_id)}: {text}', 'current')
+                print_log(f'{answer_file(path, image_id)}: {text}', 'current')
             unlabelled = int((labels == IGNORE_INDEX)[mask].sum())
             labels = np.where(mask, labels, IGNORE_INDEX).astype(np.uint8)
             yield image_id, labels, dict(dropped=dropped, unlabelled=unlabelled)
 
-    def _read(self, path: Path, image_id: str, mask: np.ndarray) -> np.ndarray:
-        """``(H, W)`` uint8 labels of a file, checked inside of the request."""
-        file = _answer_file(path, image_id)
-        labels = decode(file.read_bytes(), str(file))
-        if labels.dtype == bool:
-            raise UserError(
-                f'{file} has 1 bit per pixel, which cannot hold class ids and 255: write it with 8 '
-                'bits, then resume'
-            )
-        if labels.shape != mask.shape:
-            raise UserError(
-                f'{file} is {labels.shape[1]}x{labels.shape[0]} pixels, its image '
-                f'{mask.shape[1]}x{mask.shape[0]}: write it in the size of the image, then resume'
-            )
-        foreign = foreign_ids(labels[mask], self.num_classes)
-        if foreign:
-            raise UserError(
-                f'{file} has the class ids {foreign} inside of the request, but there are '
-                f'{self.num_classes} classes (0 to {self.num_classes - 1}; 255 = cannot be said): '
-                'correct it, then resume'
-            )
-        return labels
+
+def read_answer(file: Path, mask: np.ndarray, num_classes: int) -> np.ndarray:
+    """``(H, W)`` uint8 labels of a file, checked inside of the request.
+
+    Args:
+        file: PNG of class ids, 255 = cannot be said.
+        mask: ``(H, W)`` bool mask of the requested pixels.
+        num_classes: Number of classes K.
+
+    Raises:
+        UserError: The file is not a complete PNG with 8 bits, or has a wrong size or class ids.
+    """
+    labels = decode(file.read_bytes(), str(file))
+    if labels.dtype == bool:
+        raise UserError(
+            f'{file} has 1 bit per pixel, which cannot hold class ids and 255: write it with 8 '
+            'bits, then resume'
+        )
+    if labels.shape != mask.shape:
+        raise UserError(
+            f'{file} is {labels.shape[1]}x{labels.shape[0]} pixels, its image '
+            f'{mask.shape[1]}x{mask.shape[0]}: write it in the size of the image, then resume'
+        )
+    foreign = foreign_ids(labels[mask], num_classes)
+    if foreign:
+        raise UserError(
+            f'{file} has the class ids {foreign} inside of the request, but there are '
+            f'{num_classes} classes (0 to {num_classes - 1}; 255 = cannot be said): '
+            'correct it, then resume'
+        )
+    return labels
 
 
-def _answer_file(path: Path, image_id: str) -> Path:
+def answer_file(path: Path, image_id: str) -> Path:
+    """File of an answer in the folder of a request."""
     return path / ANSWERS / f'{image_id}.png'
 
 
-def _strays(folder: Path, answered: list[str]) -> list[str]:
+def stray_answers(folder: Path, answered: list[str]) -> list[str]:
     """Files among the answers that belong to no requested image; hidden files do not count."""
     known = {f'{image_id}.png' for image_id in answered}
     names = (p.relative_to(folder).as_posix() for p in folder.rglob('[!.]*') if p.is_file())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os.path as osp
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +21,10 @@ MOVES_PIXELS = ('Crop', 'Flip', 'Mosaic', 'Pad', 'Rotate', 'TestTimeAug')
 
 
 class KnownLabels(Protocol):
-    """Labels of earlier rounds; ``RoundStore`` has these methods."""
+    """Labels of earlier rounds; ``RoundStore`` and ``AnswerIndex`` have these methods."""
+
+    def index(self) -> KnownLabels:
+        """The same, with the rounds of this moment listed once."""
 
     def asked(self, image_id: str) -> np.ndarray | None:
         """``(H, W)`` bool: pixels that were asked before; ``None`` for none."""
@@ -128,6 +132,12 @@ class Pool:
                     'width): the image was replaced, so put the old one back'
                 )
         return image
+
+    def listed(self) -> Pool:
+        """The same images, with the rounds of this moment listed once, to look at many."""
+        pool = copy.copy(self)
+        pool.labels = self.labels if self.labels is None else self.labels.index()
+        return pool
 
     def load(self, index: int) -> dict:
         """The image after the pipeline: ``inputs`` ``(3, h, w)`` and ``data_samples``."""

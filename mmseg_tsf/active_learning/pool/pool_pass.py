@@ -73,7 +73,7 @@ def score_pool(
     rank, world_size = get_dist_info()
     share = range(rank, len(pool), world_size)
     loader = DataLoader(
-        PoolReader(pool, prepare, seed),
+        PoolReader(pool.listed(), prepare, seed),
         batch_size=None,
         sampler=share,
         num_workers=num_workers,

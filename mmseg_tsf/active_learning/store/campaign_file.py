@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from ...utils.files import StoreError, write_file
+from .sealed_json import from_sealed_json, to_sealed_json
 
 TRAINING = 'training'
 """Key of a nested dict whose own keys are compared one by one."""
@@ -54,8 +54,7 @@ class CampaignFile:
 
     def write(self, campaign: dict) -> None:
         """Replaces the file in one step."""
-        sealed = dict(campaign, sha256=_digest(campaign))
-        write_file(self.path, json.dumps(sealed, indent=1).encode())
+        write_file(self.path, to_sealed_json(campaign, indent=1))
 
     def read(self) -> dict:
         """Stored description.
@@ -67,12 +66,8 @@ class CampaignFile:
             raise StoreError(
                 f'{self.path} is missing: {self.path.parent} holds no active-learning campaign'
             )
-        try:
-            campaign = json.loads(self.path.read_bytes())
-        except ValueError:
-            campaign = {}
-        campaign = campaign if isinstance(campaign, dict) else {}
-        if campaign.pop('sha256', None) != _digest(campaign):
+        campaign = from_sealed_json(self.path.read_bytes())
+        if campaign is None:
             raise StoreError(
                 f'{self.path} was altered after it was written: restore it from a copy'
             )
@@ -82,10 +77,6 @@ class CampaignFile:
 def _flat(campaign: dict) -> dict:
     training = campaign.pop(TRAINING, {})
     return {**campaign, **training}
-
-
-def _digest(campaign: dict) -> str:
-    return hashlib.sha256(json.dumps(campaign, sort_keys=True).encode()).hexdigest()
 
 
 def _short(value: object) -> str:

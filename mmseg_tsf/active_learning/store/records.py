@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 from pathlib import Path
 
@@ -83,14 +84,54 @@ class SealedRequest(RoundRecord):
 
 
 class SealedAnswer(RoundRecord):
-    """The labels that one round received."""
+    """The labels that one round received, or an amendment of some of them.
+
+    Args:
+        path: Sealed folder.
+        amendments: Later answers for some of the images, the newest last; each supersedes what was
+            said of its images before.
+    """
 
     png_dir = 'labels'
 
+    def __init__(self, path: Path, amendments: tuple[SealedAnswer, ...] = ()) -> None:
+        super().__init__(path)
+        self.amendments = amendments
+
+    @cached_property
+    def images(self) -> dict[str, dict]:
+        """Notes on each image by its id, those of its newest amendment above the others."""
+        images = dict(self.info['images'])
+        for amendment in self.amendments:
+            for image_id, notes in amendment.images.items():
+                images[image_id] = {**images.get(image_id, {}), **notes}
+        return images
+
+    @property
+    def amended(self) -> set[str]:
+        """Ids of the images whose answer was amended."""
+        return {image_id for amendment in self.amendments for image_id in amendment.images}
+
+    @property
+    def version(self) -> str:
+        """Digest of the newest record, which changes with every amendment."""
+        return self.amendments[-1].digest if self.amendments else self.digest
+
+    def holds(self, image_id: str, content: bytes) -> bool:
+        """Whether the stored labels of an image, those of its newest amendment, are this file."""
+        stored = self._newest(image_id).info['files'].get(f'{self.png_dir}/{image_id}.png')
+        return hashlib.sha256(content).hexdigest() == stored
+
+    def _newest(self, image_id: str) -> SealedAnswer:
+        return next((a for a in reversed(self.amendments) if image_id in a.images), self)
+
     def labels(self, image_id: str) -> np.ndarray:
-        """``(H, W)`` uint8 class ids, 255 where there is no label.
+        """``(H, W)`` uint8 class ids, 255 where there is no label, of the newest amendment.
 
         Raises:
             StoreError: The file is missing, altered or not a PNG.
         """
+        record = self._newest(image_id)
+        if record is not self:
+            return record.labels(image_id)
         return self._read_png(f'{self.png_dir}/{image_id}.png', image_id)

@@ -6,41 +6,34 @@
       campaign.json                pool, classes, budget: what a resumed run must not change
       round_000/request/           manifest.json, masks/<image id>.png (1 = requested)
       round_000/answer/            manifest.json, labels/<image id>.png (class ids, 255 = none)
-      labels/round_000/            fold of all answers up to this round, read by the training
+      amendments/amendment_000/    manifest.json, labels/<image id>.png: corrects an answered round
+      labels/                      fold of the answers, read by the training; see ``LabelFolder``
 
-Every folder is written beside its final place and then renamed, so a crash between any two writes
-loses nothing. A manifest lists the sha256 of every file and the digest of the preceding manifest.
+Rounds and amendments are written beside their final place and then renamed, so a crash between any
+two writes loses nothing. A manifest lists the sha256 of every file and the digest of the preceding
+manifest.
 """
 
 from __future__ import annotations
 
 import contextlib
-import posixpath
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timezone
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from ...models.utils.labels import IGNORE_INDEX
-from ...utils.files import (
-    FolderWriter,
-    SealedFolder,
-    StoreError,
-    check_unlocked,
-    lock,
-    remove,
-    remove_leftovers,
-    seal,
-)
+from ...utils.files import StoreError, check_unlocked, lock, remove_leftovers, seal
+from .answer_index import AnswerIndex
 from .campaign_file import CampaignFile
+from .label_folder import LabelFolder
 from .label_png import encode_labels, encode_mask
+from .record_items import Info, check_inside, check_items, fill, newest
 from .records import SealedAnswer, SealedRequest
 
 CAMPAIGN = 'campaign.json'
+AMENDMENTS, LABELS = 'amendments', 'labels'
 MOST_ROUNDS = 1000
-"""Maximum number of rounds; the names of their folders have three digits."""
-Info = dict | Callable[[dict[str, dict]], dict]
+"""Maximum number of rounds and of amendments; the names of their folders have three digits."""
 
 
 class RoundStore:
@@ -58,12 +51,14 @@ class RoundStore:
         self._campaign = CampaignFile(self.root / CAMPAIGN)
         self._requests: dict[int, SealedRequest] = {}
         self._answers: dict[int, SealedAnswer] = {}
+        self._amendments: dict[Path, SealedAnswer] = {}
+        self._labels = LabelFolder(self.root / LABELS)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Excludes other runs and removes what a killed run left half written."""
         with lock(self.root / '.lock'):
-            for folder in (self.root, self.root / 'labels', *self._folders()):
+            for folder in (self.root, self.root / LABELS, *self._folders()):
                 remove_leftovers(folder)
             yield
 
@@ -121,10 +116,25 @@ class RoundStore:
         return self._requests[number]
 
     def answer(self, number: int) -> SealedAnswer:
-        """Answer of a round."""
-        if number not in self._answers:
-            self._answers[number] = SealedAnswer(self.folder(number) / 'answer')
-        return self._answers[number]
+        """Answer of a round, with the amendments that exist now."""
+        amendments = tuple(own for own in self.amendments() if own.number == number)
+        known = self._answers.get(number)
+        if known is None or known.amendments != amendments:
+            known = SealedAnswer(self.folder(number) / 'answer', amendments)
+            self._answers[number] = known
+        return known
+
+    def amendments(self) -> list[SealedAnswer]:
+        """All amendments in their order; other processes may add some at any time."""
+        folders = self.amendment_folders()
+        for folder in folders:
+            if folder not in self._amendments:
+                self._amendments[folder] = SealedAnswer(folder)
+        return [self._amendments[folder] for folder in folders]
+
+    def amendment_folders(self) -> list[Path]:
+        """Folders of the amendments in their order."""
+        return sorted((self.root / AMENDMENTS).glob('amendment_[0-9][0-9][0-9]'))
 
     def write_request(
         self, number: int, items: Iterable[tuple[str, np.ndarray, dict]], info: Info
@@ -143,8 +153,8 @@ class RoundStore:
             )
         previous = self.answer(number - 1).digest if number else None
         with seal(self.folder(number), 'request') as writer:
-            links = dict(round=number, previous=previous)
-            _fill(writer, SealedRequest.png_dir, items, info, encode_mask, links)
+            links = dict(round=number, previous=previous, amendment=newest(self.amendments()))
+            fill(writer, SealedRequest.png_dir, items, info, encode_mask, links)
         return self.request(number)
 
     def write_answer(
@@ -164,101 +174,102 @@ class RoundStore:
         request = self.request(number)
         with seal(self.folder(number) / 'answer') as writer:
             links = dict(round=number, previous=request.digest)
-            checked = _check_items(items, request)
-            _fill(writer, SealedAnswer.png_dir, checked, info, encode_labels, links)
+            checked = check_items(items, request, 'answered', 'requested')
+            fill(writer, SealedAnswer.png_dir, checked, info, encode_labels, links)
         return self.answer(number)
+
+    def write_amendment(
+        self, number: int, items: Iterable[tuple[str, np.ndarray, dict]], info: dict
+    ) -> SealedAnswer:
+        """Writes corrected labels of images that a round has answered; nothing is charged.
+
+        The answer is kept, and the amendment supersedes it wherever labels are read from now on.
+        A run may be using the store meanwhile.
+
+        Args:
+            number: Number of the round.
+            items: See :meth:`write_answer`; at least one.
+            info: Further content of the manifest.
+
+        Raises:
+            StoreError: The round has no answer, an image is not in it, its labels have another
+                size or cover pixels outside of the request, or there is no item.
+        """
+        if self.state(number) != 'answered':
+            raise StoreError(
+                f'{self.folder(number)} has no answer to amend: its answers are used when the run '
+                'is resumed'
+            )
+        folder, request, answer = self.root / AMENDMENTS, self.request(number), self.answer(number)
+        with lock(folder / '.lock'):
+            remove_leftovers(folder)
+            before = self.amendments()
+            if len(before) >= MOST_ROUNDS:
+                raise StoreError(f'{folder} holds at most {MOST_ROUNDS} amendments')
+            links = dict(round=number, answer=answer.digest, previous=newest(before))
+            path = folder / f'amendment_{len(before):03d}'
+            with seal(path) as writer:
+                fitting = check_items(items, answer, 'amended', 'answered')
+                links['amendment'] = len(before)
+                checked = check_inside(fitting, request)
+                fill(writer, SealedAnswer.png_dir, checked, info, encode_labels, links)
+                if not writer.files:
+                    raise StoreError(
+                        f'no answer differs from those of {self.folder(number)}: correct the files '
+                        'that were read then'
+                    )
+        return SealedAnswer(path)
+
+    def index(self, rounds: Iterable[int] | None = None) -> AnswerIndex:
+        """Answers by image, listed once.
+
+        Args:
+            rounds: Numbers of the rounds; all answered rounds by default.
+        """
+        numbers = self.answered() if rounds is None else rounds
+        return AnswerIndex((self.request(number), self.answer(number)) for number in numbers)
 
     def asked(self, image_id: str) -> np.ndarray | None:
         """``(H, W)`` bool mask of the pixels paid in any round, or ``None`` if there are none."""
-        mask = None
-        for number in self.answered():
-            if image_id in self.answer(number).images:
-                own = self.request(number).mask(image_id)
-                mask = own if mask is None else mask | own
-        return mask
+        return self._index_of(image_id, self.answered()).asked(image_id)
 
     def manual(self, image_id: str, rounds: Iterable[int] | None = None) -> np.ndarray | None:
         """``(H, W)`` uint8 fold of the answers, 255 elsewhere, or ``None`` if there are none.
+
+        For many images, :meth:`index` lists the rounds once.
 
         Args:
             image_id: Image.
             rounds: Numbers of the rounds to fold; all answered rounds by default.
         """
-        labels = None
-        for number in self.answered() if rounds is None else rounds:
-            if image_id not in self.answer(number).images:
-                continue
-            own = self.answer(number).labels(image_id)
-            if labels is None:
-                labels = np.full_like(own, IGNORE_INDEX)
-            labels = np.where(self.request(number).mask(image_id), own, labels)
-        return labels
+        numbers = self.answered() if rounds is None else rounds
+        return self._index_of(image_id, numbers).manual(image_id)
 
     def fold(self, number: int) -> Iterator[tuple[str, np.ndarray]]:
         """Image ids and their :meth:`manual` labels after the answer of a round."""
-        rounds = range(number + 1)
-        for image_id in dict.fromkeys(i for r in rounds for i in self.answer(r).images):
-            yield image_id, self.manual(image_id, rounds)
+        index = self.index(range(number + 1))
+        for image_id in index:
+            yield image_id, index.manual(image_id)
 
     def label_folder(self, number: int) -> Path:
-        """Folder with the :meth:`fold` as PNGs; rewritten if it is missing or damaged."""
-        path = self._labels(number)
-        if path.is_dir():
-            if not self.label_problems(number):
-                return path
-            remove(path)
-        items = ((image_id, labels, {}) for image_id, labels in self.fold(number))
-        with seal(path) as writer:
-            links = dict(round=number, previous=self.answer(number).digest)
-            _fill(writer, '', items, {}, encode_labels, links)
-        return path
+        """Folder with the :meth:`fold` as PNGs, brought up to date and mended."""
+        self._labels.update(number, self.index(range(number + 1)))
+        return self._labels.path
 
-    def label_problems(self, number: int) -> list[str]:
-        """Problems of the :meth:`label_folder` of a round, one sentence each."""
-        try:
-            sealed = SealedFolder(self._labels(number))
-        except StoreError as error:
-            return [str(error)]
-        problems = sealed.problems()
-        if sealed.manifest['previous'] != self.answer(number).digest:
-            problems.append(f'{sealed.path} does not belong to its round: delete it')
-        return problems
+    def label_problems(self) -> list[str]:
+        """Problems of the label folder, one sentence each."""
+        answered = set(self.answered())
+        return self._labels.problems(
+            lambda n: self.index(range(n + 1)).sources() if n in answered else None
+        )
 
     def folder(self, number: int) -> Path:
         """Folder of a round, whether it exists or not."""
         return self.root / f'round_{number:03d}'
 
-    def _labels(self, number: int) -> Path:
-        return self.root / 'labels' / f'round_{number:03d}'
+    def _index_of(self, image_id: str, numbers: Iterable[int]) -> AnswerIndex:
+        """The rounds with an answer for one image."""
+        return self.index(n for n in numbers if image_id in self.answer(n).images)
 
     def _folders(self) -> list[Path]:
         return sorted(self.root.glob('round_[0-9][0-9][0-9]'))
-
-
-def _fill(
-    writer: FolderWriter, png_dir: str, items: Iterable, info: Info, encode: Callable, links: dict
-) -> None:
-    """Writes one PNG per image and collects the manifest."""
-    images = {}
-    for image_id, array, notes in items:
-        if image_id in images:
-            raise StoreError(f'{image_id} is given twice: give each image once')
-        writer.add(posixpath.join(png_dir, f'{image_id}.png'), encode(array))
-        images[image_id] = dict(size=list(array.shape), **notes)
-    now = datetime.now(timezone.utc).isoformat(timespec='seconds')
-    info = info(images) if callable(info) else info
-    writer.info = dict(info, images=images, written=now, **links)
-
-
-def _check_items(items: Iterable[tuple], request: SealedRequest) -> Iterator[tuple]:
-    """Passes the images of an answer on; raises for one that does not fit the request."""
-    sizes = request.sizes
-    for image_id, labels, notes in items:
-        if image_id not in sizes:
-            raise StoreError(f'{image_id} is answered, but was not requested: leave it out')
-        if labels.shape != sizes[image_id]:
-            raise StoreError(
-                f'the answer for {image_id} is {labels.shape}, its image {sizes[image_id]} '
-                '(height, width): answer in the size of the image'
-            )
-        yield image_id, labels, notes

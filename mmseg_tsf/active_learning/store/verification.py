@@ -8,7 +8,7 @@ from pathlib import Path
 from ...utils.files import StoreError, is_leftover
 from .records import RoundRecord
 from .round_log import RoundLog
-from .round_store import CAMPAIGN, RoundStore
+from .round_store import AMENDMENTS, CAMPAIGN, LABELS, RoundStore
 
 
 def check_rounds(store: RoundStore) -> None:
@@ -27,6 +27,9 @@ def check_rounds(store: RoundStore) -> None:
         problem = request_problem(store, number) or answer_problem(store, number)
         if problem:
             raise StoreError(f'{problem}: restore it from a copy, then resume')
+    damaged = [problem for own in store.amendments() for problem in own.sealed.damage()]
+    for problem in damaged + amendment_problems(store):
+        raise StoreError(f'{problem}: restore it from a copy, then resume')
 
 
 def verify(store: RoundStore) -> list[str]:
@@ -44,10 +47,10 @@ def verify(store: RoundStore) -> list[str]:
     ]
     for number in numbers:
         problems += _verify_round(store, number)
-    for folder in sorted(store.root.glob('labels/*')):
-        problems += _verify_labels(store, folder)
+    problems += _verify_amendments(store)
+    problems += _caught(store.label_problems)
     problems += _caught(lambda: _verify_log(store, set(store.answered())))
-    known = {CAMPAIGN, '.lock', 'labels', *(store.folder(n).name for n in numbers)}
+    known = {CAMPAIGN, '.lock', LABELS, AMENDMENTS, *(store.folder(n).name for n in numbers)}
     problems += _foreign(store.root, known)
     return list(dict.fromkeys(problems))  # an unreadable file is met more than once
 
@@ -80,6 +83,38 @@ def answer_problem(store: RoundStore, number: int) -> str:
     return _link_problem(answer, request, number if fits else -1)
 
 
+def amendment_problems(store: RoundStore) -> list[str]:
+    """Amendments that do not follow from their answers and from each other, and lost ones.
+
+    Raises:
+        StoreError: A record cannot be read.
+    """
+    found, amendments, answered = [], store.amendments(), store.answered()
+    links = [None, *(own.digest for own in amendments)]
+    for place, own in enumerate(amendments):
+        answer = store.answer(own.number) if own.number in answered else None
+        fits = answer is not None and own.sizes.items() <= answer.sizes.items()
+        linked = own.info['answer'] == getattr(answer, 'digest', None)
+        in_order = (own.info['amendment'], own.info['previous']) == (place, links[place])
+        if not (fits and linked and in_order):
+            found.append(
+                f'{own.sealed.path} does not follow from round {own.number} and the amendment '
+                'before it: one was exchanged or is missing'
+            )
+    for number in store.numbers():
+        if store.request(number).info.get('amendment') not in links:
+            path = store.request(number).sealed.path
+            found.append(f'{store.root / AMENDMENTS} lacks an amendment that {path} was based on')
+    return found
+
+
+def _verify_amendments(store: RoundStore) -> list[str]:
+    known = {'.lock', *(path.name for path in store.amendment_folders())}
+    problems = _caught(lambda: [p for own in store.amendments() for p in own.sealed.problems()])
+    problems += _caught(lambda: amendment_problems(store))
+    return problems + _foreign(store.root / AMENDMENTS, known)
+
+
 def _link_problem(record: RoundRecord, previous: RoundRecord, number: int) -> str:
     if record.number == number and record.follows(previous):
         return ''
@@ -106,15 +141,6 @@ def _verify_round(store: RoundStore, number: int) -> list[str]:
     for find in (request_problem, answer_problem):
         problems += _caught(lambda find=find: list(filter(None, [find(store, number)])))
     return problems + _foreign(folder, {'request', 'answer'})
-
-
-def _verify_labels(store: RoundStore, folder: Path) -> list[str]:
-    number = folder.name.removeprefix('round_')
-    if is_leftover(folder):
-        return []
-    if not (number.isdigit() and int(number) in store.answered()):
-        return [f'{folder} is foreign']
-    return _caught(lambda: store.label_problems(int(number)))
 
 
 def _foreign(folder: Path, known: set[str]) -> list[str]:

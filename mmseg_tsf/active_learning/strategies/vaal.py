@@ -179,6 +179,7 @@ def _labelled(pool: Pool, from_the_start: bool) -> np.ndarray:
     """``(N,)`` bool."""
     if from_the_start:
         return np.ones(len(pool), bool)
+    pool = pool.listed()
     return np.array([pool.image(i).manual is not None for i in range(len(pool))], bool)
 
 

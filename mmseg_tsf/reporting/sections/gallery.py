@@ -164,7 +164,7 @@ def _key(store: RoundStore, number: int, data: PoolData, snapshot, chosen: list[
     parts = [
         FORMAT,
         store.request(number).digest,
-        store.answer(number).digest if answered else None,
+        store.answer(number).version if answered else None,
         snapshot.digest if snapshot else None,
         data.palette.tolist(),
         chosen,

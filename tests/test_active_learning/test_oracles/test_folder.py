@@ -234,6 +234,28 @@ def test_partial_answers_are_taken_and_the_rest_is_named_and_not_charged(
     assert log == ['Round 0: 2 of 4 images are not answered (frame_5, frame_8)']
 
 
+def test_answers_that_were_changed_after_the_round_was_closed_are_named(
+    oracle, part, masks, root, tmp_path, monkeypatch
+):
+    said = []
+    monkeypatch.setattr(folder, 'print_log', lambda text, *_: said.append(text))
+    oracle.answer(part, predict)
+    give_all(root, masks)
+    store = RoundStore(tmp_path / 'rounds')
+    store.write_answer(0, oracle.answer(part, never), {})
+    same = np.where(masks['frame_7'], 2, 3).astype(np.uint8)  # equal inside of the request
+    give(root, 'frame_7', same, compress_level=0)
+    (root / 'answers/frame_8.png').unlink()
+    oracle.look_back(part, store.answer(0))
+    assert said == []
+    give(root, 'frame_5', np.where(masks['frame_5'], 3, 255).astype(np.uint8))
+    (root / 'answers/frame_6.png').write_bytes(b'no picture')
+    oracle.look_back(part, store.answer(0))
+    (text,) = said
+    assert '2 answers were changed after round 0 was closed (frame_5, frame_6): the ear' in text
+    assert 'tools/active_learning/amend.py <folder of the run> --round 0' in text
+
+
 def test_a_folder_of_another_request_is_refused(oracle, part, masks, root, tmp_path):
     oracle.answer(part, predict)
     other = RoundStore(tmp_path / 'other')

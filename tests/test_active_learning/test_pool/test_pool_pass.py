@@ -12,6 +12,7 @@ from PIL import Image
 from query_runs import STRATEGIES, make_model, make_pool, plain, run_query
 from torch import nn
 
+from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.active_learning.pool.pool_pass import score_pool, to_half
 from mmseg_tsf.active_learning.pool.reader import batches_of_one_size
 from mmseg_tsf.active_learning.selection.selection import select
@@ -65,6 +66,25 @@ def test_a_model_comes_back_as_it_was(data_root):
     with pytest.raises(UserError, match='the scores of frame_5 are no numbers: the weights'):
         select(model, make_pool(data_root), Broken(), PixelSelector(), 3)
     assert [module.training for module in model.modules()] == modes
+
+
+def test_rounds_are_listed_once_in_a_pass(data_root, tmp_path, monkeypatch):
+    store = RoundStore(tmp_path)
+    mask = np.zeros((40, 48), bool)
+    for number in range(3):
+        mask[number] = True
+        store.write_request(number, [(f'frame_{5 + number}', mask, {})], {})
+        store.write_answer(number, [(f'frame_{5 + number}', mask * np.uint8(number), {})], {})
+    pool, listed, original = make_pool(data_root, store), [], RoundStore.answered
+    monkeypatch.setattr(RoundStore, 'answered', lambda own: [listed.append(1), original(own)][1])
+    scored = list(score_pool(make_model(), pool, LeastConfidenceQuery()))
+    assert len(scored) == 7 and len(listed) == 1
+    monkeypatch.undo()
+    for found in scored:
+        own = pool.image(found.image.index)  # lists them for itself
+        for name in ('asked', 'manual'):
+            assert np.array_equal(getattr(found.image, name), getattr(own, name)), name
+    assert sum(found.image.manual is not None for found in scored) == 3
 
 
 @pytest.mark.parametrize('num_workers', [0, 2])

@@ -13,21 +13,21 @@ from stores import (
     SIZE,
     asked,
     in_child,
+    interrupt,
     make_store,
     said,
+    snapshot,
     write_answer,
     write_request,
 )
 
 from mmseg_tsf.active_learning import RoundStore, StoreError, check_rounds, verify
-from mmseg_tsf.utils import files
 from mmseg_tsf.utils.files import is_leftover
 
 OPERATIONS = {
     'campaign': lambda store: store.open(CAMPAIGN, ()),
     'request': lambda store: write_request(store, 1),
     'answer': lambda store: write_answer(store, 1),
-    'labels': lambda store: store.label_folder(1),
 }
 
 
@@ -35,39 +35,10 @@ def before(operation: str, root) -> RoundStore:
     """A store that an operation is about to write to."""
     if operation == 'campaign':
         return RoundStore(root)
-    store = make_store(root, answered=2 if operation == 'labels' else 1, labels=True)
-    if operation == 'labels':
-        files.remove(root / 'labels/round_001')
+    store = make_store(root, answered=1, labels=True)
     if operation == 'answer':
         write_request(store, 1)
     return store
-
-
-def snapshot(root) -> dict[str, bytes]:
-    """Every file but for the time of writing and what depends on it."""
-    names = ('manifest.json', 'manifest.sha256', '.lock')
-    found = (p for p in root.rglob('*') if p.is_file() and p.name not in names)
-    return {p.relative_to(root).as_posix(): p.read_bytes() for p in found}
-
-
-def interrupt(monkeypatch, at: int, happen) -> None:
-    """Lets something happen at one of the steps of writing, counted from 0."""
-    count = iter(range(10**6))
-
-    def wrapped(original, halves):
-        def step(*args):
-            if next(count) == at:
-                if halves:
-                    args[0].write_bytes(args[1][: len(args[1]) // 2])
-                happen()
-            return original(*args)
-
-        return step
-
-    monkeypatch.setattr(files, '_write_synced', wrapped(files._write_synced, True))
-    monkeypatch.setattr(files, '_sync_folder', wrapped(files._sync_folder, False))
-    for name in ('rename', 'replace'):
-        monkeypatch.setattr(os, name, wrapped(getattr(os, name), False))
 
 
 def test_a_round_comes_back(tmp_path):
@@ -176,22 +147,6 @@ def test_a_later_answer_wins_inside_its_own_request_alone(tmp_path):
     assert np.array_equal(store.asked('x'), first | second)  # void is asked and paid
     assert store.manual('z') is None and store.asked('z') is None  # never answered
     assert [image_id for image_id, _ in store.fold(1)] == ['x']
-
-
-def test_label_folders_hold_the_fold_and_heal(tmp_path):
-    store = make_store(tmp_path)
-    folder = store.label_folder(1)
-    assert sorted(p.as_posix() for p in folder.rglob('*.png')) == [
-        f'{folder}/a/x.png',
-        f'{folder}/y.png',
-    ]
-    expected = snapshot(folder)
-    (folder / 'y.png').write_bytes(b'')
-    (folder / 'more.png').write_bytes(b'')
-    assert store.label_folder(1) == folder
-    assert snapshot(folder) == expected
-    assert store.label_problems(1) == []
-    assert not (store.label_folder(0) / 'more.png').exists()
 
 
 @pytest.mark.parametrize('operation', OPERATIONS)

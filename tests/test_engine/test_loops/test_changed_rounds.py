@@ -104,7 +104,7 @@ def test_rounds_that_the_checkpoint_is_behind_must_be_there(data_root, tmp_path)
     with pytest.raises(UserError, match=r'iteration 6 follows 5 rounds, but .* has 2 answers'):
         train(data_root, tmp_path, resume=True, rounds=5)
     shutil.rmtree(tmp_path / 'rounds/round_001/answer')
-    shutil.rmtree(tmp_path / 'rounds/labels/round_001', ignore_errors=True)
+    RoundStore(tmp_path / 'rounds').label_folder(0)
     (problem,) = verify(RoundStore(tmp_path / 'rounds'))
     assert (
         'round_001/answer is missing: ' in problem and 'active_learning.jsonl records it' in problem

@@ -36,7 +36,7 @@ WRITERS = {
     'checkpoint of a round': (checkpoints, '_write', 'iter_2.pth'),
     'request': (RoundStore, 'write_request', 'rounds/round_000'),
     'answer': (RoundStore, 'write_answer', 'rounds/round_000/answer'),
-    'labels': (RoundStore, 'label_folder', 'rounds/labels/round_000'),
+    'labels': (RoundStore, 'label_folder', 'rounds/labels'),
     'log': (RoundLog, 'write', 'active_learning.jsonl'),
 }
 
