@@ -72,8 +72,8 @@ def check_rates(runner: Runner, spans: Sequence[tuple[int, int]]) -> None:
         if rate <= NEGLIGIBLE:
             raise UserError(
                 f'the learning rate is 0 from iteration {begin} to {end}, so nothing would be '
-                f'learnt there: let param_scheduler end at {spans[-1][1]} (its key "end"), give it '
-                'an eta_min, or lower train_cfg.max_iters'
+                'learnt there: let param_scheduler end later (its key "end"; the rate is 0 in its '
+                'last iteration), give it an eta_min, or lower train_cfg.max_iters'
             )
 
 

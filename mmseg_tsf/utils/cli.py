@@ -14,6 +14,7 @@ from mmengine.config import DictAction
 from .checkpoint_files import check_checkpoint
 from .errors import UserError
 from .processes import exit_without_destructors, leave_process_group
+from .stopping import Stopped
 
 
 def existing_file(path: str) -> str:
@@ -132,5 +133,9 @@ def run_tool(main: Callable[[], object]) -> None:
             first = first.__cause__ or first.__context__
         print(f'error: {first}', file=sys.stderr)
         sys.exit(2)
+    except Stopped as stopped:
+        if leave_process_group():
+            exit_without_destructors(stopped.code)
+        raise
     if was_distributed:
         exit_without_destructors()

@@ -49,15 +49,16 @@ class RoundLog:
         if not self.path.exists():
             return lines, damaged
         for number, text in enumerate(self.path.read_text(errors='replace').splitlines(), start=1):
+            if not text.strip():
+                continue
             try:
-                line = json.loads(text) if text.strip() else None
+                line = json.loads(text)
             except (ValueError, RecursionError):
-                line = text
-            if line is not None:
-                if _is_line(line):
-                    lines.append(line)
-                else:
-                    damaged.append(number)
+                line = None
+            if _is_line(line):
+                lines.append(line)
+            else:
+                damaged.append(number)
         return lines, damaged
 
     def reopen(self) -> None:

@@ -27,6 +27,7 @@ from ..resume_settings import hold_settings, note_settings
 from ..run_info import finish_record, start_record
 from .mean_teacher_hook import MeanTeacherHook
 from .plar_hook import PLARHook
+from .stop_hook import StopHook
 
 
 @HOOKS.register_module()
@@ -71,6 +72,7 @@ class SemiHook(Hook):
         for hook in runner.hooks:
             if isinstance(hook, CheckpointHook):
                 save_before_removing(hook)
+        runner.register_hook(StopHook())
         add_part_optimizers(runner)
         if hasattr(runner.train_loop, 'boundaries'):
             runner.train_loop.initial.note(runner)

@@ -39,9 +39,23 @@ def boundary_checkpoint(runner: Runner, loop) -> None:
     # save_checkpoint expects the counter inside of an iteration, where it is one behind
     loop._iter -= 1
     try:
-        on_main_process(lambda: _write(runner, path))
+        on_main_process(lambda: write_last_checkpoint(runner, path))
     finally:
         loop._iter += 1
+
+
+def write_last_checkpoint(runner: Runner, path: Path) -> None:
+    """Writes a checkpoint and notes it as the one to resume from.
+
+    Args:
+        runner: Runner inside of an iteration, where its counter is one behind.
+        path: File in the work dir.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    runner.save_checkpoint(runner.work_dir, path.name, by_epoch=False)  # see durable_saves.py
+    write_file(path.with_name(LAST), str(path).encode())
 
 
 def share_buffers(model: nn.Module) -> None:
@@ -128,8 +142,3 @@ def _age(path: Path) -> tuple[str, int] | None:
     except Exception as error:  # what torch raises for a file of something else is of many types
         print_log(f'{path} is passed over: {error}', 'current', logging.WARNING)
         return None
-
-
-def _write(runner: Runner, path: Path) -> None:
-    runner.save_checkpoint(runner.work_dir, path.name, by_epoch=False)  # see durable_saves.py
-    write_file(path.with_name(LAST), str(path).encode())
