@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+from datetime import timedelta
 
 import numpy as np
 import torch
@@ -163,7 +164,9 @@ def start_cpu_process_group(cfg) -> None:
     if cfg.launcher != 'pytorch' or torch.cuda.is_available():
         return
     if not torch.distributed.is_initialized():
-        torch.distributed.init_process_group('gloo')
+        seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+        timeout = seconds and timedelta(seconds=seconds)
+        torch.distributed.init_process_group('gloo', timeout=timeout)
     cfg.model_wrapper_cfg = dict(
         type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None
     )

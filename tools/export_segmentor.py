@@ -21,6 +21,7 @@ from mmseg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
 import mmseg_tsf
 from mmseg_tsf.compat import allow_checkpoint_types
 from mmseg_tsf.models.segmentors.checks import network_prefixes
+from mmseg_tsf.utils.checkpoint_files import check_checkpoint
 from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.errors import UserError
 
@@ -54,6 +55,7 @@ def load_checkpoint(path: str) -> dict:
     """
     if not osp.isfile(path):
         raise UserError(f'checkpoint {path} does not exist')
+    check_checkpoint(path)
     # torch < 2.4 cannot be told which of mmengine's types are safe
     safely = hasattr(torch.serialization, 'add_safe_globals')
     allow_checkpoint_types()  # anew: mmengine takes them off the list when it has loaded a file

@@ -4,6 +4,9 @@
     python tools/train.py configs/tsf/<config>.py --work-dir work_dirs/tsf --resume
     python tools/train.py configs/tsf/<config>.py --dry-run
 
+SIGTERM and SIGINT end a training after the iteration that is running, with a checkpoint from which
+--resume goes on; a second signal ends it at once. The exit status is 143 or 130 then.
+
 A dry run builds everything, opens every file and takes a few steps without keeping them. It reports
 what a training from the start would spend and how long it would take.
 """
@@ -27,6 +30,7 @@ from mmseg_tsf.engine.preflight.dry_run import dry_run
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError, explain_disk_errors_in
 from mmseg_tsf.utils.processes import keep_freed_memory
+from mmseg_tsf.utils.stopping import stopping_gracefully
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -92,7 +96,7 @@ def main(argv: list[str] | None = None) -> None:
         start_cpu_process_group(cfg)
         dry_run(cfg)
         return
-    with explain_disk_errors_in(Path(cfg.work_dir)):
+    with explain_disk_errors_in(Path(cfg.work_dir)), stopping_gracefully():
         # before this run joins a process group or writes anything
         RoundStore(Path(cfg.work_dir, 'rounds')).check_unlocked()
         start_cpu_process_group(cfg)

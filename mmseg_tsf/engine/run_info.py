@@ -6,6 +6,7 @@ import json
 import os.path as osp
 import resource
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,7 +14,8 @@ from mmengine.dist import get_world_size, is_main_process
 from mmengine.runner import Runner
 
 from ..reporting.run_reader import read_json
-from ..utils.files import sha256, write_file
+from ..utils.errors import UserError
+from ..utils.files import set_aside, sha256, write_file
 from ..utils.runner import unwrap
 
 FILE_NAME = 'run_info.json'
@@ -45,10 +47,15 @@ def describe_run(runner: Runner) -> dict:
     )
 
 
-def start_record(runner: Runner) -> None:
+def start_record(runner: Runner, changes: Sequence[str] = ()) -> None:
     """Writes ``run_info.json`` into the work dir when training starts (main process only).
 
-    A resumed run keeps the first record and adds its commit to it.
+    A resumed run keeps the first record and adds to it its commit and what it has changed. A
+    damaged record is moved aside: nothing but tables and reports depends on it.
+
+    Args:
+        runner: Runner.
+        changes: Sentences on the settings that differ from those before the resume.
     """
     record = describe_run(runner)
     if not is_main_process():
@@ -57,6 +64,8 @@ def start_record(runner: Runner) -> None:
     if runner.iter and old:
         resumed = [*old.get('resumed_with_commit', []), record['commit']]
         record = dict(old, max_iters=record['max_iters'], resumed_with_commit=resumed)
+        if changes:
+            record['changed_on_resume'] = [*old.get('changed_on_resume', []), *changes]
     _write(runner, record)
 
 
@@ -68,10 +77,14 @@ def finish_record(runner: Runner) -> None:
 
 
 def _read(runner: Runner) -> dict:
-    path = osp.join(runner.work_dir, FILE_NAME)
-    if not osp.isfile(path):
+    path = Path(runner.work_dir, FILE_NAME)
+    if not path.is_file():
         return {}
-    return read_json(Path(path), 'restore it, or move it away to start a new record')
+    try:
+        return read_json(path, 'a new record is begun')
+    except UserError as error:
+        set_aside(path, str(error))
+        return {}
 
 
 def _write(runner: Runner, record: dict) -> None:

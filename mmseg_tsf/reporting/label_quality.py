@@ -22,6 +22,7 @@ from ..active_learning.pool.pool import Pool
 from ..active_learning.store.round_store import RoundStore
 from ..evaluation.pseudo_label_quality import accuracy, mean_iou, share
 from ..models.utils.labels import IGNORE_INDEX
+from ..utils.checkpoint_files import check_checkpoint
 from ..utils.errors import UserError
 from ..utils.files import write_file
 from .beliefs import Belief, believe, unnoticed
@@ -82,6 +83,7 @@ def measure_pool_labels(folder: Path, track: Track = iter) -> dict:
     pool = Pool(_build(source, pipeline), RoundStore(folder / 'rounds')).listed()
     masks = _build(source, [dict(type='LoadAnnotations')])
     model = MODELS.build(cfg.model)
+    check_checkpoint(checkpoint)
     load_checkpoint(model, str(checkpoint), map_location='cpu')
     model.to('cuda' if torch.cuda.is_available() else 'cpu')
     quality = PoolLabelQuality(model.num_classes)

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
+from .checkpoint_files import check_checkpoint
 from .errors import UserError
 from .processes import exit_without_destructors, leave_process_group
+from .stopping import Stopped
 
 
 def existing_file(path: str) -> str:
@@ -23,6 +25,19 @@ def existing_file(path: str) -> str:
     """
     if '://' not in path and not osp.isfile(path):
         raise argparse.ArgumentTypeError(f'{path} does not exist or is not a file')
+    return path
+
+
+def whole_checkpoint(path: str) -> str:
+    """Argument type: path of a checkpoint that is neither cut off nor altered, or a URL.
+
+    Raises:
+        argparse.ArgumentTypeError: The file does not exist or is damaged.
+    """
+    try:
+        check_checkpoint(existing_file(path))
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return path
 
 
@@ -39,7 +54,7 @@ def existing_folder(path: str) -> Path:
 
 SHARED = {
     'config': dict(type=existing_file, help='config file'),
-    'checkpoint': dict(type=existing_file, help='checkpoint file, written with that config'),
+    'checkpoint': dict(type=whole_checkpoint, help='checkpoint file, written with that config'),
     'work_dir': dict(type=Path, help='folder of the run'),
     '--out': dict(flags=['-o'], type=Path),
     '--work-dir': dict(help='folder for logs and checkpoints (work_dirs/<config name>)'),
@@ -118,5 +133,9 @@ def run_tool(main: Callable[[], object]) -> None:
             first = first.__cause__ or first.__context__
         print(f'error: {first}', file=sys.stderr)
         sys.exit(2)
+    except Stopped as stopped:
+        if leave_process_group():
+            exit_without_destructors(stopped.code)
+        raise
     if was_distributed:
         exit_without_destructors()

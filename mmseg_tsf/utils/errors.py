@@ -33,6 +33,12 @@ _REMEDIES = {
     errno.EROFS: 'the file system is read-only: make it writable',
     errno.EACCES: 'permission is denied: make the folder writable',
     errno.EPERM: 'permission is denied: make the folder writable',
+    errno.EIO: 'the device reports an input/output error: check the disk or the network',
+    errno.ESTALE: 'the network file system has lost it: mount it again',
+    errno.ENOTCONN: 'the network file system is not connected: mount it again',
+    errno.ETIMEDOUT: 'the network file system does not answer: check the network',
+    errno.EHOSTDOWN: 'the network file system does not answer: check the network',
+    errno.ENODEV: 'the device is gone: connect it again',
 }
 
 

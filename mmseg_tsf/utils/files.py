@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -13,6 +14,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+from mmengine.logging import print_log
 
 from .errors import StoreError, explain_disk_errors
 
@@ -24,8 +27,13 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes, tail: bytes = b'') -> None:
     """Replaces a file in one step: readers see the old content or the new, never a part of it.
+
+    Args:
+        path: The file; its folder is made if it is missing.
+        content: New content.
+        tail: Further content, for callers that need not copy a large ``content``.
 
     Raises:
         StoreError: The disk rejects the write.
@@ -34,7 +42,7 @@ def write_file(path: Path, content: bytes) -> None:
     with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _write_synced(temporary, content)
+            _write_synced(temporary, content, tail)
             os.replace(temporary, path)
             _sync_folder(path.parent)
         finally:
@@ -47,6 +55,20 @@ def move_into_place(temporary: Path, path: Path) -> None:
         os.fsync(file.fileno())
     os.replace(temporary, path)
     _sync_folder(path.parent)
+
+
+def set_aside(path: Path, why: str) -> None:
+    """Copies a damaged file that is a mere record, so that it can be replaced, and warns of it.
+
+    Args:
+        path: The file; its copy gets the suffix ``.damaged``, ``.damaged_2`` and so on.
+        why: What is wrong with it, for the warning.
+    """
+    names = (f'{path.name}.damaged{suffix}' for suffix in ('', *map('_{}'.format, range(2, 1000))))
+    target = next(path.with_name(n) for n in names if not path.with_name(n).exists())
+    write_file(target, path.read_bytes())
+    text = f'{why}; the run goes on without it, and the file is kept as {target.name}'
+    print_log(text, 'current', logging.WARNING)
 
 
 def aside(path: Path) -> Path:
@@ -251,11 +273,18 @@ def _lock_now(file: IO, path: Path, kind: int) -> None:
         raise StoreError(
             f'another run is using {path.parent}: wait for it or give another --work-dir'
         ) from None
+    except OSError as error:
+        raise StoreError(
+            f'{path} cannot be locked ({error.strerror}), so two runs could spoil each other: give '
+            'a --work-dir on a file system with locks (of a network file system, mount it with '
+            'locks: NFS with lockd, Lustre with "flock")'
+        ) from None
 
 
-def _write_synced(path: Path, content: bytes) -> None:
+def _write_synced(path: Path, content: bytes, tail: bytes = b'') -> None:
     with open(path, 'wb') as file:
         file.write(content)
+        file.write(tail)
         file.flush()
         os.fsync(file.fileno())
 

@@ -114,8 +114,8 @@ def leave_process_group() -> bool:
     return True
 
 
-def exit_without_destructors() -> None:
-    """Ends a finished process with status 0.
+def exit_without_destructors(status: int = 0) -> NoReturn:
+    """Ends a finished process.
 
     Threads of torch's backends can outlive their process group and abort the interpreter while it
     shuts down; torchrun would then report a finished run as failed.
@@ -123,4 +123,4 @@ def exit_without_destructors() -> None:
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(status)

@@ -35,6 +35,7 @@ MISTAKES = {
     'analysis/label_quality.py': (['no'], 'no does not exist'),
     'analysis/plar_ablation.py': (['no.py', 'no.pth'], 'no.py does not exist'),
     'analysis/pseudo_labels.py': (['no.py', 'no.pth'], 'no.py does not exist'),
+    'benchmark/crash_points.py': (['--rounds', '0'], 'must be at least 1'),
     'benchmark/kill_resume.py': (['--kills', '0'], 'must be at least 1'),
     'benchmark/plar.py': (['--repeats', '0'], 'must be at least 1'),
     'benchmark/pool_pass.py': (['--repeats', '0'], 'must be at least 1'),

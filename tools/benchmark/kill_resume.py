@@ -174,11 +174,12 @@ def watched_run(cfg: Config, ranks: int) -> list[tuple[int, int, str]]:
     ]
 
 
-def outcome(work_dir: Path) -> dict:
-    """Everything in which two equal runs must agree."""
+def outcome(work_dir: Path, iterations: int = 6) -> dict:
+    """Everything in which two equal runs of so many iterations must agree."""
     store = RoundStore(work_dir / 'rounds')
     log = (work_dir / 'active_learning.jsonl').read_text().splitlines()
-    checkpoint = torch.load(work_dir / 'iter_6.pth', map_location='cpu', weights_only=False)
+    last = work_dir / f'iter_{iterations}.pth'
+    checkpoint = torch.load(last, map_location='cpu', weights_only=False)
     return dict(
         weights=dict(checkpoint['state_dict']),
         rounds=[

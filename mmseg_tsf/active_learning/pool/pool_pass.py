@@ -20,6 +20,7 @@ from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 from ...utils.progress import track
 from ...utils.runner import unwrap_model
+from ...utils.stopping import worker_init
 from .grid_forward import GridForward
 from .outputs import NEVER, PoolOutputs, ScoredImage, Scorer, cell_centres
 from .pool import Pool, PoolImage
@@ -79,6 +80,7 @@ def score_pool(
         num_workers=num_workers,
         prefetch_factor=max(2, batch_size) if num_workers else None,
         collate_fn=_as_it_is,
+        worker_init_fn=worker_init(),
         generator=torch.Generator(),
     )
     scored = _score(scorer, batches_of_one_size(loader, batch_size))

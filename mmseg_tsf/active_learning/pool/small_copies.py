@@ -15,6 +15,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset
 
 from ...utils.errors import explain_disk_errors
 from ...utils.progress import track
+from ...utils.stopping import worker_init
 from .pool import Pool
 from .reader import PoolReader
 
@@ -63,6 +64,7 @@ class SmallCopies(Dataset):
                 batch_size=None,
                 sampler=range(done, len(self)),
                 num_workers=num_workers,
+                worker_init_fn=worker_init(),
                 generator=torch.Generator(),  # else it draws from the global one
             )
             say = functools.partial(print_log, logger='current')

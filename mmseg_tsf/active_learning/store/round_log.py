@@ -6,7 +6,7 @@ import json
 from numbers import Real
 from pathlib import Path
 
-from ...utils.files import StoreError, write_file
+from ...utils.files import StoreError, set_aside, write_file
 
 FINISHED, EXTENDED = 'finished', 'extended'
 """States of the last line of a finished run, and of that line once the run was extended."""
@@ -28,18 +28,38 @@ class RoundLog:
         Raises:
             StoreError: A line is damaged.
         """
-        if not self.path.exists():
-            return []
-        lines = []
-        for number, text in enumerate(self.path.read_text(errors='replace').splitlines(), start=1):
-            try:
-                lines += [json.loads(text)] if text.strip() else []
-            except ValueError:
-                raise StoreError(
-                    f'line {number} of {self.path} is damaged: delete that line, the rounds do not '
-                    'depend on it'
-                ) from None
+        lines, damaged = self._parse()
+        if damaged:
+            raise StoreError(
+                f'line {damaged[0]} of {self.path} is damaged: delete that line, or resume the '
+                'run, which goes on without it (the rounds do not depend on it)'
+            )
         return lines
+
+    def mend(self) -> None:
+        """Moves a damaged log aside and keeps those of its lines that are whole."""
+        lines, damaged = self._parse()
+        if damaged:
+            set_aside(self.path, f'line {damaged[0]} of {self.path} is damaged')
+            self._replace(lines)
+
+    def _parse(self) -> tuple[list[dict], list[int]]:
+        """Whole lines, and the numbers of the damaged ones."""
+        lines, damaged = [], []
+        if not self.path.exists():
+            return lines, damaged
+        for number, text in enumerate(self.path.read_text(errors='replace').splitlines(), start=1):
+            if not text.strip():
+                continue
+            try:
+                line = json.loads(text)
+            except (ValueError, RecursionError):
+                line = None
+            if _is_line(line):
+                lines.append(line)
+            else:
+                damaged.append(number)
+        return lines, damaged
 
     def reopen(self) -> None:
         """Marks the end of an earlier run as extended."""
@@ -67,6 +87,13 @@ class RoundLog:
 
     def _replace(self, lines: list[dict]) -> None:
         write_file(self.path, ''.join(json.dumps(own) + '\n' for own in lines).encode())
+
+
+def _is_line(line: object) -> bool:
+    return isinstance(line, dict) and all(
+        isinstance(line.get(key), kind)
+        for key, kind in dict(round=int, iter=int, state=str).items()
+    )
 
 
 def figures(metrics: dict) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ...utils.checkpoint_files import damaged_checkpoints
 from ...utils.files import StoreError, is_leftover
 from .records import RoundRecord
 from .round_log import RoundLog
@@ -32,6 +33,16 @@ def check_rounds(store: RoundStore) -> None:
         raise StoreError(f'{problem}: restore it from a copy, then resume')
 
 
+def check_answers(store: RoundStore) -> None:
+    """Checks that every answer is there that the log of the run records.
+
+    Raises:
+        StoreError: One is missing, which would be asked and paid for again.
+    """
+    for problem in missing_answers(store):
+        raise StoreError(f'{problem}; restore the round from a copy, then resume')
+
+
 def verify(store: RoundStore) -> list[str]:
     """Every problem of a store, one sentence each; an empty list for an intact one.
 
@@ -49,7 +60,8 @@ def verify(store: RoundStore) -> list[str]:
         problems += _verify_round(store, number)
     problems += _verify_amendments(store)
     problems += _caught(store.label_problems)
-    problems += _caught(lambda: _verify_log(store, set(store.answered())))
+    problems += _caught(lambda: missing_answers(store))
+    problems += damaged_checkpoints(store.root.parent)
     known = {CAMPAIGN, '.lock', LABELS, AMENDMENTS, *(store.folder(n).name for n in numbers)}
     problems += _foreign(store.root, known)
     return list(dict.fromkeys(problems))  # an unreadable file is met more than once
@@ -121,9 +133,13 @@ def _link_problem(record: RoundRecord, previous: RoundRecord, number: int) -> st
     return f'{record.sealed.path} does not belong to {previous.sealed.path}: one was exchanged'
 
 
-def _verify_log(store: RoundStore, answered: set[int]) -> list[str]:
-    """Answers that the log of the run mentions: nothing else refers to the newest one."""
-    log = RoundLog(store.root.parent / 'active_learning.jsonl')
+def missing_answers(store: RoundStore) -> list[str]:
+    """Answers that the log of the run mentions: nothing else refers to the newest one.
+
+    Raises:
+        StoreError: The log is damaged.
+    """
+    log, answered = RoundLog(store.root.parent / 'active_learning.jsonl'), set(store.answered())
     logged = {line['round'] for line in log.read() if line['state'] == 'answered'}
     return [
         f'{store.folder(n)}/answer is missing: {log.path} records it'

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from ...models.mixing.adaptive_cutmix import draw_partners
 from ...utils.errors import UserError
 from ...utils.runner import unwrap
+from ...utils.stopping import worker_init
 
 
 class _Partners(Dataset):
@@ -114,7 +115,7 @@ class AdaptivePartnerHook(Hook):
             # the samples of exactly one step are in flight at any time
             prefetch_factor=1 if workers else None,
             collate_fn=pseudo_collate,
-            worker_init_fn=_init_worker,
+            worker_init_fn=worker_init(_init_worker),
             persistent_workers=False,
         )
         self._push(self._pending)

@@ -16,12 +16,18 @@ from mmseg.registry import HOOKS
 from ...datasets.checks import check_masks
 from ...datasets.samplers import SemiInfiniteSampler
 from ...utils.errors import UserError
+from ...utils.main_process import on_main_process
 from ...utils.runner import schedule_of, unwrap
+from ..durable_saves import save_before_removing
+from ..loops.checkpoints import mend_last_checkpoint
 from ..optimizers import add_part_optimizers
 from ..preflight.size_check import check_crop, check_patches
+from ..rates import check_rates
+from ..resume_settings import hold_settings, note_settings
 from ..run_info import finish_record, start_record
 from .mean_teacher_hook import MeanTeacherHook
 from .plar_hook import PLARHook
+from .stop_hook import StopHook
 
 
 @HOOKS.register_module()
@@ -44,22 +50,45 @@ class SemiHook(Hook):
 
     def __init__(self, check_interval: int = 50) -> None:
         self.check_interval = check_interval
+        self._changes: list[str] = []
         self._names: list[str] = []
         self._first_bad: torch.Tensor | None = None
 
     def before_run(self, runner: Runner) -> None:
-        """Builds the optimisers of parts, before a checkpoint is loaded into them.
+        """Builds the optimisers of parts, and looks for the checkpoint, before it is loaded.
 
         Raises:
-            UserError: There is another ``SemiHook``.
+            UserError: There is another ``SemiHook``, or a stage between rounds has a learning rate
+                of 0.
         """
         if sum(isinstance(hook, SemiHook) for hook in runner.hooks) > 1:
             raise UserError(
                 'the config has SemiHook twice: take it out of custom_hooks, because the schedules '
                 'in configs/_base_ have it (default_hooks.semi)'
             )
-        if isinstance(runner.optim_wrapper, BaseOptimWrapper):  # a config where nothing trains
-            add_part_optimizers(runner)
+        if not isinstance(runner.optim_wrapper, BaseOptimWrapper):
+            return  # a validation or a test
+        on_main_process(lambda: mend_last_checkpoint(runner))
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointHook):
+                save_before_removing(hook)
+        runner.register_hook(StopHook())
+        add_part_optimizers(runner)
+        if hasattr(runner.train_loop, 'boundaries'):
+            runner.train_loop.initial.note(runner)
+            check_rates(runner, runner.train_loop.spans)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Lets the settings of the config hold in a run that is resumed, and says what differs.
+
+        Raises:
+            UserError: They cannot hold, or the checkpoint does not fit.
+        """
+        if not (runner._resume and isinstance(runner.optim_wrapper, BaseOptimWrapper)):
+            return
+        self._changes = hold_settings(runner, checkpoint)
+        for change in self._changes:
+            print_log(f'Resumed run: {change} from now on', 'current')
 
     def before_train(self, runner: Runner) -> None:
         """Checks that data set and hooks give the method what it needs."""
@@ -88,7 +117,7 @@ class SemiHook(Hook):
         check_snapshots(runner)
         check_parallel(runner)
         model.is_checked = True
-        start_record(runner)
+        start_record(runner, self._changes)
 
     def _check_branches(self, runner: Runner, model, dataset) -> None:
         branches = set(getattr(dataset, 'branches', ()))
@@ -122,7 +151,7 @@ class SemiHook(Hook):
             self._first_bad = values.new_full((len(losses),), -1, dtype=torch.int64)
         bad = ~values.isfinite() & (self._first_bad < 0)
         self._first_bad = self._first_bad.masked_fill(bad, runner.iter)
-        if self._is_about_to_save(runner):  # which deletes an older checkpoint first
+        if self._is_about_to_save(runner):  # and to delete an older checkpoint
             self._raise_if_broken(runner)
         elif not values.is_cuda or self.every_n_train_iters(runner, self.check_interval):
             self._raise_if_bad()
@@ -138,6 +167,7 @@ class SemiHook(Hook):
         """Names the method's networks, and keeps a broken model from replacing a checkpoint."""
         self._raise_if_broken(runner)
         checkpoint['meta']['method'] = unwrap(runner).describe()
+        note_settings(runner, checkpoint)
 
     def _raise_if_broken(self, runner: Runner) -> None:
         self._raise_if_bad()

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,12 @@ from ...active_learning.campaign.resuming import check_campaign, open_campaign
 from ...active_learning.pool.pool_pass import evaluation_mode
 from ...active_learning.store.round_log import FINISHED, RoundLog, figures
 from ...active_learning.store.round_store import CAMPAIGN, RoundStore
-from ...active_learning.store.verification import check_rounds
+from ...active_learning.store.verification import check_answers, check_rounds
 from ...utils.errors import UserError, explain_disk_errors_in
 from ...utils.files import remove_leftovers
 from ...utils.main_process import on_main_process
 from ...utils.runner import unwrap
-from .checkpoints import boundary_checkpoint, mend_last_checkpoint
+from .checkpoints import boundary_checkpoint
 from .stages import InitialState, check_configs, check_run, stage_boundaries, warn_of_long_schedules
 
 
@@ -106,19 +107,30 @@ class ActiveLearningLoop(IterBasedTrainLoop):
             boundaries=self.boundaries,
         )
         check_campaign(self.campaign, unwrap(runner))
+        self.initial = InitialState(Path(runner.work_dir, 'initial.pth'))
         self._indices: dict[str, int] = {}
         self._validated: tuple[int, dict] = (-1, {})
         self._stage_began = time.perf_counter()
-        on_main_process(lambda: mend_last_checkpoint(runner))
 
     @property
     def stage(self) -> tuple[int, int]:
         """First and last iteration of the span of all schedules: the stage, or the whole run."""
+        return self.stage_at(self._iter)
+
+    def stage_at(self, iteration: int) -> tuple[int, int]:
+        """What :attr:`stage` is at an iteration."""
         if self.start == 'continue':
             return 0, self._max_iters
         borders = [0, *self.boundaries, self._max_iters]
-        number = bisect.bisect_right(self.boundaries, self._iter)
+        number = bisect.bisect_right(self.boundaries, iteration)
         return borders[number], borders[number + 1]
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """First and last iteration of every stage that is not empty, as schedules count them."""
+        borders = [0, *self.boundaries, self._max_iters]
+        spans = [(begin, end) for begin, end in pairwise(borders) if begin < end]
+        return spans if self.start == 'continue' else [(0, spans[-1][1] - spans[-1][0])]
 
     def skip_rounds(self) -> None:
         """Trains without opening the campaign or holding rounds, for a short run."""
@@ -160,11 +172,14 @@ class ActiveLearningLoop(IterBasedTrainLoop):
                 f'{self.store.root} is missing: restore it, or start a new run with another '
                 '--work-dir'
             )
+        on_main_process(self.log.mend)
         on_main_process(lambda: check_rounds(self.store))
+        if begun or self.runner._resume:
+            on_main_process(lambda: check_answers(self.store))
+        self.campaign.seed = self.runner.seed or 0  # a resumed run keeps its seed
         open_campaign(self.campaign, resumed=self.runner._resume)
         if self._iter < self._max_iters:
             on_main_process(self.log.reopen)
-        self.initial = InitialState(Path(self.runner.work_dir, 'initial.pth'))
         if self.start == 'fresh':
             on_main_process(lambda: self.initial.keep(self.runner))
         answered = [number for number in self.store.answered() if number < held]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-import zipfile
 from pathlib import Path
 
 from mmengine.dist import broadcast
+from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
+from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
-from ...utils.errors import explain_disk_errors
-from ...utils.files import aside, move_into_place, write_file
+from ...utils.checkpoint_files import check_checkpoint, checkpoint_damage
+from ...utils.files import write_file
 from ...utils.main_process import on_main_process
 from ...utils.runner import unwrap
 
@@ -34,13 +35,27 @@ def boundary_checkpoint(runner: Runner, loop) -> None:
         StoreError: The file cannot be written.
     """
     share_buffers(unwrap(runner))
-    path = _at(runner, loop._iter)
+    path = Path(runner.work_dir, f'iter_{loop._iter}.pth')
     # save_checkpoint expects the counter inside of an iteration, where it is one behind
     loop._iter -= 1
     try:
-        on_main_process(lambda: _write(runner, path))
+        on_main_process(lambda: write_last_checkpoint(runner, path))
     finally:
         loop._iter += 1
+
+
+def write_last_checkpoint(runner: Runner, path: Path) -> None:
+    """Writes a checkpoint and notes it as the one to resume from.
+
+    Args:
+        runner: Runner inside of an iteration, where its counter is one behind.
+        path: File in the work dir.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    runner.save_checkpoint(runner.work_dir, path.name, by_epoch=False)  # see durable_saves.py
+    write_file(path.with_name(LAST), str(path).encode())
 
 
 def share_buffers(model: nn.Module) -> None:
@@ -55,39 +70,75 @@ def share_buffers(model: nn.Module) -> None:
 
 
 def mend_last_checkpoint(runner: Runner) -> None:
-    """Falls back to the newest complete checkpoint if the last one is incomplete or missing.
+    """Falls back to the newest whole checkpoint if the last one, or the note of it, is not.
 
-    mmengine deletes old checkpoints before it writes a new one, and empties ``last_checkpoint``
-    before it writes the new name: a run that was killed in between, or met a full disk, could not
-    be resumed.
+    A crash can leave ``last_checkpoint`` empty, without its newest content or full of zeros, and a
+    run may have been copied to another place. mmengine would begin such a run at iteration 0
+    without a word. To be called before mmengine looks for the checkpoint.
+
+    Args:
+        runner: Runner of a training.
+
+    Raises:
+        UserError: The checkpoint in ``load_from``, from which the run is to be resumed, is damaged.
     """
+    if not runner._resume:
+        return
+    if runner._load_from is not None:
+        check_checkpoint(runner._load_from, 'resume from another one')
+        return
     note = Path(runner.work_dir, LAST)
-    if not runner._resume or runner._load_from is not None or not note.is_file():
+    last = _read_note(note)
+    if '://' in last:
         return
-    last = note.read_text().strip()
-    if '://' in last or (last and zipfile.is_zipfile(last)):
+    damage = checkpoint_damage(Path(last)) if last else 'is missing'
+    if not damage:
         return
-    whole = filter(zipfile.is_zipfile, Path(runner.work_dir).glob('iter_*.pth'))
-    newest = max(whole, key=lambda path: path.stat().st_mtime_ns, default=None)
-    if newest is None:
-        note.unlink()
-    else:
+    ages = {path: _age(path) for folder in _folders(runner) for path in _checkpoints(folder)}
+    whole = {path: age for path, age in ages.items() if age is not None}
+    newest = max(whole, key=whole.get, default=None)
+    if newest is not None:
         write_file(note, str(newest).encode())
-    state = 'incomplete' if last and Path(last).exists() else 'missing'
-    text = f'{last or "The last checkpoint"} is {state}: the run resumes from'
-    print_log(f'{text} {newest or "its start"}', 'current', logging.WARNING)
+    elif note.exists():
+        note.unlink()
+    place = 'its start' if newest is None else newest
+    text = f'{last or "The last checkpoint"} {damage}: the run resumes from {place}'
+    print_log(text, 'current', logging.WARNING)
 
 
-def _at(runner: Runner, iteration: int) -> Path:
-    return Path(runner.work_dir, f'iter_{iteration}.pth')
+def _read_note(note: Path) -> str:
+    """Path in ``last_checkpoint``; empty if there is none that could be one."""
+    if not note.is_file():
+        return ''
+    text = note.read_bytes().decode(errors='replace').strip()
+    return text if text.isprintable() and '\ufffd' not in text else ''
 
 
-def _write(runner: Runner, path: Path) -> None:
-    temporary = aside(path)
-    with explain_disk_errors(path):
-        try:
-            runner.save_checkpoint(runner.work_dir, temporary.name, by_epoch=False)
-            move_into_place(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    write_file(path.with_name(LAST), str(path).encode())
+def _folders(runner: Runner) -> list[Path]:
+    """Folders in which the checkpoints of a run may be."""
+    name = Path(runner.work_dir).name
+    outside = [own.out_dir for own in runner.hooks if isinstance(own, CheckpointHook)]
+    return [
+        Path(runner.work_dir),
+        *(Path(folder, name) for folder in outside if folder and '://' not in str(folder)),
+    ]
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return [*folder.glob('iter_*.pth'), *folder.glob('epoch_*.pth')]
+
+
+def _age(path: Path) -> tuple[str, int] | None:
+    """Time and iteration at which a checkpoint was written, ``None`` if no run can resume from it.
+
+    The times of files do not count: a copy of a folder may have changed them.
+    """
+    if checkpoint_damage(path):
+        return None
+    try:
+        checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
+        meta = checkpoint['meta']
+        return (meta['time'], int(meta['iter'])) if 'optimizer' in checkpoint else None
+    except Exception as error:  # what torch raises for a file of something else is of many types
+        print_log(f'{path} is passed over: {error}', 'current', logging.WARNING)
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import logging
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from ...active_learning.store.round_store import MOST_ROUNDS
+from ...utils.checkpoint_files import check_checkpoint, write_checkpoint
 from ...utils.errors import UserError
-from ...utils.files import write_file
 from ...utils.runner import unwrap
 
 
@@ -141,11 +142,19 @@ class InitialState:
     """Weights, optimiser and schedules before the first iteration.
 
     Args:
-        path: File that stores them.
+        path: File that stores the weights. Optimiser and schedules are those of the config, which
+            may have changed when a run is resumed.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._optimizer: dict = {}
+        self._schedulers: list[dict] = []
+
+    def note(self, runner: Runner) -> None:
+        """Notes optimiser and schedules as they are built, before a checkpoint is loaded."""
+        self._optimizer = copy.deepcopy(runner.optim_wrapper.state_dict())
+        self._schedulers = [dict(own.state_dict()) for own in runner.param_schedulers or ()]
 
     def keep(self, runner: Runner) -> None:
         """Writes the file at the start of a run.
@@ -158,20 +167,16 @@ class InitialState:
                 f'{self.path} is missing, from which stages restart with start=fresh: restore it'
             )
         if runner.iter:
+            check_checkpoint(self.path, 'restore it from a copy')
             return
-        state = dict(
-            model=unwrap(runner).state_dict(),
-            optimizer=runner.optim_wrapper.state_dict(),
-            schedulers=[scheduler.state_dict() for scheduler in runner.param_schedulers],
-        )
         content = io.BytesIO()  # torch.save to a file hides the cause of a full disk
-        torch.save(state, content)
-        write_file(self.path, content.getvalue())
+        torch.save(dict(model=unwrap(runner).state_dict()), content)
+        write_checkpoint(self.path, content.getvalue())
 
     def restore(self, runner: Runner) -> None:
         """Restores the initial state, of all but the snapshots of what was trained."""
         state = torch.load(self.path, map_location='cpu', weights_only=True)
         unwrap(runner).begin_stage(state['model'])
-        runner.optim_wrapper.load_state_dict(state['optimizer'])
-        for scheduler, own in zip(runner.param_schedulers, state['schedulers'], strict=True):
+        runner.optim_wrapper.load_state_dict(copy.deepcopy(self._optimizer))
+        for scheduler, own in zip(runner.param_schedulers or (), self._schedulers, strict=True):
             scheduler.load_state_dict(own)

@@ -13,6 +13,7 @@ from mmengine.registry import Registry
 from torch.utils.data import DataLoader
 
 from ...active_learning.registry import ORACLES, QUERY_STRATEGIES, SELECTORS
+from ...utils.checkpoint_files import check_checkpoint
 from ...utils.errors import UserError
 
 SECTIONS = {
@@ -207,10 +208,10 @@ def _suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def check_weights(cfg: Config) -> None:
-    """Checks that every local file of weights in a config exists; URLs are left alone.
+    """Checks that every local file of weights in a config is there; URLs are left alone.
 
     Raises:
-        UserError: A file is missing; the message names its key.
+        UserError: A file is missing or damaged; the message names its key.
     """
     for key, path in [('load_from', cfg.get('load_from')), *_pretrained(cfg.model, 'model')]:
         if isinstance(path, str) and '://' not in path and not osp.isfile(path):
@@ -218,6 +219,8 @@ def check_weights(cfg: Config) -> None:
                 f'{key}={path!r} does not exist: put the weights there, correct the path, or set '
                 f'{key}=None'
             )
+        if isinstance(path, str) and path.endswith(('.pth', '.pt')):
+            check_checkpoint(path, f'correct {key}, or restore the file from a copy')
 
 
 def _pretrained(part: object, key: str) -> Iterator[tuple[str, object]]:

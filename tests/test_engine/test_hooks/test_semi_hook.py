@@ -110,11 +110,14 @@ def test_missing_strong_view(data_root, tmp_path, method, branch):
         train(cfg)
 
 
-def test_a_damaged_record_of_the_run(data_root, tmp_path):
+def test_a_damaged_record_of_the_run_is_kept_aside(data_root, tmp_path):
     cfg = tiny_runner_cfg('supervised', data_root, tmp_path)
-    (tmp_path / 'run_info.json').write_text('{"seed": 3')
-    with pytest.raises(UserError, match='run_info.json is damaged, it is no JSON'):
+    for number, content in enumerate((b'{"seed": 3', b'\0\0', b'[]', b'\xff')):
+        (tmp_path / 'run_info.json').write_bytes(content)
         train(cfg)
+        assert json.loads((tmp_path / 'run_info.json').read_text())['finished_iters'] == 4
+        kept = 'run_info.json.damaged' + (f'_{number + 1}' if number else '')
+        assert (tmp_path / kept).read_bytes() == content
 
 
 def test_missing_mean_teacher_hook(data_root, tmp_path):

@@ -102,14 +102,14 @@ def test_rounds_that_the_checkpoint_is_behind_must_be_there(data_root, tmp_path)
     with pytest.raises(UserError, match='rounds=1, but 2 are asked already: raise it'):
         train(data_root, tmp_path, resume=True, rounds=1)
     with pytest.raises(UserError, match=r'iteration 6 follows 5 rounds, but .* has 2 answers'):
-        train(data_root, tmp_path, resume=True, rounds=5)
+        train(data_root, tmp_path, resume=True, rounds=5, max_iters=12, stages=[1, 1, 1, 1, 1, 7])
     shutil.rmtree(tmp_path / 'rounds/round_001/answer')
     RoundStore(tmp_path / 'rounds').label_folder(0)
     (problem,) = verify(RoundStore(tmp_path / 'rounds'))
     assert (
         'round_001/answer is missing: ' in problem and 'active_learning.jsonl records it' in problem
     )
-    with pytest.raises(UserError, match='follows 2 rounds, but .* has 1 answers: restore'):
+    with pytest.raises(UserError, match='round_001/answer is missing: .* records it; restore the'):
         train(data_root, tmp_path, resume=True)
 
 
@@ -183,3 +183,29 @@ def test_less_than_one_unit_is_refused(data_root, tmp_path):
     budget = dict(total=0.9, per_round=0.4 / PIXELS)
     with pytest.raises(UserError, match='budget.per_round=.* is less than one of pixels'):
         train(data_root, tmp_path, budget=budget)
+
+
+@pytest.mark.parametrize('part', ['round_001', 'round_001/answer', ''])
+def test_a_lost_round_is_not_asked_again(part, data_root, tmp_path, monkeypatch):
+    """The checkpoint is that of the boundary, from which a simulation would ask anew."""
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        runner = make_runner(active_learning_cfg('mt', data_root, tmp_path))
+        stop_before(patch, runner.train_loop, 4)
+        runner.train()
+    assert (tmp_path / 'last_checkpoint').read_text().endswith('iter_4.pth')
+    shutil.rmtree(tmp_path / 'rounds' / part)
+    before = lines(tmp_path)
+    sentence = 'round_001/answer is missing: .* records it; restore the round from a copy, then'
+    if not part:
+        sentence = 'iteration 4 follows 1 rounds, but .*rounds is missing: restore it'
+    with pytest.raises(UserError, match=sentence):
+        train(data_root, tmp_path, resume=True)
+    assert lines(tmp_path) == before
+    assert not (tmp_path / 'rounds/round_001/answer').exists()
+
+
+def test_a_run_that_begins_anew_does_not_miss_the_rounds_of_the_former_one(data_root, tmp_path):
+    train(data_root, tmp_path)
+    shutil.rmtree(tmp_path / 'rounds')
+    train(data_root, tmp_path)
+    assert len(RoundStore(tmp_path / 'rounds').answered()) == 2
