@@ -55,7 +55,7 @@ class ImageLabels:
             left: First column of the part.
         """
         rows, columns = slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1])
-        self.labels[rows, columns][mask] = value
+        np.copyto(self.labels[rows, columns], np.uint8(value), where=mask)
         self.labelled[rows, columns] |= mask
 
     def paint_rings(self, rings: Sequence[np.ndarray], value: int) -> None:

@@ -205,10 +205,9 @@ def decode_label_studio(rle: Sequence[int], size: tuple[int, int]) -> np.ndarray
     return values.reshape(*size, CHANNELS)[..., -1] >= 128
 
 
-def _unpack(content: bytes, num: int) -> tuple[bytearray, list[int]]:
-    """Values and run lengths of ``num`` values, in time that grows with the content alone."""
-    fields, end = int.from_bytes(content[: HEADER // 8 + 1].ljust(HEADER // 8 + 1), 'big'), 0
-    fields >>= 8 - HEADER % 8
+def _read_header(content: bytes, num: int) -> list[int]:
+    """Numbers of bits of the four kinds of run lengths, for ``num`` values."""
+    fields = int.from_bytes(content[: HEADER // 8 + 1], 'big') >> 8 - HEADER % 8
     if len(content) * 8 < HEADER:
         raise BrokenShape('the brush is truncated')
     if fields >> HEADER - 32 != num:
@@ -216,29 +215,38 @@ def _unpack(content: bytes, num: int) -> tuple[bytearray, list[int]]:
         raise BrokenShape(f'the brush has {there} pixels, the image {num // CHANNELS}')
     if (fields >> 16 & 31) != WORD - 1:
         raise BrokenShape('the brush does not have 8 bits per channel')
-    sizes = [(fields >> 12 - 4 * kind & 15) + 1 for kind in range(len(LENGTHS))]
+    return [(fields >> 12 - 4 * kind & 15) + 1 for kind in range(len(LENGTHS))]
+
+
+def _unpack(content: bytes, num: int) -> tuple[bytearray, list[int]]:
+    """Values and run lengths of ``num`` values, in time that grows with the content alone."""
+    sizes = _read_header(content, num)
     values, counts, at, end = bytearray(), [], HEADER, 8 * len(content)
-    done = 0
+    done, content = 0, content + bytes(8)
     while done < num:
         # flag, kind, length and one value fit into 5 bytes
-        window = int.from_bytes(content[at >> 3 : (at >> 3) + 5].ljust(5, b'\0'), 'big')
-        window = window << (at & 7) & 0xFF_FFFF_FFFF
+        window = int.from_bytes(content[at >> 3 : (at >> 3) + 5], 'big') << (at & 7)
         length = sizes[window >> 37 & 3]
         run = (window >> 37 - length & (1 << length) - 1) + 1
-        is_run, start = window >> 39, at + 3 + length
-        at = start + (WORD if is_run else run * WORD)
+        start = at + 3 + length
+        if window >> 39 & 1:
+            at = start + WORD
+            values.append(window >> 29 - length & 255)
+            counts.append(run)
+        else:
+            at = start + run * WORD
+            literal = int.from_bytes(content[start >> 3 : (at + 7) >> 3], 'big') >> (-at & 7)
+            values += (literal & (1 << run * WORD) - 1).to_bytes(run, 'big')
+            counts += [1] * run
+        done += run
         if at > end:
             raise BrokenShape('the brush is truncated')
-        if is_run:
-            values.append(window >> 29 - length & 255)
-            counts.append(min(run, num - done))
-        else:
-            literal = int.from_bytes(content[start >> 3 : (at + 7) >> 3], 'big') >> (-at & 7)
-            taken = min(run, num - done)
-            literal &= (1 << run * WORD) - 1
-            values += literal.to_bytes(run, 'big')[:taken]
-            counts += [1] * taken
-        done += run
+    if done > num:  # the last run may end behind the image
+        surplus = done - num
+        while counts[-1] <= surplus:
+            surplus -= counts.pop()
+        counts[-1] -= surplus
+        del values[len(counts) :]
     return values, counts
 
 
