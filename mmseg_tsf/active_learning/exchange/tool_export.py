@@ -17,6 +17,8 @@ from .readers.values import brief
 
 MAX_FILES = 500_000
 """Largest number of files in an export."""
+UTF_8 = 0x800
+"""Flag of a file in an archive whose name is in UTF-8."""
 DAMAGES = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, OverflowError,
     struct.error, LookupError, TypeError, AttributeError,
@@ -73,7 +75,7 @@ class ToolExport:
             raise UserError(f'{where} cannot be read: {error.strerror}') from None
 
     def only(self, suffix: str, what: str) -> str:
-        """Name of the only file with a suffix.
+        """Name of the only file with a suffix, apart from the manifest of a package.
 
         Args:
             suffix: Suffix in lower case, such as ``'.xml'``.
@@ -82,7 +84,11 @@ class ToolExport:
         Raises:
             UserError: There is no such file, or there are several.
         """
-        found = [name for name in self.names if name.lower().endswith(suffix)]
+        found = [
+            name
+            for name in self.names
+            if name.lower().endswith(suffix) and name.rpartition('/')[2] != MANIFEST
+        ]
         if len(found) != 1:
             raise UserError(
                 f'{self.path} holds {len(found)} files that end in {suffix}, but {what} has one: '
@@ -91,7 +97,7 @@ class ToolExport:
         return found[0]
 
     def json(self, what: str) -> object:
-        """Content of the only JSON file, apart from the manifest of a package.
+        """Content of the only JSON file, see :meth:`only`.
 
         Raises:
             UserError: There is no such file, there are several, or it is not JSON.
@@ -112,19 +118,20 @@ class ToolExport:
         """Opens the archive; returns the stored name of each file."""
         try:
             self._archive = zipfile.ZipFile(self.path)
-            stored = [info.filename for info in self._archive.infolist() if not info.is_dir()]
+            infos = [info for info in self._archive.infolist() if not info.is_dir()]
         except (NotImplementedError, RuntimeError, *DAMAGES):
             raise UserError(f'{self.path} is damaged: export it again') from None
-        if len(stored) > MAX_FILES:
+        if len(infos) > MAX_FILES:
             raise UserError(_too_many(self.path))
-        names = [name.replace('\\', '/').lstrip('/') for name in stored]
+        names = [_name_of(info).replace('\\', '/').lstrip('/') for info in infos]
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
             raise UserError(
                 f'{self.path} holds {brief(min(twice))} {Counter(names)[min(twice)]} times: pack '
                 'it again with each file once'
             )
-        return {name: file for name, file in zip(names, stored, strict=True) if name[-1:] != '/'}
+        pairs = zip(names, infos, strict=True)
+        return {name: info.filename for name, info in pairs if name[-1:] != '/'}
 
     def _unpack(self, stored: str, where: str) -> bytes:
         try:
@@ -147,6 +154,16 @@ class ToolExport:
         if len(content) > MAX_BYTES:
             raise UserError(_too_large(where))
         return content
+
+
+def _name_of(info: zipfile.ZipInfo) -> str:
+    """Name in an archive; some systems write UTF-8 without saying so."""
+    if info.flag_bits & UTF_8:
+        return info.filename
+    try:
+        return info.filename.encode('cp437').decode('utf-8')
+    except UnicodeError:
+        return info.filename
 
 
 def _walk(folder: Path) -> list[str]:

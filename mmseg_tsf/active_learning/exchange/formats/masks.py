@@ -87,37 +87,53 @@ def _parse(
     with open_png(content, size, where) as image:
         mode = image.mode
         ids = np.array(image) if mode in ('L', 'P') else None
-    by_colour = None
-    if legend is not None:
-        by_colour = _by_colour(content, legend, labels, size, where)
+    if mode == '1' and legend is None:
+        raise UserError(
+            f'{where} has 1 bit per pixel, which cannot hold class ids and 255: write it with 8 '
+            f'bits, or put a {LABELMAP} with the colours of the classes beside it'
+        )
+    by_colour = _by_colour(content, legend, labels, size, where)
     if isinstance(by_colour, ImageLabels):
         if ids is None or mode == 'L' and foreign_ids(ids, len(labels.classes)):
             return by_colour
         if mode == 'P':
             return _one_reading(ids, by_colour, len(labels.classes), where)
     if ids is None:
-        raise by_colour or UserError(
-            f'{where} has no class ids with 8 bits (its mode is {mode}): write one channel of '
-            f'class ids, or put a {LABELMAP} with the colours of the classes beside it'
-        )
+        raise by_colour
     found = ImageLabels(size)
     found.labels, found.labelled, found.implied = ids, np.ones(size, bool), True
     return found
 
 
 def _by_colour(
-    content: bytes, legend: Legend, labels: LabelSet, size: tuple[int, int], where: str
+    content: bytes,
+    legend: Legend | None,
+    labels: LabelSet,
+    size: tuple[int, int],
+    where: str,
 ) -> ImageLabels | UserError:
+    """Labels by the colours of a legend; without one, shades of grey are class ids."""
     try:
-        return paint_colours(read_colours(content, size, where), legend, labels, where)
+        codes = read_colours(content, size, where)
+        if legend is not None:
+            return paint_colours(codes, legend, labels, where)
     except UserError as error:
         return error
+    grey = codes & 255
+    if (codes == grey * 0x010101).all() and not foreign_ids(grey, len(labels.classes)):
+        found = ImageLabels(size)
+        found.labels, found.labelled, found.implied = grey.astype(np.uint8), codes >= 0, True
+        return found
+    return UserError(
+        f'{where} has no channel of class ids with 8 bits: write one, or put a {LABELMAP} with the '
+        'colours of the classes beside it'
+    )
 
 
 def _one_reading(
     ids: np.ndarray, by_colour: ImageLabels, num_classes: int, where: str
 ) -> ImageLabels:
-    """Labels of a palette PNG whose colours stand in a legend: an editor may have renumbered it.
+    """Labels of a palette PNG whose colours have a meaning: an editor may have renumbered it.
 
     Raises:
         UserError: Its indices mean other classes than its colours, and both could be meant.
@@ -125,7 +141,7 @@ def _one_reading(
     same = (ids == by_colour.labels) | ~by_colour.labelled & (ids == IGNORE_INDEX)
     if not same.all() and not foreign_ids(ids, num_classes):
         raise UserError(
-            f'{where} is a palette PNG whose indices mean other classes than its colours do in '
-            f'{LABELMAP}: save it with one channel of class ids or as RGB'
+            f'{where} is a palette PNG whose indices mean other classes than its colours: save it '
+            'with one channel of class ids, or as RGB in the colours of a legend'
         )
     return by_colour

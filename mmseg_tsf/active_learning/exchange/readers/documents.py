@@ -29,12 +29,17 @@ def parse_json(content: bytes, where: str) -> object:
         where: Place of the file, for error messages.
 
     Raises:
-        UserError: The content is not JSON, or exceeds a limit.
+        UserError: The content is not JSON, exceeds a limit, or has a key twice in one object, as
+            files that were joined by hand may have.
     """
     _check_amount(content, where, b',[{')
     try:
         text = content.decode(json.detect_encoding(content))
-        return json.loads(text, parse_int=_integer)
+        return json.loads(text, parse_int=_integer, object_pairs_hook=_unique)
+    except _RepeatedKey as error:
+        raise UserError(
+            f'{where} has {brief(error.args[0])!r} twice in one object: join its contents'
+        ) from None
     except RecursionError:
         raise UserError(f'{where} is nested too deeply: export it again') from None
     except ValueError:
@@ -97,6 +102,18 @@ def _check_amount(content: bytes, where: str, marks: bytes) -> None:
         raise UserError(
             f'{where} holds more than {MAX_VALUES:,} values: export fewer images at a time'
         )
+
+
+class _RepeatedKey(Exception):
+    """A key that stands twice in one object."""
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _RepeatedKey(max(keys, key=keys.count))
+    return found
 
 
 def _integer(digits: str) -> int | float:

@@ -102,8 +102,11 @@ def test_foreign_ids_are_refused(waiting, tmp_path):
     ('picture', 'message'),
     [
         (np.zeros((9, 8), np.uint8), 'is 8x9 pixels, its image 40x32'),
-        (np.zeros((*SIZE, 3), np.uint8), 'has no class ids with 8 bits .its mode is RGB'),
-        (np.zeros(SIZE, bool), 'has no class ids with 8 bits .its mode is 1'),
+        (
+            np.full((*SIZE, 3), (1, 2, 3), np.uint8),
+            'has no channel of class ids with 8 bits: write',
+        ),
+        (np.eye(*SIZE, dtype=bool), 'has 1 bit per pixel'),
         (np.zeros(SIZE, np.uint16), 'has more than 8 bits per channel'),
     ],
 )
@@ -135,10 +138,28 @@ def test_colours_are_read_by_the_legend_that_stands_with_them(package, waiting, 
     as_palette(labels, [1, 0, 2, 3]).save(tmp_path / 'c.png')  # both could be meant
     with pytest.raises(UserError, match=r'c\.png is a palette PNG whose indices mean other clas'):
         read(tmp_path, waiting)
-    (tmp_path / 'labelmap.txt').unlink()  # without a legend, indices are all there is
+    (tmp_path / 'labelmap.txt').unlink()  # without a legend, indices are all there is ...
     assert np.array_equal(read(tmp_path, waiting)['c'].labels, np.array([1, 0, 2, 3])[labels])
     save(tmp_path / 'c.png', labels)
     (tmp_path / 'labelmap.txt').write_text('road:0,0,0::\ncar:255,255,255::')
     assert np.array_equal(read(tmp_path, waiting)['c'].labels, labels)  # grey class ids
     save(tmp_path / 'c.png', labels == 2)
     assert np.array_equal(read(tmp_path, waiting)['c'].labels, np.where(labels == 2, 2, 1))
+
+
+def test_shades_of_grey_are_class_ids_also_in_a_palette(waiting, tmp_path):
+    labels = truth('c')
+    save(tmp_path / 'c.png', np.repeat(labels[..., None], 3, 2))  # RGB of an editor
+    assert np.array_equal(read(tmp_path, waiting)['c'].labels, labels)
+    picture = Image.fromarray(labels + np.uint8(100))  # renumbered, with the old grey values
+    picture.putpalette([0, 0, 0] * 100 + [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3])
+    picture.save(tmp_path / 'c.png')
+    assert np.array_equal(read(tmp_path, waiting)['c'].labels, labels)
+    picture = Image.fromarray(labels)  # shades that only make it visible
+    picture.putpalette([0, 0, 0, 80, 80, 80, 160, 160, 160, 240, 240, 240])
+    picture.save(tmp_path / 'c.png')
+    assert np.array_equal(read(tmp_path, waiting)['c'].labels, labels)
+    picture.putpalette([1, 1, 1, 0, 0, 0, 2, 2, 2, 3, 3, 3])  # both could be meant
+    picture.save(tmp_path / 'c.png')
+    with pytest.raises(UserError, match=r'c\.png is a palette PNG whose indices mean other clas'):
+        read(tmp_path, waiting)

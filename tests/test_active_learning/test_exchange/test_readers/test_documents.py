@@ -35,6 +35,7 @@ def test_numbers_that_are_none_stay_for_the_readers_of_values():
         (b'{"a": 1', 'x is not JSON'),
         (b'\xff\xfe\xff', 'x is not JSON'),
         (b'[' * 100_000 + b']' * 100_000, 'x is nested too deeply'),
+        (b'[{"a": 1, "b": 2, "a": 3}]', "x has 'a' twice in one object: join its contents"),
         (b'{"a":' * 100_000 + b'1' + b'}' * 100_000, 'x is nested too deeply'),
     ],
 )
