@@ -133,7 +133,7 @@ def _damage_json(content: bytes, rng: Random) -> bytes:
 
 def _places(tree: object):
     """Parents and keys of all values."""
-    waiting = [tree]
+    waiting = [tree] if isinstance(tree, (dict, list)) else []
     while waiting:
         parent = waiting.pop()
         items = parent.items() if isinstance(parent, dict) else enumerate(parent)
