@@ -48,6 +48,7 @@ def join_votes(
         most = np.maximum(count, most)
     joined.labels[tied] = IGNORE_INDEX
     joined.labelled = most > 0
+    joined.implied = all(vote.implied for vote in votes)
     for vote in votes:
         joined.unread += vote.unread
         joined.broken += vote.broken

@@ -10,13 +10,15 @@ import urllib.request
 
 from ...utils.errors import UserError
 from ..exchange.formats.label_studio import check_tasks
-from ..exchange.readers.documents import MAX_BYTES, parse_json
+from ..exchange.readers.documents import parse_json
 from .same_origin import SameOrigin, check_address
 
 TIMEOUT = 60.0
 """Timeout of a call in seconds."""
 PAGE = 100
 """Number of tasks uploaded, or projects listed, per call."""
+LARGEST = 4 << 30
+"""Largest answer in bytes; tasks come with their images."""
 TRIES = 2
 """Number of short-lived tokens with which a call is tried."""
 
@@ -39,6 +41,8 @@ class LabelStudioClient:
         self.url = url.rstrip('/')
         self._token, self._access = token, None
         check_address(self.url)
+        if not token.isascii() or not token.isprintable() or ' ' in token:
+            raise UserError('the token of Label Studio is no token: copy it again')
         self._opener = urllib.request.build_opener(SameOrigin(self.url))
 
     def find_project(self, title: str) -> int | None:
@@ -92,7 +96,8 @@ class LabelStudioClient:
         data = None if content is None else json.dumps(content).encode()
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         with self._opener.open(request, timeout=TIMEOUT) as response:
-            return parse_json(response.read(MAX_BYTES + 1), f'The answer of {self.url}{path}')
+            content, where = response.read(LARGEST + 1), f'The answer of {self.url}{path}'
+            return parse_json(content, where, LARGEST)
 
     def _authorisation(self) -> str:
         if self._token.count('.') != 2:

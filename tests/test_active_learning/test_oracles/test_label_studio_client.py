@@ -86,6 +86,12 @@ def test_answers_that_are_none_end_in_one_sentence(server, body):
             call()
 
 
+@pytest.mark.parametrize('token', ['a b', 'a\r\nHost: x', 'tökén'])
+def test_a_token_that_is_none_is_refused(server, token):
+    with pytest.raises(UserError, match='the token of Label Studio is no token: copy it again'):
+        LabelStudioClient(server.url, token)
+
+
 PUBLIC, PRIVATE = '93.184.216.34', '10.1.2.3'
 
 

@@ -68,7 +68,9 @@ def parse_labelmap(text: str, labels: LabelSet, where: str) -> Legend:
         UserError: A line cannot be read, or two labels share a colour or a name.
     """
     lines: dict[str, int] = {}
-    for line in filter(None, (line.partition('#')[0].strip() for line in text.splitlines())):
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if line.startswith('#'):
+            continue
         name, code = _parse_line(line, where)
         if lines.setdefault(name, code) != code:
             raise UserError(

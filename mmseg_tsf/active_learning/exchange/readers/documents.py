@@ -18,7 +18,7 @@ LONGEST_INTEGER = 18
 """Number of digits above which an integer of a JSON file becomes a float, perhaps infinite."""
 
 
-def parse_json(content: bytes, where: str) -> object:
+def parse_json(content: bytes, where: str, max_bytes: int = MAX_BYTES) -> object:
     """Content of a JSON file in UTF-8, 16 or 32, with or without a byte order mark.
 
     Integers of more than 18 digits become floats, and ``NaN`` and ``Infinity`` are kept: readers of
@@ -27,12 +27,13 @@ def parse_json(content: bytes, where: str) -> object:
     Args:
         content: Content of the file.
         where: Place of the file, for error messages.
+        max_bytes: Largest size.
 
     Raises:
         UserError: The content is not JSON, exceeds a limit, or has a key twice in one object, as
             files that were joined by hand may have.
     """
-    _check_amount(content, where, b',[{')
+    _check_amount(content, where, b',[{', max_bytes)
     try:
         text = content.decode(json.detect_encoding(content))
         return json.loads(text, parse_int=_integer, object_pairs_hook=_unique)
@@ -57,7 +58,7 @@ def parse_xml(content: bytes, where: str) -> ElementTree.Element:
         UserError: The content is not XML, exceeds a limit, or declares a document type, which could
             define entities without a limit.
     """
-    _check_amount(content, where, b'<=')
+    _check_amount(content, where, b'<=', MAX_BYTES)
     parser = ElementTree.XMLParser(target=_LimitedTree(where))
     try:
         parser.feed(content)
@@ -92,10 +93,10 @@ class _LimitedTree(ElementTree.TreeBuilder):
         )
 
 
-def _check_amount(content: bytes, where: str, marks: bytes) -> None:
-    if len(content) > MAX_BYTES:
+def _check_amount(content: bytes, where: str, marks: bytes, max_bytes: int) -> None:
+    if len(content) > max_bytes:
         raise UserError(
-            f'{where} has {len(content) >> 20} MiB, more than {MAX_BYTES >> 20}: export fewer '
+            f'{where} has {len(content) >> 20} MiB, more than {max_bytes >> 20}: export fewer '
             'images at a time'
         )
     if sum(content.count(mark) for mark in marks) > MAX_VALUES:

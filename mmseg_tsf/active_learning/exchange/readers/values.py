@@ -19,10 +19,10 @@ class BrokenShape(UserError):
 
 
 def brief(value: object) -> str:
-    """A value of an export in at most a few dozen printable characters, for a message."""
+    """A value of an export in printable characters, as many as a long path has, for a message."""
     text = value if isinstance(value, str) else _BRIEF.repr(value)
-    if len(text) > 90:
-        text = f'{text[:60]}...{text[-25:]}'
+    if len(text) > 200:
+        text = f'{text[:120]}...{text[-75:]}'
     return ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

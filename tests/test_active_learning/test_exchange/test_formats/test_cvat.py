@@ -186,6 +186,9 @@ def test_undeclared_colours_and_labels_are_refused():
         ('road:1,2,3::\ncar:1,2,3::', "the colour #010203 to 'road' and 'car': change one"),
         ('road:1,2::', "line 'road:1,2::', which is not name:red,green,blue"),
         ('road', "line 'road', which is not"),
+        ('road:1,2,300::', "line 'road:1,2,300::', which is not"),
+        ('road:1,2,-3::', "line 'road:1,2,-3::', which is not"),
+        ('road:1,2,3::\nroad:1,2,4::', "gives two colours to 'road': give each export its own"),
     ],
 )
 def test_a_wrong_labelmap_is_refused(text, message):
@@ -193,9 +196,10 @@ def test_a_wrong_labelmap_is_refused(text, message):
         parse_labelmap(text, LABELS, 'x')
 
 
-def test_names_may_hold_colons():
-    labels = LabelSet(('a:b',))
-    assert parse_labelmap('a:b:1,2,3:part:act\n# c', labels, 'x') == {0x010203: 'a:b'}
+def test_names_may_hold_colons_and_hashes():
+    labels = LabelSet(('a:b', 'c#'))
+    found = parse_labelmap('a:b:1,2,3:part:act\n# c\nc#:4,5,6::', labels, 'x')
+    assert found == {0x010203: 'a:b', 0x040506: 'c#'}
 
 
 def test_what_lies_on_top_counts():
