@@ -13,7 +13,7 @@ HAS_TORCH := import torch; assert tuple(map(int, torch.__version__.split('.')[:2
 PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -q -n $(JOBS) tests
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo data test test-openmmlab test-timm test-label-studio lint format clean distclean
+.PHONY: help venv demo data test fuzz test-openmmlab test-timm test-label-studio lint format clean distclean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -52,6 +52,9 @@ data: ## DATA_SOURCE=<folder>: link its sub-folders into data/
 
 test: venv ## run the tests
 	$(call PYTEST,$(VENV))
+
+fuzz: venv ## import damaged exports of annotation tools for an hour
+	$(VENV)/bin/python tests/support/import_fuzzer.py --seconds 3600 --seed $$$$
 
 lint: venv ## check style
 	$(VENV)/bin/python -m ruff check .

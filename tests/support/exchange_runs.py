@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from hypothesis import settings
@@ -14,10 +15,13 @@ from hypothesis.extra import numpy as npst
 from PIL import Image
 
 from mmseg_tsf.active_learning import RoundStore
+from mmseg_tsf.active_learning.exchange.gather import read_exports
 from mmseg_tsf.active_learning.exchange.label_set import VOID, LabelSet
 from mmseg_tsf.active_learning.exchange.request import RequestFolder
 from mmseg_tsf.active_learning.exchange.request_folder import write_request_folder
+from mmseg_tsf.active_learning.exchange.tool_export import ToolExport
 from mmseg_tsf.active_learning.store.label_png import encode_labels
+from mmseg_tsf.utils.errors import UserError
 
 SIZE = (32, 40)
 CLASSES = ('background', 'road', 'car', 'pole')
@@ -97,7 +101,8 @@ class BareRequest(RequestFolder):
         files: Image file by image id.
     """
 
-    classes, digest, number = CLASSES, 'd', 3
+    classes, digest, number = CLASSES, 'd' * 64, 3
+    sealed = SimpleNamespace(path='the folder')
 
     def __init__(self, masks: dict[str, np.ndarray], files: dict | None = None) -> None:
         self._masks, self._files = masks, files
@@ -166,3 +171,12 @@ def write_json(path: Path, content) -> Path:
     """A file with JSON."""
     path.write_text(json.dumps(content))
     return path
+
+
+def read_all(exchange_format, path: Path, request: RequestFolder) -> dict:
+    """Labels by image id, ``None`` by name of what was not requested; raises the first error."""
+    found = dict(read_exports([ToolExport(path)], exchange_format, request, LABELS))
+    for outcome in found.values():
+        if isinstance(outcome, UserError):
+            raise outcome
+    return found

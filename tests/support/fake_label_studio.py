@@ -22,6 +22,8 @@ class FakeLabelStudio:
         calls: Method, path and authorisation of every call.
         fail_at: The call of this number, counted from 0, breaks off with HTTP 500.
         tokens: What is accepted as authorisation.
+        redirect: Address to which every call is redirected.
+        body: Content of every answer, in place of a right one.
     """
 
     def __init__(self) -> None:
@@ -29,6 +31,8 @@ class FakeLabelStudio:
         self.fail_at: int | None = None
         self.tokens = {f'Token {TOKEN}'}
         self.url = ''
+        self.redirect: str | None = None
+        self.body: bytes | None = None
 
     def annotate(self, project: int, image_id: str, result: list[dict], at: str = '1') -> None:
         """Submits an annotation."""
@@ -67,6 +71,11 @@ def serve() -> Iterator[FakeLabelStudio]:
             body = self.rfile.read(int(self.headers.get('Content-Length') or 0))
             authorisation = self.headers.get('Authorization')
             fake.calls.append((self.command, self.path, authorisation))
+            if fake.redirect is not None:
+                self.send_response(302)
+                self.send_header('Location', fake.redirect)
+                self.send_header('Content-Length', '0')
+                return self.end_headers()
             if len(fake.calls) - 1 == fake.fail_at:
                 return self._reply(500, dict(detail='out of memory'))
             if authorisation not in fake.tokens and not self.path.startswith('/api/token'):
@@ -77,7 +86,7 @@ def serve() -> Iterator[FakeLabelStudio]:
         do_GET = do_POST = _answer
 
         def _reply(self, code: int, content: object) -> None:
-            body = json.dumps(content).encode()
+            body = json.dumps(content).encode() if fake.body is None else fake.body
             self.send_response(code)
             self.send_header('Content-Length', str(len(body)))
             self.end_headers()

@@ -27,7 +27,7 @@ def exchange_script():
     code, script = section_blocks('An exchange format')
     exec(code, {})
     yield script
-    EXCHANGE_FORMATS.module_dict.pop('labelme')
+    EXCHANGE_FORMATS.module_dict.pop('via')
 
 
 def test_the_oracle_answers_a_run_by_majority(oracle_cfg, data_root, tmp_path):
@@ -59,14 +59,16 @@ def test_the_exchange_format_goes_to_the_tool_and_back(exchange_script, tmp_path
     export, back = exchange_script.split('# ... the annotators work ...\n')
     names: dict = {}
     exec(export, names)
-    for number, image_id in enumerate(IDS):
-        path = tmp_path / f'round_0/images/{image_id}.json'
-        content = json.loads(path.read_text())
-        shown = {shape['label'] for shape in content['shapes']}
-        assert shown == {'asked'} and (tmp_path / f'round_0/images/{image_id}.png').is_file()
-        for shape in content['shapes']:
-            shape['label'] = CLASSES[1 + number]
-        path.write_text(json.dumps(content))
+    path = tmp_path / 'round_0/via.json'
+    content = json.loads(path.read_text())
+    for name, entry in content.items():
+        assert (tmp_path / 'round_0/images' / name).is_file()
+        (number,) = (i for i, image_id in enumerate(IDS) if name.endswith(f'/{image_id}.png'))
+        for region in entry['regions']:
+            assert region['region_attributes'] == dict(label='asked')
+            region['region_attributes']['label'] = CLASSES[1 + number]
+        entry['regions'].append(dict(shape_attributes=dict(name='polygon', all_points_x=None)))
+    path.write_text(json.dumps(content))
     exec(back, names)
     for number, image_id in enumerate(IDS):
         answer = tmp_path / f'work_dirs/al/annotation/round_000/answers/{image_id}.png'

@@ -20,12 +20,14 @@ from exchange_runs import (
     truth,
 )
 from PIL import Image
+from scipy import ndimage
 from tool_loader import ROOT, load_tool
 
 from mmseg_tsf.active_learning import ORACLES
 from mmseg_tsf.active_learning.exchange.formats.coco import annotate, categories
 from mmseg_tsf.active_learning.exchange.formats.cvat import add_mask, annotations
 from mmseg_tsf.active_learning.exchange.formats.label_studio import brush
+from mmseg_tsf.active_learning.exchange.shapes.outlines import cut_holes, outlines
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.errors import UserError
 
@@ -87,13 +89,34 @@ def coco_export(path, package):
 def masks_export(path, package):
     for image_id in IDS:
         file = package / f'masks/{image_id}.png'
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         labels, known = said(image_id)
         Image.fromarray(np.where(known, labels, 255).astype(np.uint8)).save(file)
 
 
+def labelme_export(path, package):
+    for image_id in IDS:
+        (file,) = path.rglob(f'{image_id}.json')
+        content = json.loads(file.read_text())
+        content['shapes'] = [
+            dict(label=name, shape_type='polygon', points=ring.tolist())
+            for name, mask in layers(*said(image_id))
+            for ring in map(cut_holes, parts_of(mask))
+        ]
+        file.write_text(json.dumps(content))
+
+
+def parts_of(mask):
+    labels, num = ndimage.label(mask)
+    return [outlines(labels == i) for i in range(1, num + 1)]
+
+
 EXPORTS = dict(
-    cvat=cvat_export, label_studio=label_studio_export, coco=coco_export, masks=masks_export
+    cvat=cvat_export,
+    label_studio=label_studio_export,
+    coco=coco_export,
+    masks=masks_export,
+    labelme=labelme_export,
 )
 
 
@@ -143,12 +166,14 @@ def test_every_documented_command_does_what_it_says(store):
         if name == 'export_requests':
             packages[kind] = Path(arguments[arguments.index('-o') + 1])
         else:
-            EXPORTS[kind](Path(arguments[1]), packages[kind])
+            for export in arguments[1 : arguments.index('--format')]:
+                EXPORTS[kind](Path(export), packages[kind])
         result = TOOLS[name].main(arguments)
         if name == 'import_answers':
             written.append((kind, len(result.written), len(result.kept)))
             assert not result.missing and not result.unlabelled and result.dropped > 0
-    assert written == [('cvat', 3, 0), *((kind, 0, 3) for kind in EXPORTS if kind != 'cvat')]
+    again = ('cvat', 'cvat', 'label_studio', 'coco', 'masks', 'labelme')  # --check, several people
+    assert written == [('cvat', 3, 0), *((kind, 0, 3) for kind in again)]
     check_answers(store)
 
 
@@ -169,7 +194,9 @@ def test_part_of_the_answers_is_taken_and_the_rest_is_named(store, capsys):
     dropped, unlabelled = int((known & ~asked).sum()), int((asked & ~known).sum())
     assert capsys.readouterr().out.splitlines() == [
         f'{ANSWERS}: 1 answers written, 0 replaced, 0 unchanged',
-        f'dropped, because not requested: {dropped} labelled pixels and 1 images or files',
+        f'dropped, because not requested: {dropped} labelled pixels',
+        '1 images or files belong to no requested image:',
+        '  other.png',
         f'{unlabelled} requested pixels of 1 images have no label (city/a): they will be charged '
         'as "cannot be said", unless they are labelled and imported with --overwrite before the '
         'training is resumed',
@@ -185,13 +212,68 @@ def test_part_of_the_answers_is_taken_and_the_rest_is_named(store, capsys):
     check_answers(store)
 
 
-def test_shapes_that_are_not_read_are_named(store, capsys):
+def test_shapes_that_are_not_read_or_broken_are_named(store, capsys):
     element = Element('image', name='c.png', height=str(SIZE[0]), width=str(SIZE[1]))
     SubElement(element, 'skeleton', label='car')
+    SubElement(element, 'polygon', label='car', points='1,1;nan,5;9,9')
+    Path('a.xml').write_bytes(annotations([element], LABELS))
+    with pytest.raises(UserError, match=r'a\.xml has no label inside of the request: label it'):
+        take('a.xml', '--format', 'cvat')
+    SubElement(element, 'box', label='car', xtl='1', ytl='1', xbr='9', ybr='9')
     Path('a.xml').write_bytes(annotations([element], LABELS))
     take('a.xml', '--format', 'cvat')
-    assert 'ignored: 1 shapes of the kind skeleton\n' in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert 'ignored: 1 shapes of the kind skeleton\n' in text
+    assert (
+        'skipped, because broken: 1 shapes of the kind polygon (a coordinate is not a number)\n'
+        '1 images have broken shapes (c): their pixels have no label from them\n'
+    ) in text
+    assert [path.name for path in ANSWERS.rglob('*.png')] == ['c.png']
+
+
+def test_an_import_that_fits_nothing_fails_and_says_what_the_names_are(store, capsys):
+    segmentation_mask(Path('a.zip'), {f'other/{i}': said('c') for i in range(30)})
+    message = r'a\.zip has no label of a requested image: it names other/0\.png, .* must be kept'
+    with pytest.raises(UserError, match=message):
+        take('a.zip', '--format', 'cvat')
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[1] == '30 images or files belong to no requested image:' and len(shown) == 24
+    with pytest.raises(UserError, match=message):
+        take('a.zip', '--format', 'cvat', '--check')
+    assert len(capsys.readouterr().out.splitlines()) == 33
+    nothing = np.zeros(SIZE, bool)
+    nothing[0, 0] = True
+    segmentation_mask(Path('a.zip'), {'city/a': (truth('city/a'), nothing)})
+    with pytest.raises(UserError, match=r'a\.zip: all labels lie outside of the request .* city/a'):
+        take('a.zip', '--format', 'cvat')
+
+
+def test_a_check_lists_all_faults_and_writes_nothing(store, capsys):
+    masks_export(None, Path('package'))
+    assert take('package/masks', '--format', 'masks', '--check').written == sorted(IDS)
+    assert '3 answers would be written' in capsys.readouterr().out
+    Path('package/masks/c.png').write_bytes(b'')
+    Image.new('L', (3, 4)).save('package/masks/city/a.png')
+    with pytest.raises(UserError, match='2 faults were found, and nothing was written'):
+        take('package/masks', '--format', 'masks', '--check')
+    shown = capsys.readouterr().out
+    assert 'fault: package/masks: c.png is not a complete PNG' in shown
+    assert 'fault: package/masks: city/a.png is 3x4 pixels, its image 40x32' in shown
     assert not list(ANSWERS.rglob('*.png'))
+
+
+def test_several_people_are_joined_and_their_agreement_is_printed(store, capsys):
+    labels = truth('c')
+    for name in ('anna', 'ben', 'carla'):
+        Path(name).mkdir()
+        Image.fromarray(labels).save(f'{name}/c.png')
+    Image.fromarray(np.where(np.indices(SIZE)[0] < 8, 3 - labels, labels)).save('ben/c.png')
+    take('anna', 'ben', 'carla', '--format', 'masks')
+    text = '3 people agree on 75.0 % of the 1,280 pixels that several of them labelled; 0 pixels'
+    assert text in capsys.readouterr().out
+    assert np.array_equal(np.asarray(Image.open(ANSWERS / 'c.png')), labels)
+    with pytest.raises(UserError, match='an export is given twice: give one for each person'):
+        take('anna', 'ben', './anna', '--format', 'masks')
 
 
 def test_what_is_handed_out_is_summed_up(store, capsys):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import numpy as np
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 from ...utils.files import StoreError, write_file
-from ..store.label_png import decode, encode_labels
+from ..store.label_png import decode, encode_labels, foreign_ids
+from .readers.values import BrokenShape, brief
 from .request import RequestFolder
+from .shapes.outlines import fill_box
 
 
 class ImageLabels:
@@ -26,17 +29,39 @@ class ImageLabels:
         labels: ``(H, W)`` uint8 class ids; 255 where there is no label or its class cannot be said.
         labelled: ``(H, W)`` bool mask of the pixels that carry a label, "cannot be said" included.
         unread: Number of shapes of each kind that were not understood.
+        broken: Number of shapes of each kind, with the fault, that cannot be read.
+        implied: Whether 255 may also mean that nothing was said.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.labels = np.full(size, IGNORE_INDEX, np.uint8)
         self.labelled = np.zeros(size, bool)
         self.unread: Counter[str] = Counter()
+        self.broken: Counter[str] = Counter()
+        self.implied = False
 
-    def paint(self, mask: np.ndarray, value: int) -> None:
-        """Gives a class id (255: cannot be said) to the pixels of an ``(H, W)`` bool mask."""
-        self.labels[mask] = value
-        self.labelled |= mask
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.labelled.shape
+
+    def paint(self, mask: np.ndarray, value: int, top: int = 0, left: int = 0) -> None:
+        """Gives a class id to pixels.
+
+        Args:
+            mask: ``(h, w)`` bool mask of a part of the image.
+            value: Class id; 255: cannot be said.
+            top: First row of the part.
+            left: First column of the part.
+        """
+        rows, columns = slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1])
+        np.copyto(self.labels[rows, columns], np.uint8(value), where=mask)
+        self.labelled[rows, columns] |= mask
+
+    def paint_rings(self, rings: Sequence[np.ndarray], value: int) -> None:
+        """Gives a class id to the pixels inside of rings, see :func:`~.shapes.outlines.fill`."""
+        top, left, mask = fill_box(rings, self.size)
+        self.paint(mask, value, top, left)
 
     def paint_point(self, x: float, y: float, value: int) -> None:
         """Gives a class id to the pixel that contains a point; ignores points off the image."""
@@ -44,23 +69,21 @@ class ImageLabels:
         if 0 <= row < self.labelled.shape[0] and 0 <= column < self.labelled.shape[1]:
             self.labels[row, column], self.labelled[row, column] = value, True
 
+    @contextlib.contextmanager
+    def shape(self, kind: object) -> Iterator[None]:
+        """Context that reads one shape; a broken one is counted and left out.
 
-def check_size(where: str, found: tuple[int, int], size: tuple[int, int]) -> None:
-    """Checks that labels have the size of their image.
+        Args:
+            kind: Name of the kind of shape.
+        """
+        try:
+            yield
+        except BrokenShape as error:
+            self.broken[f'{brief(kind)} ({error})'] += 1
 
-    Args:
-        where: Place of the labels, for the error message.
-        found: Height and width of the labels.
-        size: Height and width of the image.
 
-    Raises:
-        UserError: The sizes differ.
-    """
-    if tuple(found) != tuple(size):
-        raise UserError(
-            f'{where} is {found[1]}x{found[0]} pixels, its image {size[1]}x{size[0]}: label the '
-            'images of the package in their own size'
-        )
+Outcome = ImageLabels | UserError | None
+"""What an export says about an image: labels, an error, or nothing that was requested."""
 
 
 @dataclass
@@ -73,9 +96,13 @@ class ImportSummary:
         replaced: Images whose answer differed before.
         missing: Images without any label.
         unlabelled: Number of requested pixels without a label, by image that has some labels.
-        dropped: Number of labelled pixels that were not requested.
-        foreign: Number of images in the export that were not requested.
+        dropped: Number of pixels with a class that were not requested.
+        outside: Images with classes outside of the request only.
+        foreign: Names of images or files in the export that were not requested.
         unread: Number of shapes of each kind that were not understood.
+        broken: Number of shapes of each kind, with the fault, that cannot be read.
+        damaged: Images with such shapes.
+        faults: Errors for which nothing is written.
     """
 
     written: list[str] = field(default_factory=list)
@@ -84,61 +111,125 @@ class ImportSummary:
     missing: list[str] = field(default_factory=list)
     unlabelled: dict[str, int] = field(default_factory=dict)
     dropped: int = 0
-    foreign: int = 0
+    outside: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)
+    damaged: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def answered(self) -> list[str]:
+        """Images with an answer, new or old."""
+        return self.written + self.kept + self.replaced
 
 
 def write_answers(
-    found: Iterable[tuple[str | None, ImageLabels | None]],
+    found: Iterable[tuple[str, Outcome]],
     request: RequestFolder,
     folder: Path,
     overwrite: bool = False,
+    check: bool = False,
+    announce: Callable[[dict[str, bytes]], None] | None = None,
 ) -> ImportSummary:
     """Writes a PNG of class ids for every image that has labels, all or none.
 
     Args:
-        found: Id and labels of each image; ``(None, None)`` for one that was not requested.
+        found: Id and labels of each image; name and ``None`` for one that was not requested, name
+            and error for one that cannot be read.
         request: Request; labels outside of it are dropped and counted.
         folder: Folder for ``<image id>.png``.
         overwrite: Whether to replace existing answers that differ.
+        check: Whether to collect all faults in the summary and write nothing.
+        announce: Function that receives the contents of the files, by image id, right before the
+            first of them is written.
 
     Raises:
-        UserError: An image has two answers, or an existing one differs; nothing is written.
+        UserError: An image cannot be read or has two answers, or an existing answer differs;
+            nothing is written.
     """
     summary, contents = ImportSummary(), {}
-    for image_id, image_labels in found:
-        if image_id is None:
-            summary.foreign += 1
+    for name, outcome in found:
+        if outcome is None:
+            summary.foreign.append(name)
             continue
-        summary.unread += image_labels.unread
-        asked = request.mask(image_id)
-        labels = _requested_labels(image_id, image_labels, asked, summary)
-        if labels is None:
-            continue
-        if image_id in contents:
-            raise UserError(
-                f'{image_id} has two answers in the export: delete one of them and export again'
-            )
-        contents[image_id] = encode_labels(labels)
-        state = _compare(folder / f'{image_id}.png', labels, asked)
-        getattr(summary, state).append(image_id)
+        try:
+            _take(name, outcome, request, folder, summary, contents)
+        except UserError as error:
+            summary.faults.append(str(error))
     summary.missing = [i for i in sorted(request.images) if i not in contents]
     if summary.replaced and not overwrite:
-        raise UserError(
+        summary.faults.append(
             f'{folder / summary.replaced[0]}.png ({len(summary.replaced)} in all) holds another '
             'answer, so nothing was written: add --overwrite to replace it'
         )
-    for image_id in summary.written + summary.replaced:
-        write_file(folder / f'{image_id}.png', contents[image_id])
+    if check:
+        return summary
+    if summary.faults:
+        more = len(summary.faults) - 1
+        rest = f' ({more} more faults: --check lists them, too)' if more else ''
+        raise UserError(summary.faults[0] + rest)
+    new = {image_id: contents[image_id] for image_id in summary.written + summary.replaced}
+    if announce is not None:
+        announce(new)
+    for image_id, content in new.items():
+        write_file(folder / f'{image_id}.png', content)
     return summary
+
+
+def _take(
+    image_id: str,
+    outcome: ImageLabels | UserError,
+    request: RequestFolder,
+    folder: Path,
+    summary: ImportSummary,
+    contents: dict[str, bytes],
+) -> None:
+    """Notes the labels of one image, and its PNG if it has any.
+
+    Raises:
+        UserError: It cannot be read, or has two answers.
+    """
+    if isinstance(outcome, UserError):
+        raise outcome
+    summary.unread += outcome.unread
+    summary.broken += outcome.broken
+    if outcome.broken:
+        summary.damaged.append(image_id)
+    asked = request.mask(image_id)
+    labels = _requested_labels(image_id, outcome, asked, summary)
+    if labels is None:
+        return
+    foreign = foreign_ids(labels, len(request.classes))
+    if foreign:
+        raise UserError(
+            f'{image_id} has the class ids {foreign} inside of the request, but the classes are 0 '
+            f'to {len(request.classes) - 1}, and 255 = cannot be said: correct it'
+        )
+    if image_id in contents:
+        raise UserError(
+            f'{image_id} has two answers in the export: delete one of them and export again'
+        )
+    contents[image_id] = encode_labels(labels)
+    state = _compare(folder / f'{image_id}.png', labels, asked)
+    getattr(summary, state).append(image_id)
 
 
 def _requested_labels(
     image_id: str, found: ImageLabels, asked: np.ndarray, summary: ImportSummary
 ) -> np.ndarray | None:
     """``(H, W)`` labels inside of the request; ``None`` if there are none."""
-    summary.dropped += int((found.labelled & ~asked).sum())
+    outside = int((found.labelled & ~asked & (found.labels != IGNORE_INDEX)).sum())
+    summary.dropped += outside
     labelled = found.labelled & asked
+    said = found.labels[labelled]
+    if outside and (said == IGNORE_INDEX).all():
+        summary.outside.append(image_id)
+        if found.implied:
+            raise UserError(
+                f'{image_id} has classes outside of the request only: was it exported for another '
+                'round? If no class can be said there indeed, write 255 outside of it, too'
+            )
     if not labelled.any():
         return None
     unlabelled = int((asked & ~labelled).sum())

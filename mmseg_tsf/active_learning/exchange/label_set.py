@@ -7,6 +7,7 @@ from functools import cached_property
 
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
+from .readers.values import brief
 
 ASKED = 'asked'
 """Label of the outlines of a request; carries no class."""
@@ -70,8 +71,8 @@ class LabelSet:
         if name in self.classes:
             return self.classes.index(name)
         raise UserError(
-            f'{where} has the label {name!r}, which is not a class ({", ".join(self.names)}): '
-            'rename it in the annotation tool and export again'
+            f'{where} has the label {brief(name)!r}, which is not a class '
+            f'({", ".join(self.names)}): rename it in the annotation tool and export again'
         )
 
 

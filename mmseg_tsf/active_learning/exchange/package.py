@@ -74,7 +74,7 @@ def export_request(
     plan = partial(make_plan, join=join, min_pixels=min_pixels)
     with seal(out) as writer:
         images = track(_pack_all(request, writer, labels, plan, prelabels, notes))
-        package = Package(writer, out.name, request.number, labels, images)
+        package = Package(writer, out.name, request.number, request.tag, labels, images)
         steps = EXCHANGE_FORMATS.build(exchange_format).write_package(package)
         writer.info = dict(
             round=request.number,

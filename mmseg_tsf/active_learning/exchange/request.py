@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from ...utils.errors import UserError
 from ..store.records import SealedRequest
 from ..store.round_store import CAMPAIGN, RoundStore
-from .request_folder import ANSWERS
+from .names import tag_of
+from .request_folder import ANSWERS, check_images, check_manifest
 
 
 @dataclass
@@ -42,12 +44,17 @@ class RequestFolder(SealedRequest):
     Attributes:
         classes: Class names in the order of their ids.
         answers: Folder from which the run reads the answers.
+
+    Raises:
+        StoreError: The manifest is missing or altered, lacks an entry, or names an image outside
+            of the folder.
     """
 
     png_dir = 'requests'
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
+        check_manifest(self.info, path)
         named = sorted((int(i), name) for i, name in self.info['classes'].items())
         self.classes = tuple(name for _, name in named)
         self.answers = path / ANSWERS
@@ -56,6 +63,18 @@ class RequestFolder(SealedRequest):
     def digest(self) -> str:
         """SHA-256 of the request in the store of which the folder is a copy."""
         return self.info['request']
+
+    @property
+    def tag(self) -> str:
+        """Folder that stands for the request in the packages for annotation tools."""
+        return tag_of(self.number, self.digest)
+
+    @cached_property
+    def _image_files(self) -> dict[str, Path]:
+        """Image files by their path below ``images/`` without the suffix."""
+        root = self.sealed.path / 'images'
+        files = (Path(folder, name) for folder, _, names in os.walk(root) for name in names)
+        return {file.relative_to(root).with_suffix('').as_posix(): file for file in files}
 
     def image_file(self, image_id: str) -> Path:
         """File of an image.
@@ -68,13 +87,6 @@ class RequestFolder(SealedRequest):
             raise UserError(f'{path}.* is missing: restore the folder from a copy')
         return self._image_files[image_id]
 
-    @cached_property
-    def _image_files(self) -> dict[str, Path]:
-        """Files of the images by their paths without the suffix, listed once."""
-        folder = self.sealed.path / 'images'
-        files = (path for path in folder.rglob('*') if not path.is_dir())
-        return {path.relative_to(folder).with_suffix('').as_posix(): path for path in files}
-
     def prelabels(self, image_id: str) -> np.ndarray:
         """``(H, W)`` uint8 class ids that the network predicts, 255 outside of the request."""
         return self._read_png(f'prelabels/{image_id}.png', image_id)
@@ -83,22 +95,13 @@ class RequestFolder(SealedRequest):
         """Images in the order of their ids, each read once.
 
         Raises:
-            UserError: An image is missing.
+            UserError: An image is missing, or is no longer the one that was requested.
             StoreError: A mask is missing or altered.
         """
+        check_images(self.info, {i: self.image_file(i) for i in self.images}, self.sealed.path)
         for image_id in sorted(self.images):
             file = self.image_file(image_id)
             yield AskedImage(image_id, file, self.mask(image_id), self.prelabels(image_id))
-
-    def match(self, name: str) -> str | None:
-        """Id of the image that a tool calls ``name``: with a suffix or with leading folders."""
-        parts = PurePosixPath(name.replace('\\', '/')).parts
-        for start in range(len(parts)):
-            path = '/'.join(parts[start:])
-            for image_id in (path, path.rpartition('.')[0]):
-                if image_id in self.images:
-                    return image_id
-        return None
 
 
 def read_request(source: Path, number: int | None = None) -> RequestFolder:

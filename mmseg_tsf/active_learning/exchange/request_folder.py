@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -13,7 +13,16 @@ import mmcv
 import numpy as np
 
 from ...models.utils.labels import IGNORE_INDEX
-from ...utils.files import MANIFEST, FolderWriter, StoreError, remove_leftovers, seal
+from ...utils.errors import UserError, some_of
+from ...utils.files import (
+    MANIFEST,
+    FolderWriter,
+    SealedFolder,
+    StoreError,
+    remove_leftovers,
+    seal,
+    sha256,
+)
 from ..store.label_png import encode_labels
 from ..store.records import SealedRequest
 
@@ -61,9 +70,11 @@ def write_request_folder(
 
     Raises:
         StoreError: The folder belongs to another request, or cannot be written.
+        UserError: Images are no longer those that were requested.
     """
     if path.exists():
         _check_belongs(path, request)
+        check_images(SealedFolder(path).manifest, files, path)
         return
     remove_leftovers(path.parent)
     with seal(path) as writer:
@@ -76,8 +87,69 @@ def write_request_folder(
             request=request.digest,
             classes=dict(enumerate(classes)),
             cannot_be_said=IGNORE_INDEX,
-            images={i: dict(size=size) for i, size in request.sizes.items()},
+            images={
+                i: dict(size=size, sha256=sha256(Path(files[i])))
+                for i, size in request.sizes.items()
+            },
         )
+
+
+def check_images(manifest: dict, files: Mapping[str, str | Path], path: Path) -> None:
+    """Compares images with those that were requested, by the digests of their files.
+
+    Args:
+        manifest: Manifest of the request folder; one of an older version holds no digests.
+        files: Image file of each image id.
+        path: Path of the folder, for the error message.
+
+    Raises:
+        UserError: Images are missing or have another content; the message names them.
+    """
+    changed = []
+    for image_id, notes in manifest['images'].items():
+        file = Path(files[image_id])
+        if not file.is_file():
+            changed.append(f'{file} is missing')
+        elif notes.get('sha256') not in (None, sha256(file)):
+            changed.append(f'{file} was exchanged')
+    if changed:
+        raise UserError(
+            f'{len(changed)} images are not those that {path} asks about ({some_of(changed)}): '
+            'restore them, because answers belong to the pixels that were shown'
+        )
+
+
+def check_manifest(manifest: dict, path: Path) -> None:
+    """Checks the manifest of a request folder, which may come from elsewhere.
+
+    Raises:
+        StoreError: An entry is missing or has another form, or the id of an image leads out of
+            the folder.
+    """
+    classes, images = manifest.get('classes'), manifest.get('images')
+    fits = (
+        isinstance(manifest.get('round'), int)
+        and isinstance(manifest.get('request'), str)
+        and isinstance(classes, dict)
+        and isinstance(images, dict)
+        and sorted(classes, key=str) == sorted(map(str, range(len(classes))))
+        and all(isinstance(name, str) for name in classes.values())
+        and all(_is_size(notes) for notes in images.values())
+    )
+    if not fits:
+        raise StoreError(f'{path / MANIFEST} is not that of a request: restore it from a copy')
+    for image_id in images:
+        parts = image_id.replace('\\', '/').split('/')
+        if '' in parts or '.' in parts or '..' in parts or '\0' in image_id:
+            raise StoreError(
+                f'{path / MANIFEST} has the image id {image_id!r}, which leads out of the folder: '
+                'do not use this folder'
+            )
+
+
+def _is_size(notes: object) -> bool:
+    size = notes.get('size') if isinstance(notes, dict) else None
+    return isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size)
 
 
 def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

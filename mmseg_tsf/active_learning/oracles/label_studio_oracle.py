@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
+import logging
 import mimetypes
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from mmengine.logging import print_log
 
-from ...utils.errors import UserError
+from ...utils.errors import UserError, some_of
+from ...utils.files import sha256, write_file
 from ..exchange.annotation_plan import make_plan
 from ..exchange.answers import write_answers
 from ..exchange.formats.label_studio import (
@@ -29,6 +34,8 @@ from .label_studio_client import LabelStudioClient
 
 TOKEN = 'LABEL_STUDIO_API_KEY'
 """Environment variable with the token, which is never written to disk."""
+RECORD = '.label_studio.json'
+"""Name of the record of the answers that were written from annotations."""
 
 
 @ORACLES.register_module()
@@ -106,15 +113,34 @@ class LabelStudioOracle(FolderOracle):
         return project
 
     def _collect(self, project: int, folder: RequestFolder, labels: LabelSet) -> bool:
-        """Writes the submitted annotations as answers; returns whether there are any."""
-        found = []
+        """Writes the submitted annotations as answers; returns whether there are any.
+
+        Answers that this method has not written, or that were changed since, are people's own
+        files: they stay as they are.
+        """
+        found, own = [], _Written(folder.answers)
+        by_hand = [i for i in folder.images if own.is_foreign(i)]
         for task in self.client.tasks(project):
             image_id, annotation = task['data'].get('image_id'), newest(task['annotations'])
-            if annotation is not None and image_id in folder.images:
-                where = f'{self.client.url}/projects/{project}: {image_id}'
-                size = folder.sizes[image_id]
-                found.append((image_id, parse_annotation(annotation, labels, size, where)))
-        write_answers(found, folder, folder.answers, overwrite=True)
+            if annotation is None or image_id not in folder.sizes or image_id in by_hand:
+                continue
+            where = f'{self.client.url}/projects/{project}: {image_id}'
+            size = folder.sizes[image_id]
+            found.append((image_id, parse_annotation(annotation, labels, size, where)))
+        summary = write_answers(
+            found, folder, folder.answers, overwrite=True, announce=own.announce
+        )
+        if summary.broken:
+            print_log(
+                f'{some_of(summary.damaged)}: broken shapes were skipped '
+                f'({some_of(summary.broken)})', 'current', logging.WARNING,
+            )  # fmt: skip
+        if by_hand:
+            print_log(
+                f'{len(by_hand)} answers in {folder.answers} were made by hand '
+                f'({some_of(by_hand)}): they count, and not what was submitted',
+                'current',
+            )
         return bool(found)
 
     def _instruction(self, project: int, folder: RequestFolder) -> str:
@@ -124,6 +150,35 @@ class LabelStudioOracle(FolderOracle):
             f'{self.client.url}/projects/{project}; label them there, then start again with '
             '--resume'
         )
+
+
+class _Written:
+    """Answers that were written from annotations, by their digests.
+
+    Args:
+        answers: Folder of the answers, which also holds this record as a hidden file.
+    """
+
+    def __init__(self, answers: Path) -> None:
+        self.answers, self.file = answers, answers / RECORD
+        try:
+            digests = json.loads(self.file.read_bytes())
+        except (OSError, ValueError):
+            digests = {}
+        self.digests: dict[str, list[str]] = digests if isinstance(digests, dict) else {}
+
+    def is_foreign(self, image_id: str) -> bool:
+        """Whether there is an answer that was not written from an annotation as it is now."""
+        path = self.answers / f'{image_id}.png'
+        return path.is_file() and sha256(path) not in self.digests.get(image_id, [])
+
+    def announce(self, contents: dict[str, bytes]) -> None:
+        """Records answers before they are written, so that a crash makes none look foreign."""
+        for image_id, content in contents.items():
+            digest = hashlib.sha256(content).hexdigest()
+            self.digests[image_id] = [*self.digests.get(image_id, []), digest]
+        if contents:
+            write_file(self.file, json.dumps(self.digests, indent=1).encode())
 
 
 def _as_url(file: Path) -> str:

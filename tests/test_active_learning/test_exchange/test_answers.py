@@ -35,14 +35,14 @@ def test_what_is_not_said_is_no_class(waiting, tmp_path):
     said[:8] = True
     void = np.full(SIZE, 255, np.uint8)
     void[4] = 2
-    found = [say('city/a', void, said), say('c', said=~asked_masks()['c']), (None, None)]
+    found = [say('city/a', void, said), say('c', said=~asked_masks()['c']), ('x', None)]
     summary = write_answers(found, waiting, tmp_path)
     asked = asked_masks()['city/a']
     labels = read(tmp_path / 'city/a.png')
     assert np.array_equal(labels == 2, asked & (np.arange(SIZE[0]) == 4)[:, None])
     assert (labels[labels != 2] == 255).all()
     assert summary.unlabelled == {'city/a': int((asked & ~said).sum())}
-    assert summary.missing == ['c', 'city/b.left'] and summary.foreign == 1
+    assert summary.missing == ['c', 'city/b.left'] and summary.foreign == ['x']
     assert summary.written == ['city/a']
     assert not (tmp_path / 'c.png').exists()
 

@@ -1,16 +1,18 @@
 """Requests are found in a run or in the folder for people."""
 
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from exchange_runs import CLASSES, IDS, SIZE, BareRequest, asked_masks, believed, make_run, truth
+from exchange_runs import CLASSES, IDS, SIZE, asked_masks, believed, make_run, truth
 
 from mmseg_tsf.active_learning import RoundStore, StoreError
 from mmseg_tsf.active_learning.exchange.request import closed_notice, read_request
 from mmseg_tsf.active_learning.selection.clicks import class_counts
 from mmseg_tsf.utils.errors import UserError
+from mmseg_tsf.utils.files import sha256
 
 
 @pytest.fixture
@@ -102,23 +104,48 @@ def test_what_was_altered_or_exchanged_is_refused(work_dir, tmp_path_factory):
         read_request(work_dir)
 
 
+def rewrite(folder, change):
+    """Changes the manifest of a folder, and its seal with it, as a sender of folders can."""
+    path = folder / 'manifest.json'
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+    (folder / 'manifest.sha256').write_text(sha256(path))
+
+
 @pytest.mark.parametrize(
-    ('name', 'image_id'),
+    'image_id', ['../../../x', '/etc/x', 'a/../../x', '..\\..\\x', 'a//x', './x', '', 'a\0b']
+)
+def test_ids_cannot_lead_out_of_the_folder(work_dir, image_id):
+    folder = work_dir / 'annotation/round_000'
+    rewrite(folder, lambda m: m['images'].update({image_id: dict(size=list(SIZE))}))
+    with pytest.raises(StoreError, match='has the image id .*, which leads out of the folder'):
+        read_request(folder)
+
+
+@pytest.mark.parametrize(
+    'entry',
     [
-        ('city/a.png', 'city/a'),
-        ('city/b.left.jpg', 'city/b.left'),
-        ('city/b.left', 'city/b.left'),
-        ('images/city/a.png', 'city/a'),
-        ('images\\city\\a.png', 'city/a'),
-        ('a.png', None),
-        ('city/b.png', None),
+        dict(round='0'),
+        dict(request=None),
+        dict(classes=['a']),
+        dict(classes={'0': 'a', '7': 'b'}),
+        dict(classes={'0': None}),
+        dict(images=[]),
+        dict(images={'c': None}),
+        dict(images={'c': dict(size=[1, 2, 3])}),
+        dict(images={'c': dict(size=['1', 2])}),
     ],
 )
-def test_names_of_tools_are_matched(waiting, name, image_id):
-    assert waiting.match(name) == image_id
+def test_a_manifest_of_another_form_is_refused(work_dir, entry):
+    folder = work_dir / 'annotation/round_000'
+    rewrite(folder, lambda m: m.update(entry))
+    with pytest.raises(StoreError, match='manifest.json is not that of a request: restore it'):
+        read_request(folder)
 
 
-def test_the_longest_name_is_matched_first():
-    request = BareRequest(dict.fromkeys(('b', 'a/b'), np.ones((2, 2), bool)))
-    assert request.match('x/a/b.png') == 'a/b'
-    assert request.match('x/c/b.png') == 'b'
+def test_an_image_exchanged_since_the_request_is_not_exported(work_dir):
+    file = work_dir / 'pool/city/a.png'
+    file.write_bytes((work_dir / 'pool/c.png').read_bytes())
+    with pytest.raises(UserError, match=r'city/a\.png was exchanged.: restore them'):
+        next(read_request(work_dir).asked_images())

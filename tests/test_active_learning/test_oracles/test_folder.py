@@ -1,5 +1,6 @@
 """People who answer by files: what they get, and what is made of what they give."""
 
+import io
 import json
 import os
 
@@ -13,6 +14,7 @@ from mmseg_tsf.active_learning.exchange.request_folder import INNER, OUTER, outl
 from mmseg_tsf.active_learning.oracles import folder
 from mmseg_tsf.active_learning.oracles.base import Pending
 from mmseg_tsf.utils.errors import UserError
+from mmseg_tsf.utils.files import sha256
 
 SIZE = (40, 48)
 
@@ -98,7 +100,8 @@ def test_people_find_everything_they_need(oracle, part, masks, root, data_root):
     assert all(f'{i:5d}  {name}\n' in readme for i, name in enumerate(CLASSES))
     manifest = json.loads((root / 'manifest.json').read_text())
     assert manifest['classes'] == {str(i): name for i, name in enumerate(CLASSES)}
-    assert manifest['images']['frame_5'] == dict(size=list(SIZE))
+    digest = sha256(data_root / 'img/frame_5.png')
+    assert manifest['images']['frame_5'] == dict(size=list(SIZE), sha256=digest)
 
 
 def test_outlines_stay_off_what_is_asked_and_show_on_any_size():
@@ -117,6 +120,29 @@ def test_it_is_asked_once(oracle, part, root, tmp_path):
     assert isinstance(oracle.answer(part, never), Pending)
     assert (root / 'README.txt').stat().st_mtime_ns == written
     assert [p.name for p in root.parent.iterdir()] == ['round_000']
+
+
+def test_images_that_are_no_longer_those_that_were_asked_are_named(
+    own_data_root, part, masks, root, tmp_path
+):
+    oracle = bind(own_data_root, tmp_path)
+    oracle.answer(part, predict)
+    give_all(root, masks)
+    file = own_data_root / 'img/frame_6.png'
+    content, other = file.read_bytes(), (own_data_root / 'img/frame_7.png').read_bytes()
+    cut = io.BytesIO()
+    Image.open(file).crop((0, 0, 20, 20)).save(cut, format='PNG')
+    for now, text in (
+        (other, f'{file} was exchanged'),  # of the same name and size
+        (cut.getvalue(), f'{file} was exchanged'),
+        (content[:-20], f'{file} was exchanged'),
+        (None, f'{file} is missing'),
+    ):
+        file.unlink() if now is None else file.write_bytes(now)
+        with pytest.raises(UserError, match=f'1 images are not those that {root} asks .*{text}'):
+            oracle.answer(part, never)
+    file.write_bytes(content)
+    assert len(list(oracle.answer(part, never))) == 4
 
 
 def test_answers_come_back_as_they_were_given(oracle, part, masks, root):

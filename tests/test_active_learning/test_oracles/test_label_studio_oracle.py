@@ -11,6 +11,7 @@ from PIL import Image
 from tiny_runs import CLASSES, part_cfg
 
 from mmseg_tsf.active_learning import ORACLES, RoundStore
+from mmseg_tsf.active_learning.exchange import answers
 from mmseg_tsf.active_learning.exchange.formats.label_studio import brush, key_point
 from mmseg_tsf.active_learning.oracles.base import Pending
 from mmseg_tsf.utils.errors import UserError
@@ -122,3 +123,66 @@ def test_mistakes_end_in_a_sentence(server, ask, monkeypatch):
     monkeypatch.delenv('LABEL_STUDIO_API_KEY')
     with pytest.raises(UserError, match='environment variable LABEL_STUDIO_API_KEY'):
         ask(server.url)
+
+
+def answer_path(tmp_path, image_id):
+    return tmp_path / f'annotation/round_000/answers/{image_id}.png'
+
+
+def test_what_was_made_by_hand_is_never_overwritten(server, ask, tmp_path):
+    ask(server.url)
+    whole = np.ones(SIZE, bool)
+    by_hand = answer_path(tmp_path, IDS[0])
+    Image.fromarray(np.full(SIZE, 3, np.uint8)).save(by_hand)
+    for image_id in IDS:
+        server.annotate(1, image_id, [brush('road', whole)], at='2')
+    (first, labels, _), (second, others, _) = ask(server.url)
+    assert set(labels[labels != 255]) == {3} and set(others[others != 255]) == {0}
+    assert (np.asarray(Image.open(by_hand)) == 3).all()
+    # what came from Label Studio follows what is submitted later ...
+    by_hand.unlink()
+    server.annotate(1, IDS[0], [brush('car', whole)], at='3')
+    (_, labels, _), _ = ask(server.url)
+    assert set(labels[labels != 255]) == {2}
+    # ... until somebody corrects the file
+    Image.fromarray(np.full(SIZE, 1, np.uint8)).save(by_hand)
+    server.annotate(1, IDS[0], [brush('road', whole)], at='4')
+    (_, labels, _), _ = ask(server.url)
+    assert set(labels[labels != 255]) == {1}
+
+
+def test_an_answer_whose_writing_was_interrupted_does_not_look_made_by_hand(
+    server, ask, tmp_path, monkeypatch
+):
+    ask(server.url)
+    whole = np.ones(SIZE, bool)
+    server.annotate(1, IDS[0], [brush('road', whole)], at='1')
+    server.annotate(1, IDS[1], [brush('road', whole)], at='1')
+    with monkeypatch.context() as patch:
+        patch.setattr(answers, 'write_file', killed_at_the_second(answers.write_file))
+        with pytest.raises(KeyboardInterrupt):
+            ask(server.url)
+    assert answer_path(tmp_path, IDS[0]).exists() and not answer_path(tmp_path, IDS[1]).exists()
+    server.annotate(1, IDS[0], [brush('car', whole)], at='2')
+    (_, labels, _), _ = ask(server.url)
+    assert set(labels[labels != 255]) == {2}
+
+
+def killed_at_the_second(write):
+    calls = []
+
+    def write_file(path, content):
+        calls.append(path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        write(path, content)
+
+    return write_file
+
+
+def test_broken_shapes_are_skipped(server, ask):
+    ask(server.url)
+    broken = dict(type='polygonlabels', value=dict(points=[[1, None]], polygonlabels=['car']))
+    for image_id in IDS:
+        server.annotate(1, image_id, [broken, brush('road', np.ones(SIZE, bool))])
+    assert all(set(labels[labels != 255]) == {0} for _, labels, _ in ask(server.url))

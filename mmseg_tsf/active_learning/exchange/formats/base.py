@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from ....utils.files import FolderWriter
 from ..annotation_plan import AnnotationPlan
 from ..answers import ImageLabels
 from ..label_set import LabelSet
-from ..request import AskedImage, RequestFolder
+from ..request import AskedImage
 from ..tool_export import ToolExport
+
+Parse = Callable[[tuple[int, int]], ImageLabels]
+"""Function that reads the labels of one image, given the height and width that they must have."""
 
 
 @dataclass
@@ -21,7 +25,7 @@ class PackedImage:
     Attributes:
         image: Image with its request and predictions.
         plan: Regions and points to show.
-        file_name: Name of the image file in the package.
+        file_name: Name of the image file below the folder of the images.
         content: Content of that file.
     """
 
@@ -39,6 +43,8 @@ class Package:
         writer: Writer of the folder.
         name: Name of the folder.
         number: Number of the round.
+        tag: Folder that stands for the request in names of images, by which an export that keeps
+            them names its request.
         labels: Labels to choose from.
         images: Images in the order of their ids; can be iterated once.
     """
@@ -46,13 +52,19 @@ class Package:
     writer: FolderWriter
     name: str
     number: int
+    tag: str
     labels: LabelSet
     images: Iterable[PackedImage]
 
-    def write_images(self) -> Iterator[PackedImage]:
-        """Writes each image file into ``images/`` and passes the image on."""
+    def write_images(self, folder: str = '') -> Iterator[PackedImage]:
+        """Writes each image file into ``images/`` and passes the image on.
+
+        Args:
+            folder: Folder in ``images/``, such as ``tag``.
+        """
         for packed in self.images:
-            self.writer.add(f'images/{packed.file_name}', packed.content)
+            name = PurePosixPath('images', folder, packed.file_name)
+            self.writer.add(str(name), packed.content)
             yield packed
 
 
@@ -73,19 +85,19 @@ class ExchangeFormat(ABC):
         """
 
     @abstractmethod
-    def read(
-        self, export: ToolExport, request: RequestFolder, labels: LabelSet
-    ) -> Iterator[tuple[str | None, ImageLabels | None]]:
+    def read(self, export: ToolExport, labels: LabelSet) -> Iterable[tuple[str, Parse | None]]:
         """Reads the labels in an export.
 
         Args:
             export: Files that the tool has written.
-            request: Request to which they answer; ``request.match`` finds the id of an image.
             labels: Labels that people could choose from.
 
         Yields:
-            tuple: Id and labels of each image; ``(None, None)`` for one that was not requested.
+            tuple: Name of each image in the export, and the function that reads its labels, or
+            ``None`` for a file without labels. To which requested image a name belongs is found
+            for every format by ``match_names``.
 
         Raises:
-            UserError: The export has another format, or does not fit the request.
+            UserError: The export has another format. The functions raise it for an image that
+                cannot be read; a single broken shape is left out, see ``ImageLabels.shape``.
         """

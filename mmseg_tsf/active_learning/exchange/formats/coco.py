@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -15,13 +16,14 @@ from ....models.utils.labels import IGNORE_INDEX
 from ....utils.errors import UserError
 from ...registry import EXCHANGE_FORMATS
 from ..annotation_plan import predicted_pieces
-from ..answers import ImageLabels, check_size
+from ..answers import ImageLabels
 from ..label_set import ASKED, LabelSet
-from ..request import RequestFolder
-from ..shapes.outlines import cut_holes, fill, outlines
-from ..shapes.rle import compress_coco, decode_coco, decompress_coco, encode_coco
+from ..readers.pictures import check_size
+from ..readers.values import BrokenShape, brief, points, whole
+from ..shapes.outlines import cut_holes, fill_box, outlines
+from ..shapes.rle import compress_coco, decode_columns, decompress_coco, encode_coco
 from ..tool_export import ToolExport
-from .base import ExchangeFormat, Package, PackedImage
+from .base import ExchangeFormat, Package, PackedImage, Parse
 
 README = """\
 COCO:
@@ -43,11 +45,12 @@ class COCOFormat(ExchangeFormat):
     def write_package(self, package: Package) -> str:
         """Writes an annotation file and the images."""
         labels, entries, annotations = package.labels, [], []
-        for packed in package.write_images():
+        for packed in package.write_images(package.tag):
             height, width = packed.image.asked.shape
             image_id = len(entries) + 1
             size = dict(width=width, height=height)
-            entries.append(dict(id=image_id, file_name=packed.file_name, **size))
+            name = f'{package.tag}/{packed.file_name}'
+            entries.append(dict(id=image_id, file_name=name, **size))
             for name, mask, segmentation in _shapes(packed, labels):
                 number = len(annotations) + 1
                 annotations.append(annotate(number, image_id, name, mask, labels, segmentation))
@@ -55,19 +58,13 @@ class COCOFormat(ExchangeFormat):
         package.writer.add('annotations.json', json.dumps(content).encode())
         return README
 
-    def read(
-        self, export: ToolExport, request: RequestFolder, labels: LabelSet
-    ) -> Iterator[tuple[str | None, ImageLabels | None]]:
+    def read(self, export: ToolExport, labels: LabelSet) -> Iterator[tuple[str, Parse]]:
         """See the base class."""
         entries, names, by_image = _parse_file(export)
         for number, file_name, *size in entries:
-            image_id, where = request.match(file_name), f'{export.path}: {file_name}'
-            if image_id is None:
-                yield None, None
-                continue
-            check_size(where, size, request.sizes[image_id])
+            where = f'{export.path}: {brief(file_name)}'
             own = by_image.get(number, [])
-            yield image_id, parse_annotations(own, names, labels, request.sizes[image_id], where)
+            yield file_name, partial(_parse_image, own, names, labels, size, where)
 
 
 def categories(labels: LabelSet) -> list[dict]:
@@ -113,30 +110,85 @@ def polygons(mask: np.ndarray) -> list[list[int]]:
     return [cut_holes(outlines(mask)).ravel().tolist()]
 
 
-def _parse_file(export: ToolExport) -> tuple[list[list], dict[int, str], dict[int, list[dict]]]:
+def _parse_file(
+    export: ToolExport,
+) -> tuple[list[list], dict[int | str, str], dict[int | str, list[dict]]]:
     """Id, name, height and width of the images, names of categories, and annotations by image."""
-    content = export.json('a COCO export')
+    content, where = export.json('a COCO export'), export.path
     keys = ('images', 'categories', 'annotations')
     if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in keys):
-        raise UserError(
-            f'{export.path} is not a COCO file with {", ".join(keys)}: export it as COCO'
-        )
-    by_image: dict[int, list[dict]] = {}
+        raise UserError(f'{where} is not a COCO file with {", ".join(keys)}: export it as COCO')
+    by_image: dict[int | str, list[dict]] = {}
+    names: dict[int | str, str] = {}
     try:
-        for annotation in content['annotations']:
-            by_image.setdefault(annotation['image_id'], []).append(annotation)
-        names = {category['id']: category['name'] for category in content['categories']}
         entries = [
-            [e[key] for key in ('id', 'file_name', 'height', 'width')] for e in content['images']
+            [_identity(entry['id']), _text(entry['file_name']), entry['height'], entry['width']]
+            for entry in content['images']
         ]
-    except (KeyError, TypeError) as error:
-        raise UserError(f'{export.path} has an entry without {error}: export it again') from None
+        for annotation in content['annotations']:
+            by_image.setdefault(_identity(annotation['image_id']), []).append(annotation)
+        for category in content['categories']:
+            number, name = _identity(category['id']), _text(category['name'])
+            if names.setdefault(number, name) != name:
+                raise UserError(
+                    f'{where} gives the category id {brief(number)} to {brief(names[number])!r} '
+                    f'and {brief(name)!r}: give each file of COCO to an import of its own'
+                )
+    except (KeyError, TypeError, BrokenShape) as error:
+        raise UserError(f'{where} has an entry without {error}: export it again') from None
+    _check_ids(entries, by_image, str(where))
     return entries, names, by_image
+
+
+def _check_ids(entries: list[list], by_image: dict[int | str, list[dict]], where: str) -> None:
+    known: dict[int | str, str] = {}
+    for number, name, *_ in entries:
+        if known.setdefault(number, name) is not name:
+            raise UserError(
+                f'{where} gives the image id {brief(number)} to {brief(known[number])} and '
+                f'{brief(name)}: give each file of COCO to an import of its own'
+            )
+    lost = next((number for number in by_image if number not in known), None)
+    if lost is not None:
+        raise UserError(
+            f'{where} has annotations of the image id {brief(lost)}, but lists no such image: '
+            'export it again'
+        )
+
+
+def _identity(value: object) -> int | str:
+    if isinstance(value, str):
+        return value
+    try:
+        return whole(value)
+    except BrokenShape:
+        raise BrokenShape(f'a usable id ({brief(value)})') from None
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise BrokenShape(f'a name ({brief(value)})')
+
+
+def _parse_image(
+    annotations: Iterable[dict],
+    names: dict[int | str, str],
+    labels: LabelSet,
+    found: list,
+    where: str,
+    size: tuple[int, int],
+) -> ImageLabels:
+    try:
+        check_size(where, tuple(map(whole, found)), size)
+    except BrokenShape as error:
+        raise UserError(f'{where} has no size ({error}): export it again') from None
+    return parse_annotations(annotations, names, labels, size, where)
 
 
 def parse_annotations(
     annotations: Iterable[dict],
-    names: dict[int, str],
+    names: dict[int | str, str],
     labels: LabelSet,
     size: tuple[int, int],
     where: str,
@@ -151,44 +203,56 @@ def parse_annotations(
         where: Place of the annotations, for error messages.
 
     Raises:
-        UserError: A category is unknown, or a segmentation cannot be read.
+        UserError: A category is unknown, or a segmentation belongs to an image of another size.
     """
     found = ImageLabels(size)
     for annotation in annotations:
-        category = annotation.get('category_id')
-        value = labels.value(names.get(category, f'category {category}'), where)
-        if value is None:
-            continue
-        try:
-            mask = parse_segmentation(annotation.get('segmentation'), size)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f'{where} has a segmentation that cannot be read ({error})') from None
-        if mask is None:
-            found.unread['box'] += 1
-        else:
-            found.paint(mask, value)
+        with found.shape('annotation'):
+            category = _identity(annotation.get('category_id'))
+            value = labels.value(names.get(category, f'category {brief(category)}'), where)
+            segmentation = annotation.get('segmentation')
+            if value is None:
+                continue
+            if segmentation:
+                paint_segmentation(found, segmentation, value, where)
+            else:
+                found.unread['box'] += 1
     return found
 
 
-def parse_segmentation(
-    segmentation: list | dict | None, size: tuple[int, int]
-) -> np.ndarray | None:
-    """``(H, W)`` bool of polygons or run lengths, compressed or not; ``None`` for an empty one.
+def paint_segmentation(
+    found: ImageLabels, segmentation: list | dict, value: int, where: str
+) -> None:
+    """Gives a class id to the pixels of polygons or run lengths, compressed or not.
 
     A polygon that crosses itself leaves holes; several polygons are parts of one mask.
 
+    Args:
+        found: Labels of the image.
+        segmentation: COCO segmentation.
+        value: Class id; 255: cannot be said.
+        where: Place of the segmentation, for error messages.
+
     Raises:
-        ValueError, KeyError, TypeError: The segmentation is malformed.
+        BrokenShape: The segmentation is malformed; nothing is painted.
+        UserError: It belongs to an image of another size.
     """
-    if not segmentation:
-        return None
     if isinstance(segmentation, list):
-        masks = [fill([np.reshape(ring, (-1, 2))], size) for ring in segmentation]
-        return np.logical_or.reduce(masks)
-    counts = segmentation['counts']
-    if tuple(segmentation['size']) != tuple(size):
-        raise UserError(f'its size {segmentation["size"]} is not that of the image {list(size)}')
-    return decode_coco(decompress_coco(counts) if isinstance(counts, str) else counts, size)
+        flat = not any(isinstance(ring, list) for ring in segmentation)
+        rings = [points(ring, found.size) for ring in ([segmentation] if flat else segmentation)]
+        for top, left, mask in [fill_box([ring], found.size) for ring in rings]:
+            found.paint(mask, value, top, left)
+        return
+    if not isinstance(segmentation, dict) or not {'counts', 'size'} <= segmentation.keys():
+        raise BrokenShape('its segmentation is neither polygons nor run lengths')
+    counts, size = segmentation['counts'], segmentation['size']
+    if not isinstance(size, list) or len(size) != 2:
+        raise BrokenShape('its size is not a height and a width')
+    check_size(f'{where}: a mask', tuple(map(whole, size)), found.size)
+    if isinstance(counts, str):
+        counts = decompress_coco(counts)
+    left, mask = decode_columns(counts, found.size)
+    found.paint(mask, value, left=left)
 
 
 def _shapes(packed: PackedImage, labels: LabelSet) -> Iterator[tuple[str, np.ndarray, list | None]]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
@@ -19,14 +20,17 @@ from ....models.utils.labels import IGNORE_INDEX
 from ....utils.errors import UserError
 from ...registry import EXCHANGE_FORMATS
 from ..annotation_plan import predicted_pieces
-from ..answers import ImageLabels, check_size
+from ..answers import ImageLabels
 from ..label_set import ASKED, ASKED_COLOUR, LabelSet, as_hex
-from ..request import RequestFolder
-from ..shapes.outlines import fill, outlines
-from ..shapes.rle import decode_cvat, encode_cvat
+from ..readers.documents import parse_xml
+from ..readers.pictures import check_size
+from ..readers.values import BrokenShape, brief, number, points, whole
+from ..shapes.figures import ellipse, rectangle
+from ..shapes.outlines import outlines
+from ..shapes.rle import decode_box, encode_cvat
 from ..tool_export import ToolExport
-from .base import ExchangeFormat, Package, PackedImage
-from .cvat_masks import LABELMAP, read_masks
+from .base import ExchangeFormat, Package, PackedImage, Parse
+from .cvat_masks import CLASS_FOLDER, read_masks
 
 WITHOUT_AREA = ('polyline', 'tag')
 """Shapes that cover no pixel, among them the outlines of the request."""
@@ -60,8 +64,10 @@ class CVATFormat(ExchangeFormat):
         elements, path = [], package.writer.path / 'images.zip'
         with zipfile.ZipFile(path, 'w', zipfile.ZIP_STORED) as archive:
             for packed in package.images:
-                archive.writestr(packed.file_name, packed.content)
-                elements.append(image_element(len(elements), packed, package.labels))
+                archive.writestr(f'{package.tag}/{packed.file_name}', packed.content)
+                element = image_element(len(elements), packed, package.labels)
+                element.set('name', f'{package.tag}/{packed.file_name}')
+                elements.append(element)
         with open(path, 'rb') as file:
             digest = hashlib.sha256()
             while block := file.read(1 << 20):
@@ -72,13 +78,11 @@ class CVATFormat(ExchangeFormat):
         package.writer.add('labels.json', specs.encode())
         return README.format(number=package.number)
 
-    def read(
-        self, export: ToolExport, request: RequestFolder, labels: LabelSet
-    ) -> Iterator[tuple[str | None, ImageLabels | None]]:
+    def read(self, export: ToolExport, labels: LabelSet) -> Iterable[tuple[str, Parse]]:
         """See the base class."""
-        if any(name.rpartition('/')[2] == LABELMAP for name in export.names):
-            return read_masks(export, request, labels)
-        return _read_xml(export, request, labels)
+        if any(f'/{CLASS_FOLDER}' in f'/{name}' for name in export.names):
+            return read_masks(export, labels)
+        return _read_xml(export, labels)
 
 
 def label_specs(labels: LabelSet) -> list[dict]:
@@ -147,73 +151,73 @@ def parse_image(
         where: Place of the element, for error messages.
 
     Raises:
-        UserError: The size is wrong, a label is unknown, or a shape cannot be read.
+        UserError: The size is wrong, or a label is unknown.
     """
-    found = ImageLabels(size)
-    check_size(where, (int(element.get('height', 0)), int(element.get('width', 0))), size)
-    for shape in sorted(element, key=lambda shape: int(shape.get('z_order', 0))):
+    found, shapes = ImageLabels(size), []
+    try:
+        own = whole(element.get('height')), whole(element.get('width'))
+    except BrokenShape as error:
+        raise UserError(f'{where} has no size ({error}): export it again') from None
+    check_size(where, own, size)
+    for shape in element:
         if shape.tag in WITHOUT_AREA:
             continue
         value = labels.value(shape.get('label', ''), where)
-        if value is None:
-            continue
-        try:
+        if value is not None:
+            with found.shape(shape.tag):
+                shapes.append((whole(shape.get('z_order', 0)), shape, value))
+    for _, shape, value in sorted(shapes, key=lambda entry: entry[0]):
+        with found.shape(shape.tag):
             _paint(found, shape, value)
-        except (KeyError, ValueError) as error:
-            raise UserError(f'{where} has a {shape.tag} that cannot be read ({error})') from None
     return found
 
 
 def _paint(found: ImageLabels, shape: Element, value: int) -> None:
-    size = found.labels.shape
+    size = found.size
     if shape.tag == 'mask':
-        box = tuple(int(shape.attrib[key]) for key in ('left', 'top', 'width', 'height'))
-        lengths = [int(length) for length in shape.attrib['rle'].split(',')]
-        found.paint(decode_cvat(lengths, box, size), value)
+        left, top, width, height = (
+            whole(shape.get(key)) for key in ('left', 'top', 'width', 'height')
+        )
+        lengths = shape.get('rle', '')
+        if lengths.strip():
+            mask = decode_box(lengths, (left, top, width, height), size)
+            found.paint(mask, value, top, left)
     elif shape.tag == 'polygon':
-        found.paint(fill([_parse_points(shape)], size), value)
+        found.paint_rings([_parse_points(shape, size)], value)
     elif shape.tag == 'points':
-        for x, y in _parse_points(shape).tolist():
+        for x, y in _parse_points(shape, size).tolist():
             found.paint_point(x, y, value)
-    elif shape.tag in ('box', 'ellipse'):
-        if float(shape.get('rotation', 0)):
-            found.unread[f'rotated {shape.tag}'] += 1
-        else:
-            found.paint(_upright(shape, size), value)
+    elif shape.tag == 'box':
+        left, top, right, bottom = (number(shape.get(k)) for k in ('xtl', 'ytl', 'xbr', 'ybr'))
+        pivot = (left + right) / 2, (top + bottom) / 2
+        box = left, top, right, bottom
+        found.paint_rings([rectangle(box, number(shape.get('rotation', 0)), pivot, size)], value)
+    elif shape.tag == 'ellipse':
+        x, y, rx, ry = (number(shape.get(key)) for key in ('cx', 'cy', 'rx', 'ry'))
+        top, left, mask = ellipse((x, y), (rx, ry), number(shape.get('rotation', 0)), size)
+        found.paint(mask, value, top, left)
     else:
-        found.unread[shape.tag] += 1
+        found.unread[brief(shape.tag)] += 1
 
 
-def _upright(shape: Element, size: tuple[int, int]) -> np.ndarray:
-    """``(H, W)`` bool of the pixels whose centres lie in a ``<box>`` or an ``<ellipse>``."""
-    y, x = (np.arange(length) + 0.5 for length in size)
-    if shape.tag == 'box':
-        left, top, right, bottom = (float(shape.attrib[k]) for k in ('xtl', 'ytl', 'xbr', 'ybr'))
-        return ((y >= top) & (y < bottom))[:, None] & (x >= left) & (x < right)
-    x0, y0, rx, ry = (float(shape.attrib[key]) for key in ('cx', 'cy', 'rx', 'ry'))
-    return (((y - y0) * rx) ** 2)[:, None] + ((x - x0) * ry) ** 2 <= (rx * ry) ** 2
-
-
-def _read_xml(
-    export: ToolExport, request: RequestFolder, labels: LabelSet
-) -> Iterator[tuple[str | None, ImageLabels | None]]:
+def _read_xml(export: ToolExport, labels: LabelSet) -> Iterator[tuple[str, Parse]]:
     name = export.only('.xml', 'an export from CVAT')
-    try:
-        root = ElementTree.fromstring(export.read(name))
-    except ElementTree.ParseError:
-        raise UserError(f'{export.path}: {name} is not XML: export it again') from None
+    root = parse_xml(export.read(name), f'{export.path}: {brief(name)}')
     if root.tag != 'annotations' or root.find('track') is not None:
         raise UserError(
             f'{export.path} is not "CVAT for images 1.1": export the task as that, or as '
             '"Segmentation mask 1.1"'
         )
     for element in root.iter('image'):
-        image_id = request.match(element.get('name', ''))
-        where = f'{export.path}: {element.get("name")}'
-        if image_id is None:
-            yield None, None
-        else:
-            yield image_id, parse_image(element, labels, request.sizes[image_id], where)
+        name = element.get('name', '')
+        where = f'{export.path}: {brief(name)}'
+        yield name, partial(_parse_element, element, labels, where)
+
+
+def _parse_element(
+    element: Element, labels: LabelSet, where: str, size: tuple[int, int]
+) -> ImageLabels:
+    return parse_image(element, labels, size, where)
 
 
 def _add(element: Element, tag: str, label: str, z_order: int, **geometry: str) -> None:
@@ -225,6 +229,6 @@ def _points(points: Iterable[Sequence[float]]) -> str:
     return ';'.join(f'{x:.2f},{y:.2f}' for x, y in points)
 
 
-def _parse_points(shape: Element) -> np.ndarray:
-    pairs = (pair.split(',') for pair in shape.attrib['points'].split(';'))
-    return np.array([(float(x), float(y)) for x, y in pairs])
+def _parse_points(shape: Element, size: tuple[int, int]) -> np.ndarray:
+    text = shape.get('points', '').strip()
+    return points([pair.split(',') for pair in text.split(';')] if text else [], size)

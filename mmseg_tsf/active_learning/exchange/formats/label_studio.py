@@ -8,7 +8,8 @@ are percentages of the image.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 from urllib.parse import quote
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -19,13 +20,16 @@ from ....models.utils.labels import IGNORE_INDEX
 from ....utils.errors import UserError
 from ...registry import EXCHANGE_FORMATS
 from ..annotation_plan import AnnotationPlan, predicted_pieces
-from ..answers import ImageLabels, check_size
+from ..answers import ImageLabels
 from ..label_set import ASKED, ASKED_COLOUR, LabelSet, as_hex
-from ..request import AskedImage, RequestFolder
-from ..shapes.outlines import fill, outlines
-from ..shapes.rle import decode_label_studio, encode_label_studio
+from ..names import name_of_url
+from ..readers.values import brief
+from ..request import AskedImage
+from ..shapes.outlines import outlines
+from ..shapes.rle import encode_label_studio
 from ..tool_export import ToolExport
-from .base import ExchangeFormat, Package
+from .base import ExchangeFormat, Package, Parse
+from .label_studio_results import paint_result
 
 MODEL = 'mmseg_tsf'
 """Name under which Label Studio lists the predictions."""
@@ -72,31 +76,50 @@ class LabelStudioFormat(ExchangeFormat):
             build_task(packed.image, packed.plan, labels, prefix + quote(packed.file_name))
             for packed in package.write_images()
         ]
+        for task in tasks:
+            task['data']['request'] = package.tag
         package.writer.add('tasks.json', json.dumps(tasks).encode())
         package.writer.add('config.xml', labelling_config(labels).encode())
         return README.format(prefix=prefix, model=MODEL)
 
-    def read(
-        self, export: ToolExport, request: RequestFolder, labels: LabelSet
-    ) -> Iterator[tuple[str | None, ImageLabels | None]]:
+    def read(self, export: ToolExport, labels: LabelSet) -> Iterator[tuple[str, Parse]]:
         """See the base class."""
-        tasks = export.json('the JSON export of Label Studio')
-        fits = isinstance(tasks, list) and all(
-            isinstance(task, dict) and {'data', 'annotations'} <= task.keys() for task in tasks
-        )
-        if not fits:
-            raise UserError(
-                f'{export.path} is not a list of tasks with their annotations: export as "JSON", '
-                'not as "JSON-MIN" or anything else'
-            )
-        for task in tasks:
-            image_id = task['data'].get('image_id')
+        content = export.json('the JSON export of Label Studio')
+        for task in check_tasks(content, str(export.path)):
+            name = name_of(task)
+            where = f'{export.path}: {brief(name)}'
             annotation = newest(task['annotations'])
-            if image_id not in request.images:
-                yield None, None
-            elif annotation is not None:
-                where, size = f'{export.path}: {image_id}', request.sizes[image_id]
-                yield image_id, parse_annotation(annotation, labels, size, where)
+            yield name, partial(_parse_task, annotation, labels, where)
+
+
+def check_tasks(content: object, where: str) -> list[dict]:
+    """Tasks of a JSON export with their data and annotations.
+
+    Raises:
+        UserError: The content has another form.
+    """
+    fits = isinstance(content, list) and all(
+        isinstance(task, dict)
+        and isinstance(task.get('data'), dict)
+        and isinstance(task.get('annotations'), list)
+        and all(isinstance(annotation, dict) for annotation in task['annotations'])
+        for task in content
+    )
+    if not fits:
+        raise UserError(
+            f'{where} is not a list of tasks with their annotations: export as "JSON", not as '
+            '"JSON-MIN" or anything else'
+        )
+    return content
+
+
+def name_of(task: dict) -> str:
+    """Name of the image of a task, below the folder of its request where the task has one."""
+    image_id, tag = task['data'].get('image_id'), task['data'].get('request')
+    if isinstance(image_id, str):
+        return f'{tag}/{image_id}' if isinstance(tag, str) else image_id
+    texts = [task['data'].get('image'), *task['data'].values()]
+    return name_of_url(next((text for text in texts if isinstance(text, str)), ''))
 
 
 def labelling_config(labels: LabelSet) -> str:
@@ -164,13 +187,14 @@ def newest(annotations: list[dict]) -> dict | None:
 
 
 def _submitted(annotation: dict) -> tuple[str, int]:
-    return annotation.get('updated_at') or '', annotation.get('id') or 0
+    time, number = annotation.get('updated_at'), annotation.get('id')
+    return time if isinstance(time, str) else '', number if isinstance(number, int) else 0
 
 
 def parse_annotation(
     annotation: dict, labels: LabelSet, size: tuple[int, int], where: str
 ) -> ImageLabels:
-    """Labels that brushes, polygons and key points give, later ones on top.
+    """Labels that the results of an annotation give, later ones on top.
 
     Args:
         annotation: Annotation with its ``result``, in the form of the export and the API.
@@ -179,41 +203,22 @@ def parse_annotation(
         where: Place of the annotation, for error messages.
 
     Raises:
-        UserError: The size is wrong, a label is unknown, or a result cannot be read.
+        UserError: The size is wrong, a label is unknown, or there is no list of results.
     """
-    found = ImageLabels(size)
-    for result in annotation.get('result', []):
-        kind, geometry = str(result.get('type')), result.get('value', {})
-        names = geometry.get(kind, [])
-        if kind not in PAINTERS or len(names) != 1:
-            found.unread[kind] += 1
-            continue
-        value = labels.value(names[0], where)
-        if value is None:
-            continue
-        _check_frame(result, size, where)
-        try:
-            PAINTERS[kind](found, geometry, value)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f'{where} has {kind} that cannot be read ({error})') from None
+    found, results = ImageLabels(size), annotation.get('result', [])
+    if not isinstance(results, list):
+        raise UserError(f'{where} has no list of results: export it again')
+    for result in results:
+        kind = result.get('type') if isinstance(result, dict) else None
+        with found.shape(kind if isinstance(kind, str) else 'result'):
+            paint_result(found, result, labels, where)
     return found
 
 
-def _paint_brush(found: ImageLabels, geometry: dict, value: int) -> None:
-    found.paint(decode_label_studio(geometry['rle'], found.labels.shape), value)
-
-
-def _paint_polygon(found: ImageLabels, geometry: dict, value: int) -> None:
-    size = found.labels.shape
-    found.paint(fill([_pixels(geometry['points'], size)], size), value)
-
-
-def _paint_point(found: ImageLabels, geometry: dict, value: int) -> None:
-    ((x, y),) = _pixels([(geometry['x'], geometry['y'])], found.labels.shape)
-    found.paint_point(x, y, value)
-
-
-PAINTERS = dict(brushlabels=_paint_brush, polygonlabels=_paint_polygon, keypointlabels=_paint_point)
+def _parse_task(
+    annotation: dict | None, labels: LabelSet, where: str, size: tuple[int, int]
+) -> ImageLabels:
+    return parse_annotation(annotation or {}, labels, size, where)
 
 
 def _outline(ring: np.ndarray, size: tuple[int, int]) -> dict:
@@ -228,18 +233,3 @@ def _result(kind: str, control: str, value: dict, size: tuple[int, int]) -> dict
 
 def _percent(points: np.ndarray, size: tuple[int, int]) -> list[list[float]]:
     return (np.asarray(points) * 100 / size[::-1]).tolist()
-
-
-def _pixels(points: Iterable[Sequence[float]], size: tuple[int, int]) -> np.ndarray:
-    return np.array(points, float) * size[::-1] / 100
-
-
-def _check_frame(result: dict, size: tuple[int, int], where: str) -> None:
-    frame = (result.get('original_height'), result.get('original_width'))
-    if None not in frame:
-        check_size(where, frame, size)
-    if result.get('image_rotation'):
-        raise UserError(
-            f'{where} was rotated by {result["image_rotation"]} degrees when it was labelled: '
-            'rotate it back in Label Studio and export again'
-        )

@@ -10,6 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..readers.values import BrokenShape
+
+MAX_CROSSINGS = 4_000_000
+"""Largest number of crossings between one ring and rows of pixels."""
 STEPS = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])
 """Directions of an edge: east, south, west, north."""
 
@@ -46,13 +50,46 @@ def fill(rings: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
 
     Returns:
         ``(H, W)`` bool.
+
+    Raises:
+        BrokenShape: See :func:`fill_box`.
     """
-    height, width = size
-    crossings = np.zeros((height, width + 1), np.int64)
+    top, left, part = fill_box(rings, size)
+    mask = np.zeros(size, bool)
+    mask[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return mask
+
+
+def fill_box(rings: Sequence[np.ndarray], size: tuple[int, int]) -> tuple[int, int, np.ndarray]:
+    """Like :func:`fill`, without the rows and columns around the rings.
+
+    Args:
+        rings: ``(N, 2)`` points of each ring, closed or not; finite.
+        size: Height and width of the image.
+
+    Returns:
+        tuple: First row and column, and ``(h, w)`` bool mask from there on.
+
+    Raises:
+        BrokenShape: The rings run up and down so often that filling them takes gigabytes.
+    """
+    rings = [np.asarray(ring, float) for ring in rings if len(ring)]
+    if not rings:
+        return 0, 0, np.zeros((0, 0), bool)
+    whole = np.concatenate(rings)
+    (left, top), (right, bottom) = (
+        np.clip(corner, 0, size[::-1]).astype(int).tolist()
+        for corner in (np.floor(whole.min(0)), np.ceil(whole.max(0)))
+    )
+    height, width = bottom - top, right - left
+    flat = [np.zeros(1, int)]
     for ring in rings:
-        rows, columns = _crossings(np.asarray(ring, float), height)
-        np.add.at(crossings, (rows, np.clip(columns, 0, width)), 1)
-    return (crossings.cumsum(1)[:, :-1] % 2).astype(bool)
+        rows, columns = _crossings(ring - (left, top), height)
+        flat.append(rows * width + np.clip(columns, 0, width))
+    # every row is entered as often as it is left, so that runs alternate through all rows
+    edges = np.sort(np.concatenate(flat))
+    lengths = np.diff(edges, append=height * width)
+    return top, left, np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(height, width)
 
 
 def cut_holes(rings: Sequence[np.ndarray]) -> np.ndarray:
@@ -112,6 +149,8 @@ def _crossings(ring: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:
     (x0, y0), (x1, y1) = ends[:, 0].T, ends[:, 1].T
     first, last = (np.clip(np.ceil(y - 0.5), 0, height).astype(int) for y in (y0, y1))
     counts = last - first
+    if counts.sum() > MAX_CROSSINGS:
+        raise BrokenShape(f'its outline crosses rows more than {MAX_CROSSINGS:,} times')
     edge = np.repeat(np.arange(len(ring)), counts)
     rows = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts) + first[edge]
     slope = (x1 - x0)[edge] / (y1 - y0)[edge]

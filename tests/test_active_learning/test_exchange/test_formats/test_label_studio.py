@@ -1,6 +1,10 @@
 """Label Studio: tasks with outlines, brushes and key points, and its JSON export."""
 
+import base64
+import io
 import json
+import re
+from functools import partial
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,10 +20,12 @@ from exchange_runs import (
     few,
     layers,
     masks,
+    read_all,
     truth,
     write_json,
 )
 from hypothesis import given
+from PIL import Image
 
 from mmseg_tsf.active_learning.exchange.annotation_plan import make_plan
 from mmseg_tsf.active_learning.exchange.formats.label_studio import (
@@ -34,10 +40,9 @@ from mmseg_tsf.active_learning.exchange.formats.label_studio import (
 from mmseg_tsf.active_learning.exchange.package import export_request
 from mmseg_tsf.active_learning.exchange.request import AskedImage
 from mmseg_tsf.active_learning.exchange.shapes.outlines import fill, outlines
-from mmseg_tsf.active_learning.exchange.tool_export import ToolExport
 from mmseg_tsf.utils.errors import UserError
 
-read = LabelStudioFormat().read
+read = partial(read_all, LabelStudioFormat())
 
 
 def task_of(asked, prelabels=None, image_id='x'):
@@ -130,8 +135,8 @@ def test_a_package_is_imported_again(waiting, tmp_path):
     assert tasks[1]['data']['image'] == address
     assert (out / 'images/city/a.png').is_file()
     tasks = [submitted(task, results(task)) for task in tasks]
-    export = ToolExport(write_json(tmp_path / 'export.json', tasks))
-    found = dict(read(export, waiting, LABELS))
+    assert {task['data']['request'] for task in tasks} == {waiting.tag}
+    found = read(write_json(tmp_path / 'export.json', tasks), waiting)
     for image_id, asked in asked_masks().items():
         assert np.array_equal(found[image_id].labelled, asked)
         assert np.array_equal(found[image_id].labels[asked], believed(image_id)[asked])
@@ -141,26 +146,70 @@ def test_what_was_submitted_last_counts_and_what_was_skipped_does_not(tmp_path):
     square = [brush('car', np.ones(SIZE, bool))]
     task = task_of(np.ones(SIZE, bool), image_id='c')
     skipped = submitted(task, square, was_cancelled=True)
-    export = ToolExport(write_json(tmp_path / 'a.json', [skipped, submitted(task, square)]))
-    assert [i for i, _ in read(export, bare_request(SIZE, 'c'), LABELS)] == ['c']
+    path = write_json(tmp_path / 'a.json', [skipped, submitted(task, square)])
+    assert read(path, bare_request(SIZE, 'c'))['c'].labelled.all()
     times = ('2026-01-02', '2026-01-10', '2026-01-09')
     many = [dict(id=i, updated_at=time, result=[]) for i, time in enumerate(times)]
     assert newest(many)['id'] == 1
     assert newest([dict(id=1, was_cancelled=True)]) is None
     foreign = dict(id=1, data=dict(image='a.png'), annotations=[])
-    export = ToolExport(write_json(tmp_path / 'b.json', [foreign]))
-    assert [i for i, _ in read(export, bare_request(SIZE), LABELS)] == [None]
+    assert read(write_json(tmp_path / 'b.json', [foreign]), bare_request(SIZE)) == {'a.png': None}
 
 
 def test_later_results_lie_on_top_and_what_is_not_understood_is_named():
     whole, part = np.ones(SIZE, bool), np.zeros(SIZE, bool)
     part[3:6, 4:9] = True
     result = [brush('road', whole), brush('cannot be said', part), brush('asked', whole)]
-    result += [dict(type='rectanglelabels', value=dict(rectanglelabels=['car']))]
     result += [dict(type='relation'), dict(type='brushlabels', value=dict(rle=[]))]
+    click = dict(key_point('car', 2, 2, SIZE), is_positive=True)
+    result += [click, dict(click, is_positive=False)]  # they have steered SAM to a brush
+    unclosed = polygon('car', [[0, 0], [50, 0], [50, 50]])
+    unclosed['value']['closed'] = False  # is shown as a line
+    result.append(unclosed)
     found = parse_annotation(dict(result=result), LABELS, SIZE, 'x')
     assert found.labelled.all() and np.array_equal(found.labels == 255, part)
-    assert found.unread == dict(rectanglelabels=1, relation=1, brushlabels=1)
+    expected = {'keypointlabels that steers a model': 2, 'unclosed polygonlabels': 1}
+    assert found.unread == dict(relation=1, brushlabels=1, **expected) and not found.broken
+
+
+def bitmask(label, mask) -> dict:
+    """Black on transparent, as Label Studio stores it."""
+    picture = np.zeros((*mask.shape, 4), np.uint8)
+    picture[mask, 3] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format='PNG')
+    text = base64.b64encode(buffer.getvalue()).decode()
+    value = dict(imageDataURL=f'data:image/png;base64,{text}', bitmasklabels=[label])
+    return dict(type='bitmasklabels', value=value)
+
+
+def shape(kind, **value) -> dict:
+    """Percentages of the image, with the label car."""
+    return dict(type=f'{kind}labels', value={**value, f'{kind}labels': ['car']})
+
+
+def test_boxes_ellipses_and_bitmasks_cover_the_centres_inside():
+    """Against the definition: a centre is turned back around the corner or the middle."""
+    y, x = np.indices(SIZE) + 0.5
+    for degrees in (0, 20, 250.5):
+        turn = np.exp(-1j * np.radians(degrees))
+        box = shape('rectangle', x=50, y=50, width=25, height=12.5, rotation=degrees)
+        back = ((x - 20) + 1j * (y - 16)) * turn  # around the left upper corner
+        expected = (back.real > 0) & (back.real < 10) & (back.imag > 0) & (back.imag < 4)
+        found = parse_annotation(dict(result=[box]), LABELS, SIZE, 'x')
+        assert np.array_equal(found.labels == 2, expected) and expected.sum() > 35
+        oval = shape('ellipse', x=50, y=50, radiusX=25, radiusY=12.5, rotation=degrees)
+        back = ((x - 20) + 1j * (y - 16)) * turn
+        expected = (back.real / 10) ** 2 + (back.imag / 4) ** 2 <= 1
+        found = parse_annotation(dict(result=[oval]), LABELS, SIZE, 'x')
+        assert np.array_equal(found.labels == 2, expected) and expected.sum() > 110
+    asked = asked_masks()['city/a']
+    found = parse_annotation(dict(result=[bitmask('car', asked)]), LABELS, SIZE, 'x')
+    assert np.array_equal(found.labels == 2, asked)
+    labelled = brush('car', asked)  # <Brush> with <Labels>
+    labelled['value']['labels'] = labelled['value'].pop('brushlabels')
+    found = parse_annotation(dict(result=[dict(labelled, type='labels')]), LABELS, SIZE, 'x')
+    assert np.array_equal(found.labels == 2, asked)
 
 
 @pytest.mark.parametrize(
@@ -169,17 +218,47 @@ def test_later_results_lie_on_top_and_what_is_not_understood_is_named():
         (brush('bus', np.ones(SIZE, bool)), "x has the label 'bus', which is not a class"),
         (brush('car', np.ones((9, 8), bool)), 'x is 8x9 pixels, its image 40x32'),
         (dict(brush('car', np.ones(SIZE, bool)), image_rotation=90), 'x was rotated by 90 degrees'),
-        (dict(type='brushlabels', value=dict(brushlabels=['car'])), "cannot be read .'rle'"),
-        (polygon('car', [[1, 2], [3]]), 'x has polygonlabels that cannot be read'),
-        (
-            dict(type='brushlabels', value=dict(brushlabels=['car'], rle=[1, 2])),
-            'x has brushlabels that cannot be read .the brush is truncated',
-        ),
     ],
 )
-def test_wrong_results_are_refused(result, message):
+def test_results_on_other_images_and_labels_are_refused(result, message):
     with pytest.raises(UserError, match=message):
         parse_annotation(dict(result=[result]), LABELS, SIZE, 'x')
+
+
+@pytest.mark.parametrize(
+    ('result', 'fault'),
+    [
+        (dict(type='brushlabels', value=dict(brushlabels=['car'])), 'it has no geometry'),
+        (shape('brush', rle=[1, 2]), 'the brush is truncated'),
+        (shape('brush', rle=10**12), 'the brush is not a list of bytes'),
+        (shape('brush', rle=[300]), 'the brush is not a list of bytes'),
+        (shape('brush', rle=None), 'the brush is not a list of bytes'),
+        (polygon('car', [[1, 2], [3]]), 'a coordinate is not a number'),
+        (polygon('car', [[1, 2], [3, 1e9], [5, 5]]), 'a coordinate lies far from the image'),
+        (shape('rectangle', x=1, y=1, width='wide', height=3), 'wide is not a number'),
+        (shape('ellipse', x=1, y=1, radiusX=1, radiusY=float('nan')), 'nan is not a number'),
+        (shape('bitmask', imageDataURL='data:image/png;base64,AAAA'), 'its picture is not a'),
+        (shape('bitmask', imageDataURL=None), 'its picture is not in base 64'),
+        (shape('keypoint', x=None, y=2), 'None is not a number'),
+        (dict(polygon('car', [[1, 2], [9, 9], [9, 1]]), original_width={}), '.. is not a number'),
+        (dict(type='brushlabels', value=dict(brushlabels=[None])), 'its label is not a name'),
+        (dict(type='brushlabels', value=3), 'it has no type or no value'),
+        (None, 'it is not an object'),
+    ],
+)
+def test_a_broken_result_is_skipped_and_counted(result, fault):
+    part = np.zeros(SIZE, bool)
+    part[3:6, 4:9] = True
+    found = parse_annotation(dict(result=[result, brush('car', part)]), LABELS, SIZE, 'x')
+    assert np.array_equal(found.labels == 2, part) and np.array_equal(found.labelled, part)
+    ((text, count),) = found.broken.items()
+    assert re.match(rf'\w+ .{fault}', text) and count == 1
+
+
+def test_what_covers_nothing_says_nothing():
+    empty = [shape('brush', rle=[]), polygon('car', []), polygon('car', [[3, 3]])]
+    found = parse_annotation(dict(result=empty), LABELS, SIZE, 'x')
+    assert not found.labelled.any() and not found.broken and not found.unread
 
 
 @pytest.mark.parametrize(
@@ -187,12 +266,15 @@ def test_wrong_results_are_refused(result, message):
     [
         ([dict(id=1, image='a.png', brush=[])], 'export as "JSON", not as "JSON-MIN"'),
         (dict(images=[]), 'export as "JSON"'),
+        ([dict(data=None, annotations=[])], 'export as "JSON"'),
+        ([dict(data={}, annotations=[3])], 'export as "JSON"'),
+        ([dict(data=dict(image_id='x'), annotations=[dict(result=3)])], 'no list of results'),
     ],
 )
 def test_other_exports_are_refused(tmp_path, content, message):
-    export = ToolExport(write_json(tmp_path / 'export.json', content))
+    path = write_json(tmp_path / 'export.json', content)
     with pytest.raises(UserError, match=message):
-        list(read(export, bare_request(SIZE), LABELS))
+        read(path, bare_request(SIZE))
 
 
 def test_results_name_controls_of_the_config():

@@ -6,7 +6,13 @@ from exchange_runs import few, masks
 from hypothesis import given
 from scipy import ndimage
 
-from mmseg_tsf.active_learning.exchange.shapes.outlines import cut_holes, fill, outlines
+from mmseg_tsf.active_learning.exchange.readers.values import BrokenShape
+from mmseg_tsf.active_learning.exchange.shapes.outlines import (
+    cut_holes,
+    fill,
+    fill_box,
+    outlines,
+)
 
 
 def ring_with_hole() -> np.ndarray:
@@ -79,3 +85,33 @@ def test_pycocotools_fills_our_polygons_alike():
             ring = cut_holes(outlines(labels == i))
             filled = theirs.decode(theirs.frPyObjects([ring.ravel().tolist()], 12, 14))
             assert np.array_equal(filled[..., 0], labels == i)
+
+
+def test_a_small_polygon_needs_little_of_a_large_image():
+    ring = np.array([(5000.2, 30), (5040, 30.5), (5040, 90), (5000.2, 90)])
+    top, left, mask = fill_box([ring], (4000, 6000))
+    assert (top, left, mask.shape) == (30, 5000, (60, 40)) and mask.mean() > 0.9
+    rng = np.random.default_rng(0)
+    for _ in range(25):
+        ring = rng.uniform(-6, 18, (rng.integers(1, 9), 2))
+        top, left, mask = fill_box([ring], (10, 12))
+        whole = np.zeros((10, 12), bool)
+        whole[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
+        assert np.array_equal(whole, inside(ring, (10, 12)))
+
+
+def inside(ring, size) -> np.ndarray:
+    """By the definition: a ray to the left crosses an odd number of sides."""
+    found = np.zeros(size, bool)
+    for row, column in np.ndindex(size):
+        x, y = column + 0.5, row + 0.5
+        for (x0, y0), (x1, y1) in zip(ring, np.roll(ring, -1, 0), strict=True):
+            if (y0 <= y) != (y1 <= y) and x0 + (y - y0) * (x1 - x0) / (y1 - y0) <= x:
+                found[row, column] ^= True
+    return found
+
+
+def test_an_outline_that_would_fill_the_memory_is_broken():
+    zigzag = np.stack([np.linspace(0, 50, 4000), np.arange(4000) % 2 * 4000], 1)
+    with pytest.raises(BrokenShape, match='crosses rows more than 4,000,000 times'):
+        fill_box([zigzag], (4000, 6000))
