@@ -13,8 +13,10 @@ from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from ..utils.errors import UserError
+from ..utils.image_header import UPRIGHT, orientation_of_file
 from ..utils.seeding import seeded
 from .checks import check_images, check_lists, check_masks, check_no_image_twice
+from .image_reading import ImageReader
 from .manual_pipeline import check_no_masks_are_read, with_manual_labels
 from .packed_batch import PackedBatch
 from .transforms import LoadManualAnnotations
@@ -102,6 +104,7 @@ class SemiDataset(Dataset):
                 self._partly_labelled = DATASETS.build(with_manual_labels(partly))
                 check_no_masks_are_read(self._partly_labelled)
             self.set_manual_labels(manual_labels)
+            self._check_manual_labels()
             *steps, pack = self.unlabelled.pipeline.transforms
             self.unlabelled.pipeline = Compose(steps)
             self._views = {'unlabelled': Compose([pack])}
@@ -154,6 +157,15 @@ class SemiDataset(Dataset):
             self._manual_indices = [
                 i for i, info in enumerate(infos) if self.manual_loader.has_labels(info['img_path'])
             ]
+
+    def _check_manual_labels(self) -> None:
+        """Checks the labels of images with an EXIF orientation, before a campaign adds its own."""
+        reader, loader = ImageReader(self.unlabelled.pipeline.transforms), self.manual_loader
+        for i in range(len(self.unlabelled)) if loader and loader.folder else ():
+            info = self.unlabelled.get_data_info(i)
+            path = info['img_path']
+            if loader.has_labels(path) and orientation_of_file(path) != UPRIGHT:
+                reader.check_mask(info, loader.read(path).shape, loader.path(path))
 
     def __len__(self) -> int:
         return len(self.labelled if self.unlabelled is None else self.unlabelled)

@@ -12,6 +12,7 @@ from mmengine.runner import load_checkpoint
 from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
+from ..datasets.checks import check_orientations
 from ..models.refinement.label_refinement import TAPS
 from ..models.segmentors.semi_base import SemiSegmentor
 from ..models.utils.labels import IGNORE_INDEX, ground_truth
@@ -55,7 +56,9 @@ def with_masks(cfg: Config, branch: str) -> object:
     kinds = [step['type'] for step in pipeline]
     pipeline.insert(1, pipeline.pop(kinds.index('LoadAnnotations')))  # resized with the image
     source.pipeline = pipeline
-    return DATASETS.build(source)
+    dataset = DATASETS.build(source)
+    check_orientations(dataset)
+    return dataset
 
 
 def load_image(model: SemiSegmentor, dataset, index: int) -> tuple[Tensor, Tensor, Tensor]:
