@@ -12,9 +12,11 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.dist import get_dist_info
 from mmseg.registry import DATASETS
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ..utils.errors import UserError
+from ..utils.image_header import UPRIGHT, orientation_of_file
+from .image_reading import ImageReader, reader_of
 from .splits import check_disjoint, read_list
 
 
@@ -100,8 +102,8 @@ def check_masks(dataset: BaseDataset) -> None:
     Raises:
         UserError: A file is missing, damaged or does not fit; the message names the first one.
     """
-    num_classes = len(dataset.metainfo['classes'])
-    _check_own_share(dataset, lambda info: _check_mask(info, num_classes))
+    num_classes, reader = len(dataset.metainfo['classes']), reader_of(dataset)
+    _check_own_share(dataset, lambda info: _check_mask(info, num_classes, reader))
 
 
 def check_images(dataset: BaseDataset) -> None:
@@ -112,7 +114,24 @@ def check_images(dataset: BaseDataset) -> None:
     Raises:
         UserError: A file is missing or not an image; the message names the first one.
     """
-    _check_own_share(dataset, _check_image)
+    reader = reader_of(dataset)
+    _check_own_share(dataset, lambda info: _check_image(info, reader))
+
+
+def check_orientations(dataset: BaseDataset) -> None:
+    """Checks the masks of images that have an EXIF orientation, see :meth:`ImageReader.check_mask`.
+
+    Args:
+        dataset: Images with masks; those without are left out.
+
+    Raises:
+        UserError: A mask is damaged or does not fit; the message names the first one.
+    """
+    reader = reader_of(dataset)
+    for info in (dataset.get_data_info(i) for i in range(len(dataset))):
+        path = info.get('seg_map_path')
+        if path and orientation_of_file(info['img_path']) != UPRIGHT:
+            reader.check_mask(info, read_ids(path).shape, path)
 
 
 def _check_own_share(dataset: BaseDataset, check: Callable[[dict], object]) -> None:
@@ -123,26 +142,9 @@ def _check_own_share(dataset: BaseDataset, check: Callable[[dict], object]) -> N
             pass
 
 
-def _check_image(info: dict) -> None:
+def _check_image(info: dict, reader: ImageReader) -> None:
     _check_exists(info['img_path'], 'image')
-    image_size(info['img_path'])
-
-
-def image_size(path: str) -> tuple[int, int]:
-    """Width and height of an image in pixels, from its header.
-
-    Raises:
-        UserError: The file is not an image, or it is too large.
-    """
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except Image.DecompressionBombError as error:
-        raise UserError(f'image {path} is too large ({error}): cut it into tiles') from None
-    except UnidentifiedImageError:
-        raise UserError(
-            f'image {path} cannot be read: replace it, or remove it from the list'
-        ) from None
+    reader.size(info)
 
 
 def read_ids(path: str) -> np.ndarray:
@@ -172,7 +174,7 @@ def _check_exists(path: str, what: str) -> None:
         )
 
 
-def _check_mask(info: dict, num_classes: int) -> None:
+def _check_mask(info: dict, num_classes: int, reader: ImageReader) -> None:
     image_path, mask_path = info['img_path'], info.get('seg_map_path')
     _check_exists(image_path, 'image')
     if mask_path is None:
@@ -181,13 +183,8 @@ def _check_mask(info: dict, num_classes: int) -> None:
             'labelled data set'
         )
     _check_exists(mask_path, 'mask of a labelled image')
-    width, height = image_size(image_path)
     mask = read_ids(mask_path)
-    if mask.shape != (height, width):
-        raise UserError(
-            f'mask {mask_path} is {mask.shape[1]}x{mask.shape[0]} pixels, its image '
-            f'{width}x{height}: they must have the same size'
-        )
+    reader.check_mask(info, mask.shape, mask_path)
     ids = set(np.unique(mask).tolist()) - {255}
     if info.get('reduce_zero_label'):  # first, as in MMSeg's LoadAnnotations
         ids = {i - 1 for i in ids if i > 0}

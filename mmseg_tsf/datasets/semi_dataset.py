@@ -9,15 +9,19 @@ import numpy as np
 import torch
 from mmcv.transforms import Compose
 from mmengine.dataset import BaseDataset
+from mmengine.structures import PixelData
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from ..utils.errors import UserError
+from ..utils.image_header import UPRIGHT, orientation_of_file
 from ..utils.seeding import seeded
 from .checks import check_images, check_lists, check_masks, check_no_image_twice
+from .image_reading import ImageReader
 from .manual_pipeline import check_no_masks_are_read, with_manual_labels
 from .packed_batch import PackedBatch
-from .transforms import LoadManualAnnotations
+from .painting import labels_loaded, paints_outside, probe_of
+from .transforms import OUTSIDE, LoadManualAnnotations
 
 LABELLED, UNLABELLED, PASTE, PARTNER = range(4)
 
@@ -102,16 +106,18 @@ class SemiDataset(Dataset):
                 self._partly_labelled = DATASETS.build(with_manual_labels(partly))
                 check_no_masks_are_read(self._partly_labelled)
             self.set_manual_labels(manual_labels)
-            *steps, pack = self.unlabelled.pipeline.transforms
+            self._check_manual_labels()
+            *steps, self._pack = self.unlabelled.pipeline.transforms
             self.unlabelled.pipeline = Compose(steps)
-            self._views = {'unlabelled': Compose([pack])}
+            self._views = {'unlabelled': Compose([])}
             for name, transforms in (views or {}).items():
-                self._views[name] = Compose([*transforms, pack])
+                self._views[name] = Compose(transforms)
         self.check_files = check_files
         if check_files:
             check_masks(self.labelled)
             if self.unlabelled is not None:
                 check_images(self.unlabelled)
+        self._mark_places_without_image()
 
     @property
     def metainfo(self) -> dict:
@@ -154,6 +160,29 @@ class SemiDataset(Dataset):
             self._manual_indices = [
                 i for i, info in enumerate(infos) if self.manual_loader.has_labels(info['img_path'])
             ]
+
+    def _check_manual_labels(self) -> None:
+        """Checks the labels of images with an EXIF orientation, before a campaign adds its own."""
+        reader, loader = ImageReader(self.unlabelled.pipeline.transforms), self.manual_loader
+        for i in range(len(self.unlabelled)) if loader and loader.folder else ():
+            info = self.unlabelled.get_data_info(i)
+            path = info['img_path']
+            if loader.has_labels(path) and orientation_of_file(path) != UPRIGHT:
+                reader.check_mask(info, loader.read(path).shape, loader.path(path))
+
+    def _mark_places_without_image(self) -> None:
+        """Checks what the pipelines paint into empty label maps, see :func:`paints_outside`."""
+        if not self.unlabelled:
+            return
+        steps = self.unlabelled.pipeline.transforms
+        probe = probe_of(steps, self.unlabelled.get_data_info(0))
+        start = labels_loaded(steps)
+        for name, view in self._views.items():
+            found = paints_outside([*steps[start:], *view.transforms], probe, name)
+            steps[start - 1].marks_outside |= found
+        if self._partly_labelled is not None:
+            *steps, _ = self._partly_labelled.pipeline.transforms
+            paints_outside(steps[labels_loaded(steps) :], probe, 'labelled')
 
     def __len__(self) -> int:
         return len(self.labelled if self.unlabelled is None else self.unlabelled)
@@ -207,8 +236,12 @@ class SemiDataset(Dataset):
 
     def _add_views(self, item: dict, index: int) -> None:
         results = self.unlabelled[index]
-        for name, pack in self._views.items():
-            packed = pack(copy.deepcopy(results) if len(self._views) > 1 else results)
+        for name, change in self._views.items():
+            own = change(copy.deepcopy(results) if len(self._views) > 1 else results)
+            packed = self._pack(own)
+            if OUTSIDE in own:
+                outside = torch.from_numpy(own[OUTSIDE] == 255)
+                packed['data_samples'].outside = PixelData(data=outside[None])
             packed['data_samples'].set_metainfo(dict(pool_idx=index))
             _add(item, name, packed)
 

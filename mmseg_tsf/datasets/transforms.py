@@ -14,6 +14,9 @@ from mmseg.registry import TRANSFORMS
 from ..models.utils.labels import IGNORE_INDEX
 from ..utils.errors import UserError
 
+OUTSIDE = 'outside_map'
+"""Key of a map beside the labels that becomes 255 where a transform shows no image."""
+
 
 @TRANSFORMS.register_module()
 class LoadEmptyAnnotations(BaseTransform):
@@ -26,16 +29,22 @@ class LoadEmptyAnnotations(BaseTransform):
 
     Args:
         ignore_index: Value of all pixels of the label map.
+
+    Attributes:
+        marks_outside: Whether a map :data:`OUTSIDE` of zeros is added, too.
     """
 
     def __init__(self, ignore_index: int = 255) -> None:
-        self.ignore_index = ignore_index
+        self.ignore_index, self.marks_outside = ignore_index, False
 
     def transform(self, results: dict) -> dict:
         """Adds the label map."""
         results.pop('seg_map_path', None)
         results['gt_seg_map'] = self.label_map(results)
         results['seg_fields'] = [*results.get('seg_fields', []), 'gt_seg_map']
+        if self.marks_outside:
+            results[OUTSIDE] = np.zeros(results['img'].shape[:2], np.uint8)
+            results['seg_fields'].append(OUTSIDE)
         return results
 
     def label_map(self, results: dict) -> np.ndarray:
@@ -68,9 +77,10 @@ class LoadManualAnnotations(LoadEmptyAnnotations):
 
     def has_labels(self, img_path: str) -> bool:
         """Whether an image has manual labels."""
-        return self.folder is not None and osp.isfile(self._path(img_path))
+        return self.folder is not None and osp.isfile(self.path(img_path))
 
-    def _path(self, img_path: str) -> str:
+    def path(self, img_path: str) -> str:
+        """Path of the manual labels of an image, whether they exist or not."""
         name = osp.relpath(img_path, self.root)
         name = name.removesuffix(self.img_suffix) if self.img_suffix else osp.splitext(name)[0]
         return osp.join(self.folder, f'{name}.png')
@@ -82,7 +92,7 @@ class LoadManualAnnotations(LoadEmptyAnnotations):
         labels, size = self.read(results['img_path']), results['img'].shape[:2]
         if labels.shape != size:
             raise UserError(
-                f'manual labels {self._path(results["img_path"])} have shape {labels.shape}, '
+                f'manual labels {self.path(results["img_path"])} have shape {labels.shape}, '
                 f'their image has {size}: they must have one channel and the size of the image'
             )
         return labels
@@ -90,7 +100,7 @@ class LoadManualAnnotations(LoadEmptyAnnotations):
     def read(self, img_path: str) -> np.ndarray:
         """Reads the manual labels ``(H, W)`` uint8 of an image that has some."""
         # pillow returns the indices of a palette image, OpenCV its colours
-        return mmcv.imread(self._path(img_path), flag='unchanged', backend='pillow')
+        return mmcv.imread(self.path(img_path), flag='unchanged', backend='pillow')
 
 
 @TRANSFORMS.register_module()

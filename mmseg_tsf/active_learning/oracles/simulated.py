@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
+from ...utils.image_header import UPRIGHT, orientation_of_file
 from ..registry import ORACLES
 from ..store.label_png import foreign_ids
 from ..store.records import SealedRequest
@@ -41,13 +42,13 @@ class GroundTruthOracle(Oracle):
         """Checks that every image has a mask before any time is spent; see the base class."""
         dataset = self._dataset or dataset
         super().bind(dataset, work_dir, num_classes)
-        for i in range(len(self.images)):
-            _check_mask_exists(self.images.dataset.get_data_info(i))
         stock = dict(type='LoadAnnotations')
         steps = dataset.get('pipeline') or []
         self._load = TRANSFORMS.build(
             next((step for step in steps if step['type'] == stock['type']), stock)
         )
+        for info in self.images.infos():
+            self._check_mask(info)
 
     def answer(
         self, request: SealedRequest, predict: Callable[[str], np.ndarray]
@@ -72,16 +73,26 @@ class GroundTruthOracle(Oracle):
         """
         return truth, {}
 
+    def _check_mask(self, info: dict) -> None:
+        """Checks that a mask exists, and that only one reading of its image fits it."""
+        _check_mask_exists(info)
+        if orientation_of_file(info['img_path']) != UPRIGHT:
+            shape = self._read(dict(info)).shape
+            self.images.reader.check_mask(info, shape, info['seg_map_path'])
+
+    def _read(self, info: dict) -> np.ndarray:
+        """``(H, W)`` uint8 mask as MMSeg reads it."""
+        try:
+            return self._load(info)['gt_seg_map']
+        except (OSError, SyntaxError) as error:
+            raise UserError(
+                f'mask {info["seg_map_path"]} cannot be read ({error}): write it again and resume'
+            ) from None
+
     def _truth(self, image_id: str, mask: np.ndarray) -> np.ndarray:
         """``(H, W)`` uint8 ground truth of an image, checked inside of the request."""
         info = self.images.dataset.get_data_info(self.index(image_id))
-        path = info['seg_map_path']
-        try:
-            truth = self._load(info)['gt_seg_map']
-        except (OSError, SyntaxError) as error:
-            raise UserError(
-                f'mask {path} cannot be read ({error}): write it again and resume'
-            ) from None
+        path, truth = info['seg_map_path'], self._read(info)
         if truth.shape != mask.shape:
             raise UserError(
                 f'mask {path} is {truth.shape} (height, width), its image {mask.shape}: both must '

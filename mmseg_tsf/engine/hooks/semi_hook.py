@@ -20,6 +20,8 @@ from ...utils.main_process import on_main_process
 from ...utils.runner import schedule_of, unwrap
 from ..durable_saves import save_before_removing
 from ..loops.checkpoints import mend_last_checkpoint
+from ..loops.network_metrics import check_monitors
+from ..loops.semi_val_loop import SemiValLoop
 from ..optimizers import add_part_optimizers
 from ..preflight.size_check import check_crop, check_patches
 from ..rates import check_rates
@@ -242,6 +244,10 @@ def check_loops(runner: Runner) -> None:
             'SemiInfiniteSampler never ends an epoch: take train_cfg.type=IterBasedTrainLoop, or '
             "train_dataloader.sampler=dict(type='DefaultSampler', shuffle=True)"
         )
+    networks = None
+    if isinstance(runner.val_loop, SemiValLoop):
+        networks = runner.val_loop.networks or unwrap(runner).network_names
+    check_monitors(runner, networks)
     has_rounds = hasattr(runner.train_loop, 'boundaries')
     if not getattr(loader.dataset, 'has_labels', True) and not has_rounds:
         raise UserError(
