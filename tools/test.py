@@ -19,6 +19,7 @@ from mmengine.runner import Runner
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.engine.preflight.config_check import load_config
+from mmseg_tsf.engine.preflight.label_check import check_evaluations
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
@@ -90,6 +91,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     """Entry point; returns the metrics."""
     args = parse_args(argv)
     cfg = prepare(args)
+    check_evaluations(cfg, lists=('test_dataloader',))
     start_cpu_process_group(cfg)
     runner = Runner.from_cfg(cfg)
     metrics = {key: float(value) for key, value in runner.test().items()}

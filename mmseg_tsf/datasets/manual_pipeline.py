@@ -64,7 +64,7 @@ def check_no_masks_are_read(dataset: BaseDataset) -> None:
         UserError: A transform loads masks; the message names it.
     """
     for step in dataset.pipeline.transforms:
-        for inner in _all_transforms(step):
+        for inner in all_transforms(step):
             if isinstance(inner, LoadsMasks):
                 raise UserError(
                     f'the pipeline of SemiDataset.unlabelled has a {type(inner).__name__} inside '
@@ -73,11 +73,12 @@ def check_no_masks_are_read(dataset: BaseDataset) -> None:
                 )
 
 
-def _all_transforms(step: object) -> Iterator[object]:
+def all_transforms(step: object) -> Iterator[object]:
+    """A transform and those inside of it, as in ``RandomApply`` and ``Compose``."""
     if isinstance(step, (list, tuple)):
         for inner in step:
-            yield from _all_transforms(inner)
+            yield from all_transforms(inner)
     elif isinstance(step, BaseTransform) or hasattr(step, 'transforms'):
         yield step
         for inner in vars(step).values():
-            yield from _all_transforms(inner)
+            yield from all_transforms(inner)

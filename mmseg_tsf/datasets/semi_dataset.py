@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os.path as osp
 
 import numpy as np
 import torch
 from mmcv.transforms import Compose
 from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from ..utils.errors import UserError
 from ..utils.seeding import seeded
 from .checks import check_images, check_lists, check_masks, check_no_image_twice
+from .label_meaning import check_same_labels, without_files
+from .manual_checks import check_manual_labels
 from .manual_pipeline import check_no_masks_are_read, with_manual_labels
+from .mask_counts import MaskCounts, remarks
 from .packed_batch import PackedBatch
 from .transforms import LoadManualAnnotations
 
@@ -58,8 +63,12 @@ class SemiDataset(Dataset):
         pool_only: Whether items have no unlabelled images, for supervised methods, which use them
             only where they have manual labels.
 
+    Attributes:
+        mask_counts: Counts of the classes in the labelled masks; ``None`` if files are not checked.
+
     Raises:
         UserError: A list, an image or a mask is missing or does not fit.
+        UserError: A class id does not mean the same in both data sets.
     """
 
     def __init__(
@@ -75,8 +84,14 @@ class SemiDataset(Dataset):
         supervise_manual: bool = False,
         pool_only: bool = False,
     ) -> None:
+        check_same_labels(without_files(labelled, 'SemiDataset.labelled'))
         check_lists(labelled, unlabelled, may_be_empty=supervise_manual)
-        _check_pool_options(unlabelled, supervise_manual, pool_only)
+        _check_pool_options(
+            unlabelled,
+            supervise_manual=supervise_manual,
+            pool_only=pool_only,
+            manual_labels=manual_labels,
+        )
         if paste_prob is not None and not 0 <= paste_prob <= 1:
             raise UserError(f'SemiDataset.paste_prob={paste_prob} must lie in [0, 1]')
         if supervise_manual:
@@ -95,6 +110,10 @@ class SemiDataset(Dataset):
         self._manual_indices: list[int] = []
         if unlabelled is not None:
             self.unlabelled = DATASETS.build(with_manual_labels(unlabelled))
+            check_same_labels(
+                {'SemiDataset.labelled': self.labelled, 'SemiDataset.unlabelled': self.unlabelled},
+                may_be_unnamed=True,
+            )
             check_no_image_twice(self.labelled, self.unlabelled)
             check_no_masks_are_read(self.unlabelled)
             if supervise_manual:
@@ -108,10 +127,19 @@ class SemiDataset(Dataset):
             for name, transforms in (views or {}).items():
                 self._views[name] = Compose([*transforms, pack])
         self.check_files = check_files
+        self.mask_counts: MaskCounts | None = None
         if check_files:
-            check_masks(self.labelled)
-            if self.unlabelled is not None:
-                check_images(self.unlabelled)
+            self._check_files(manual_labels)
+
+    def _check_files(self, manual_labels: str | None) -> None:
+        classes, name = self.metainfo['classes'], 'SemiDataset.labelled'
+        self.mask_counts = check_masks(self.labelled, name)
+        for remark in remarks(self.mask_counts, classes, name):
+            print_log(remark, 'current', logging.WARNING)
+        if self.unlabelled is not None:
+            check_images(self.unlabelled)
+        if manual_labels is not None:
+            check_manual_labels(self.unlabelled, self.labelled, self.manual_loader, len(classes))
 
     @property
     def metainfo(self) -> dict:
@@ -225,7 +253,7 @@ def _add(item: dict, branch: str, packed: dict) -> None:
     item['data_samples'][branch] = packed['data_samples']
 
 
-def _check_pool_options(unlabelled: dict | None, supervise_manual: bool, pool_only: bool) -> None:
-    for name, value in (('supervise_manual', supervise_manual), ('pool_only', pool_only)):
+def _check_pool_options(unlabelled: dict | None, **options: object) -> None:
+    for name, value in options.items():
         if value and unlabelled is None:
             raise UserError(f'SemiDataset.{name} needs SemiDataset.unlabelled: give the pool')

@@ -13,6 +13,7 @@ from mmseg.registry import TRANSFORMS
 
 from ..models.utils.labels import IGNORE_INDEX
 from ..utils.errors import UserError
+from .label_values import UNREADABLE, as_bytes
 
 
 @TRANSFORMS.register_module()
@@ -68,9 +69,10 @@ class LoadManualAnnotations(LoadEmptyAnnotations):
 
     def has_labels(self, img_path: str) -> bool:
         """Whether an image has manual labels."""
-        return self.folder is not None and osp.isfile(self._path(img_path))
+        return self.folder is not None and osp.isfile(self.path(img_path))
 
-    def _path(self, img_path: str) -> str:
+    def path(self, img_path: str) -> str:
+        """Path of the manual labels of an image, whether they exist or not."""
         name = osp.relpath(img_path, self.root)
         name = name.removesuffix(self.img_suffix) if self.img_suffix else osp.splitext(name)[0]
         return osp.join(self.folder, f'{name}.png')
@@ -82,15 +84,26 @@ class LoadManualAnnotations(LoadEmptyAnnotations):
         labels, size = self.read(results['img_path']), results['img'].shape[:2]
         if labels.shape != size:
             raise UserError(
-                f'manual labels {self._path(results["img_path"])} have shape {labels.shape}, '
+                f'manual labels {self.path(results["img_path"])} have shape {labels.shape}, '
                 f'their image has {size}: they must have one channel and the size of the image'
             )
         return labels
 
     def read(self, img_path: str) -> np.ndarray:
-        """Reads the manual labels ``(H, W)`` uint8 of an image that has some."""
-        # pillow returns the indices of a palette image, OpenCV its colours
-        return mmcv.imread(self._path(img_path), flag='unchanged', backend='pillow')
+        """Reads the manual labels ``(H, W)`` uint8 of an image that has some.
+
+        Raises:
+            UserError: The file is damaged, or a value is no id of 8 bits.
+        """
+        path = self.path(img_path)
+        try:
+            # pillow returns the indices of a palette image, OpenCV its colours
+            found = mmcv.imread(path, flag='unchanged', backend='pillow')
+        except UNREADABLE as error:
+            raise UserError(
+                f'manual labels {path} cannot be read ({error}): replace them'
+            ) from None
+        return as_bytes(found, f'manual labels {path}')
 
 
 @TRANSFORMS.register_module()

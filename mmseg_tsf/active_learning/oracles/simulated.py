@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import os.path as osp
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
-from mmseg.registry import TRANSFORMS
 from scipy import ndimage
 
+from ...datasets.checks import counts_of_mask
+from ...datasets.label_meaning import check_same_labels, without_files
+from ...datasets.mask_counts import MaskCounts, check_void
+from ...datasets.mask_reading import MaskReader
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 from ..registry import ORACLES
@@ -19,13 +23,16 @@ from ..store.label_png import foreign_ids
 from ..store.records import SealedRequest
 from .base import Oracle
 
+SAMPLE = 256
+"""Number of masks, at most, that are looked at before the training starts."""
+
 
 @ORACLES.register_module()
 class GroundTruthOracle(Oracle):
     """Answers with the ground truth, which it reads inside of the request only.
 
     Masks are read as MMSeg reads them (``reduce_zero_label``, custom classes, suffixes), by the
-    ``LoadAnnotations`` of the data set's pipeline if it has one, and never resized.
+    loader of masks in the data set's pipeline if it has one, and never resized.
 
     Args:
         dataset: Config of a data set with the pool's images and their masks; by default the
@@ -38,16 +45,31 @@ class GroundTruthOracle(Oracle):
         self._dataset = dataset
 
     def bind(self, dataset: dict, work_dir: Path, num_classes: int) -> None:
-        """Checks that every image has a mask before any time is spent; see the base class."""
-        dataset = self._dataset or dataset
+        """Checks that every image has a mask, before any time is spent; see the base class.
+
+        Every mask must exist. The values of some, spread evenly, are checked; those of the others
+        are checked when they are asked for.
+
+        Raises:
+            UserError: A mask is missing or does not fit, 255 stands for a class, or an id means
+                another class than in the pool.
+        """
+        pool, dataset = dataset, self._dataset or dataset
         super().bind(dataset, work_dir, num_classes)
-        for i in range(len(self.images)):
-            _check_mask_exists(self.images.dataset.get_data_info(i))
-        stock = dict(type='LoadAnnotations')
-        steps = dataset.get('pipeline') or []
-        self._load = TRANSFORMS.build(
-            next((step for step in steps if step['type'] == stock['type']), stock)
-        )
+        if self._dataset is not None:
+            first = without_files(pool, 'SemiDataset.unlabelled')
+            check_same_labels({**first, **without_files(dataset, 'oracle.dataset')})
+        infos = [self.images.dataset.get_data_info(i) for i in range(len(self.images))]
+        for info in infos:
+            _check_mask_exists(info)
+        self._reader = MaskReader(dataset.get('pipeline') or ())
+        some = infos[:: -(-len(infos) // SAMPLE)]
+        counts = MaskCounts()
+        with ThreadPoolExecutor(max_workers=4) as threads:
+            for found in threads.map(lambda i: counts_of_mask(i, num_classes, self._reader), some):
+                counts.add(found)
+        names = self.images.dataset.metainfo.get('classes') or tuple(range(num_classes))
+        check_void(counts, names, 'the masks of the simulated annotator')
 
     def answer(
         self, request: SealedRequest, predict: Callable[[str], np.ndarray]
@@ -76,12 +98,7 @@ class GroundTruthOracle(Oracle):
         """``(H, W)`` uint8 ground truth of an image, checked inside of the request."""
         info = self.images.dataset.get_data_info(self.index(image_id))
         path = info['seg_map_path']
-        try:
-            truth = self._load(info)['gt_seg_map']
-        except (OSError, SyntaxError) as error:
-            raise UserError(
-                f'mask {path} cannot be read ({error}): write it again and resume'
-            ) from None
+        truth = self._reader.class_ids(info)
         if truth.shape != mask.shape:
             raise UserError(
                 f'mask {path} is {truth.shape} (height, width), its image {mask.shape}: both must '
