@@ -14,14 +14,20 @@ import os.path as osp
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from mmseg.datasets import BaseSegDataset
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.compat import start_cpu_process_group
+from mmseg_tsf.datasets.checks import check_orientations
+from mmseg_tsf.engine.loops.semi_val_loop import SemiTestLoop
 from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.engine.preflight.label_check import check_evaluations
+from mmseg_tsf.models.segmentors.fitting import check_trained
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
+from mmseg_tsf.utils.runner import unwrap
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -87,6 +93,23 @@ def tta_pipeline(pipeline: list[dict]) -> list[dict]:
     return [*pipeline[:at], dict(type='TestTimeAug', transforms=choices)]
 
 
+class CheckedTest(Hook):
+    """Refuses masks of unclear orientation, and a checkpoint that leaves weights random."""
+
+    def before_run(self, runner: Runner) -> None:
+        """Checks the masks of photographs, see :func:`check_orientations`."""
+        dataset = runner.test_loop.dataloader.dataset
+        if isinstance(dataset, BaseSegDataset):
+            check_orientations(dataset)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Checks the weights of all networks that are tested, see :func:`check_trained`."""
+        names = ()
+        if isinstance(runner.test_loop, SemiTestLoop):
+            names = runner.test_loop.networks or unwrap(runner).network_names
+        check_trained(runner.model, checkpoint, names)
+
+
 def main(argv: list[str] | None = None) -> dict[str, float]:
     """Entry point; returns the metrics."""
     args = parse_args(argv)
@@ -94,6 +117,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     check_evaluations(cfg, lists=('test_dataloader',))
     start_cpu_process_group(cfg)
     runner = Runner.from_cfg(cfg)
+    runner.register_hook(CheckedTest())
     metrics = {key: float(value) for key, value in runner.test().items()}
     if is_main_process():
         record = dict(

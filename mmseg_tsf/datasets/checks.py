@@ -8,14 +8,16 @@ import os.path as osp
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from mmengine.dataset import BaseDataset
 from mmengine.dist import all_gather_object, get_dist_info
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
-from PIL import Image, UnidentifiedImageError
 
 from ..utils.errors import UserError, some_of
+from ..utils.image_header import UPRIGHT, orientation_of_file
+from .image_reading import ImageReader, reader_of
 from .label_meaning import check_same_labels, leaf_configs, leaves
 from .label_values import check_ids
 from .mask_counts import MaskCounts, check_void
@@ -159,9 +161,9 @@ def check_masks(dataset: BaseDataset, name: str) -> MaskCounts:
     check_same_labels({name: dataset})
     classes, counts = dataset.metainfo['classes'], MaskCounts()
 
-    def check_for(leaf: BaseDataset) -> Callable[[dict], None]:
-        reader = MaskReader(leaf.pipeline.transforms)
-        return lambda info: counts_of_mask(info, len(classes), reader)
+    def check_for(leaf: BaseDataset) -> Callable[[dict], MaskCounts]:
+        masks, images = MaskReader(leaf.pipeline.transforms), reader_of(leaf)
+        return lambda info: counts_of_mask(info, len(classes), masks, images)
 
     for own in _check_shares(dataset, check_for):
         counts.add(own)
@@ -180,7 +182,24 @@ def check_images(dataset: BaseDataset) -> None:
     Raises:
         UserError: A file is missing or not an image; the message names the first one.
     """
-    _check_shares(dataset, lambda _: _check_image)
+    _check_shares(dataset, lambda leaf: partial(_check_image, reader=reader_of(leaf)))
+
+
+def check_orientations(dataset: BaseDataset) -> None:
+    """Checks the masks of images that have an EXIF orientation, see :meth:`ImageReader.check_mask`.
+
+    Args:
+        dataset: Images with masks, or a stock wrapper; those without are left out.
+
+    Raises:
+        UserError: A mask is damaged or does not fit; the message names the first one.
+    """
+    for _, leaf in leaves(dataset):
+        images, masks = reader_of(leaf), MaskReader(leaf.pipeline.transforms)
+        for info in (leaf.get_data_info(i) for i in range(len(leaf))):
+            path = info.get('seg_map_path')
+            if path and orientation_of_file(info['img_path']) != UPRIGHT:
+                images.check_mask(info, masks.class_ids(info).shape, path)
 
 
 def _check_shares(
@@ -209,27 +228,10 @@ def _check_shares(
     return [own for own, _ in parts]
 
 
-def _check_image(info: dict) -> MaskCounts:
+def _check_image(info: dict, reader: ImageReader) -> MaskCounts:
     _check_exists(info['img_path'], 'image')
-    image_size(info['img_path'])
+    reader.size(info)
     return MaskCounts()
-
-
-def image_size(path: str) -> tuple[int, int]:
-    """Width and height of an image in pixels, from its header.
-
-    Raises:
-        UserError: The file is not an image, or it is too large.
-    """
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except Image.DecompressionBombError as error:
-        raise UserError(f'image {path} is too large ({error}): cut it into tiles') from None
-    except UnidentifiedImageError:
-        raise UserError(
-            f'image {path} cannot be read: replace it, or remove it from the list'
-        ) from None
 
 
 def _check_exists(path: str, what: str) -> None:
@@ -240,13 +242,16 @@ def _check_exists(path: str, what: str) -> None:
         )
 
 
-def counts_of_mask(info: dict, num_classes: int, reader: MaskReader) -> MaskCounts:
+def counts_of_mask(
+    info: dict, num_classes: int, masks: MaskReader, images: ImageReader
+) -> MaskCounts:
     """Checks one mask; returns what it shows.
 
     Args:
         info: Entry of a data set.
         num_classes: Number of classes K.
-        reader: Reader of its masks.
+        masks: Reader of the masks of its data set.
+        images: Reader of its images.
 
     Raises:
         UserError: A file is missing, damaged or does not fit.
@@ -259,13 +264,8 @@ def counts_of_mask(info: dict, num_classes: int, reader: MaskReader) -> MaskCoun
             'labelled data set'
         )
     _check_exists(mask_path, 'mask of a labelled image')
-    width, height = image_size(image_path)
-    mask = reader.class_ids(info)
-    if mask.shape != (height, width):
-        raise UserError(
-            f'mask {mask_path} is {mask.shape[1]}x{mask.shape[0]} pixels, its image '
-            f'{width}x{height}: they must have the same size'
-        )
+    mask = masks.class_ids(info)
+    images.check_mask(info, mask.shape, mask_path)
     counts = MaskCounts.of(mask)
     check_ids(counts.shown, num_classes, f'mask {mask_path}')
     return counts

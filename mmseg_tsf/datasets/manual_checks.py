@@ -10,6 +10,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 
 from ..utils.errors import UserError, some_of
+from .image_reading import reader_of
 from .label_values import check_ids
 from .transforms import LoadManualAnnotations
 
@@ -30,11 +31,11 @@ def check_manual_labels(
 
     Raises:
         UserError: A file belongs to no image, so it would be ignored, or there is none; a file has
-            ids that are no classes. The message names files.
+            ids that are no classes, or does not fit its image. The message names files.
     """
     folder = loader.folder
     pool, known = (
-        {osp.normpath(loader.path(path)): path for path in _image_paths(own)}
+        {osp.normpath(loader.path(info['img_path'])): info for info in _infos(own)}
         for own in (dataset, labelled)
     )
     files = set(_files(folder))
@@ -47,8 +48,10 @@ def check_manual_labels(
             'is a PNG with the path of its image below data_prefix.img_path, without img_suffix; '
             'correct the names, or remove the files'
         )
+    reader = reader_of(dataset)
     for path in given:
-        ids = loader.read(pool[path])
+        ids = loader.read(pool[path]['img_path'])
+        reader.check_mask(pool[path], ids.shape, path)
         check_ids(np.bincount(ids.ravel(), minlength=256), num_classes, f'manual labels {path}')
 
 
@@ -60,5 +63,5 @@ def _files(folder: str) -> Iterator[str]:
                 yield osp.normpath(osp.join(path, name))
 
 
-def _image_paths(dataset: BaseDataset) -> Iterator[str]:
-    return (dataset.get_data_info(i)['img_path'] for i in range(len(dataset)))
+def _infos(dataset: BaseDataset) -> Iterator[dict]:
+    return map(dataset.get_data_info, range(len(dataset)))

@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
 from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
+from ..datasets.checks import check_orientations
 from ..models.refinement.label_refinement import TAPS
+from ..models.segmentors.fitting import load_trained
 from ..models.segmentors.semi_base import SemiSegmentor
 from ..models.utils.labels import IGNORE_INDEX, ground_truth
 from ..utils.errors import UserError
@@ -29,11 +30,11 @@ def load_with_hidden_masks(cfg: Config, checkpoint: str) -> tuple[SemiSegmentor,
         tuple: Model, and a data set, see :func:`with_masks`.
 
     Raises:
-        UserError: The config has no unlabelled images.
+        UserError: The config has no unlabelled images, or the checkpoint lacks weights.
     """
     init_default_scope('mmseg')
     model = MODELS.build(cfg.model)
-    load_checkpoint(model, checkpoint, map_location='cpu')
+    load_trained(model, checkpoint)
     model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
     return model, with_masks(cfg, 'unlabelled')
 
@@ -55,7 +56,9 @@ def with_masks(cfg: Config, branch: str) -> object:
     kinds = [step['type'] for step in pipeline]
     pipeline.insert(1, pipeline.pop(kinds.index('LoadAnnotations')))  # resized with the image
     source.pipeline = pipeline
-    return DATASETS.build(source)
+    dataset = DATASETS.build(source)
+    check_orientations(dataset)
+    return dataset
 
 
 def load_image(model: SemiSegmentor, dataset, index: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
 from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
@@ -21,6 +20,7 @@ from ..active_learning.campaign.builder import test_pipeline
 from ..active_learning.pool.pool import Pool
 from ..active_learning.store.round_store import RoundStore
 from ..evaluation.pseudo_label_quality import accuracy, mean_iou, share
+from ..models.segmentors.fitting import load_trained
 from ..models.utils.labels import IGNORE_INDEX
 from ..utils.errors import UserError
 from ..utils.files import write_file
@@ -82,7 +82,7 @@ def measure_pool_labels(folder: Path, track: Track = iter) -> dict:
     pool = Pool(_build(source, pipeline), RoundStore(folder / 'rounds'))
     masks = _build(source, [dict(type='LoadAnnotations')])
     model = MODELS.build(cfg.model)
-    load_checkpoint(model, str(checkpoint), map_location='cpu')
+    load_trained(model, str(checkpoint))
     model.to('cuda' if torch.cuda.is_available() else 'cpu')
     quality = PoolLabelQuality(model.num_classes)
     with unnoticed(model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path as osp
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,14 @@ from ..active_learning.campaign.campaign import Campaign
 from ..active_learning.pool.pool import PoolImage
 from ..active_learning.store.label_png import encode_labels
 from ..active_learning.store.round_store import RoundStore
+from ..datasets.checks import check_orientations
 from ..evaluation.hidden_masks import load_image
 from ..evaluation.pseudo_label_quality import PseudoLabelQuality
 from ..models.utils.labels import IGNORE_INDEX
 from ..utils.errors import UserError
 from ..utils.files import SealedFolder, StoreError, remove, remove_leftovers, seal
 from .beliefs import Belief, believe, unnoticed
-from .drawing.thumbnails import small_image, small_labels, small_size
+from .drawing.thumbnails import small_labels, small_picture, small_size
 
 FOLDER = 'report_data'
 OPEN, DECIDED = 0, 1
@@ -106,6 +108,7 @@ class Truth:
     """
 
     def __init__(self, dataset, num_classes: int) -> None:
+        check_orientations(dataset)
         self.dataset, self.quality, self.measured = dataset, PseudoLabelQuality(num_classes), 0
         paths = (dataset.get_data_info(i)['img_path'] for i in range(len(dataset)))
         self.indices = {osp.abspath(path): i for i, path in enumerate(paths)}
@@ -161,15 +164,13 @@ def count_wrong(
 
 def _image(campaign: Campaign, index: int, image_id: str, number: int) -> PoolImage:
     """An image of the pool with the labels that were known before a round."""
-    pool, manual = campaign.pool, campaign.store.manual(image_id, range(number))
-    return PoolImage(index, image_id, pool.size(index), pool.path(index), manual=manual)
+    image = campaign.pool.image(index)
+    return replace(image, asked=None, manual=campaign.store.manual(image_id, range(number)))
 
 
 def _files(belief: Belief, image: PoolImage) -> Iterator[tuple[str, bytes]]:
     size = small_size(image.size)
-    picture = small_image(Path(image.path), size)
-    if picture is not None:
-        yield 'image.jpg', picture
+    yield 'image.jpg', small_picture(image.picture(), size)
     pseudo = small_labels(belief.pseudo.numpy().astype(np.uint8), size)
     yield 'pseudo.png', encode_labels(pseudo)
     if belief.flagged is None:

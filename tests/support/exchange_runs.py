@@ -18,6 +18,7 @@ from mmseg_tsf.active_learning.exchange.label_set import VOID, LabelSet
 from mmseg_tsf.active_learning.exchange.request import RequestFolder
 from mmseg_tsf.active_learning.exchange.request_folder import write_request_folder
 from mmseg_tsf.active_learning.store.label_png import encode_labels
+from mmseg_tsf.datasets.image_reading import ImageReader
 
 SIZE = (32, 40)
 CLASSES = ('background', 'road', 'car', 'pole')
@@ -85,7 +86,11 @@ def make_run(work_dir: Path, people: bool = True, asked: dict | None = None) -> 
     request = store.write_request(0, ((i, asked[i], notes) for i in IDS), {})
     if people:
         folder = work_dir / 'annotation/round_000'
-        write_request_folder(folder, request, files, CLASSES, believed)
+
+        def picture(image_id: str) -> np.ndarray:
+            return ImageReader().picture(dict(img_path=files[image_id]))
+
+        write_request_folder(folder, request, files, CLASSES, believed, picture)
     return store
 
 

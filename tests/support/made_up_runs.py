@@ -13,6 +13,7 @@ from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.active_learning.selection.clicks import class_counts
 from mmseg_tsf.active_learning.store.label_png import encode_labels
 from mmseg_tsf.active_learning.store.round_log import RoundLog
+from mmseg_tsf.datasets.image_reading import ImageReader
 from mmseg_tsf.reporting.drawing.thumbnails import small_image, small_labels, small_mask, small_size
 from mmseg_tsf.reporting.snapshots import most_asked
 from mmseg_tsf.utils.files import seal
@@ -69,7 +70,9 @@ def write_snapshot(rng, folder: Path, store: RoundStore, number: int, data, trut
                 errors=np.where(wrong, noise % 2, 255),
                 refined=np.where(wrong & (noise % 2 == 1), truth, 255),
             )
-            writer.add(f'{i:02d}_image.jpg', small_image(data / f'img/{name}.png', small))
+            writer.add(
+                f'{i:02d}_image.jpg', small_image(data / f'img/{name}.png', small, ImageReader())
+            )
             for layer, labels in maps.items():
                 content = encode_labels(small_labels(labels.astype(np.uint8), small))
                 writer.add(f'{i:02d}_{layer}.png', content)

@@ -50,15 +50,26 @@ def test_the_pool_has_a_place_of_its_own(tmp_path):
     )
     result = dict(size=[360, 480], classes=11, block=8, flagged=0.2, batch_size=2, labelled=0.01)
     result.update(WHERE, predict_time=0.25, plar_time=0.25, pools=[])
-    result.update({f'{name}_ratio_to_predict': 1.0 for name in ('entropy', 'seed', 'plar')})
+    result.update({f'{name}_ratio_to_predict': 1.0 for name in ('entropy', 'seed')})
     pool = dict(images=10000, asked=70, peak_memory_mib=391.26, microseconds_per_image=48.9)
-    for name, own in (('a', result), ('b', dict(result, pools=[pool]))):
+    later = dict(result, labelled=0.06, entropy_ratio_to_predict=0.9, qbc_ratio_to_predict=0.1)
+    elsewhere = dict(result, threads=1)
+    for name, own in (('a', result), ('b', dict(later, pools=[pool])), ('c', elsewhere)):
         (tmp_path / f'{name}.json').write_text(json.dumps(own))
-    names = [str(tmp_path / f'{name}.json') for name in 'ab']
+    names = [str(tmp_path / f'{name}.json') for name in 'abc']
     load_tool('benchmark/speed_table.py').main([*names, '-o', str(page)])
     lines = page.read_text().splitlines()
-    case = '360x480, 11 classes, blocks of 8, 20 % flagged | 2 | 1 % | 0.250'
-    assert lines.count(f'| {case} | 1.000 | 1.000 | 1.000 | cpu | 2 | 2.13 | abc |') == 2
+    case = 'Images of 360x480, 11 classes, blocks of 8, 20 % flagged; batches of 2, on cpu'
+    at = lines.index(f'{case}, 2 threads, torch 2.13, commit abc:')
+    assert lines[at + 2 : at + 8] == [
+        '| strategy | 1 % labelled | 6 % labelled |',
+        '| --- | --- | --- |',
+        '| s / image, predict | 0.250 | 0.250 |',
+        '| entropy | 1.000 | 0.900 |',
+        '| seed | 1.000 | 1.000 |',
+        '| qbc | – | 0.100 |',
+    ]
+    assert f'{case}, 1 threads, torch 2.13, commit abc:' in lines
     assert '| 10,000 | 70 | 391.3 | 49 |' in lines and 'steps' in lines
 
 

@@ -104,6 +104,35 @@ def test_test_time_augmentation(config, tmp_path, own, monkeypatch):
     assert set(metrics) == {k.split('/')[1] for k in plain} and 0 < metrics['mIoU'] < 100
 
 
+@pytest.mark.parametrize('tta', [(), ('--tta',)])
+def test_weights_that_would_stay_random_are_not_measured(config, tmp_path, tta):
+    cfg = Config.fromfile(config)
+    cfg.test_dataloader.dataset.pipeline.insert(1, dict(type='Resize', scale=(48, 40)))
+    cfg.dump(config)
+    state = MODELS.build(cfg.model).state_dict()
+    name = 'teacher' if tta else 'friend'
+    key = f'{name}.decode_head.conv_seg.bias'
+    tensor, other = state.pop(key), {f'x.{k}': v for k, v in state.items() if 'friend' in k}
+    sentences = {
+        f'lacks 1 tensors of the {name} \\(decode_head.conv_seg.bias\\)': state,
+        'fits nothing in the (teacher|student): none of its': other,
+    }
+    if not tta:
+        sentences[f'lacks 1 tensors of the {name}'] = {**state, key: tensor[:2]}
+    path = tmp_path / 'iter_0.pth'
+    for i, (sentence, content) in enumerate(sentences.items()):
+        torch.save(dict(state_dict=content, meta={}), path)
+        options = [
+            '--work-dir',
+            str(tmp_path / 'out'),
+            '--cfg-options',
+            f'experiment_name=r{i}{len(tta)}',
+        ]
+        with pytest.raises(UserError, match=sentence):
+            load_tool('test.py').main([str(config), str(path), *tta, *options])
+    assert not (tmp_path / 'out/test_metrics.json').exists()
+
+
 def test_test_time_augmentation_needs_to_know_the_size(config, tmp_path):
     (tmp_path / 'x.pth').touch()
     with pytest.raises(UserError, match='--tta: the test pipeline has no Resize; set tta_pipe'):

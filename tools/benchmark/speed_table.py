@@ -36,8 +36,6 @@ PLAR = {
     'memory_ratio': 'peak memory / features',
 }
 """Columns of the table of refinements, by the keys of plar.py."""
-POOL = ('entropy', 'seed', 'plar')
-"""Query strategies in the table of pool passes."""
 WHERE = {'device': 'device', 'threads': 'threads', 'torch': 'torch', 'commit': 'commit'}
 
 
@@ -73,27 +71,30 @@ def plar_tables(results: list[dict]) -> list[str]:
 
 
 def pool_tables(results: list[dict]) -> list[str]:
-    """Markdown of pool_pass.py's results: times of the pass and memory of the selection."""
-    head = ['image', 'batch', 'labelled', 's / image, predict', *POOL, *WHERE.values()]
-    rows = []
+    """Markdown of pool_pass.py's results: times of the pass and memory of the selection.
+
+    Measurements that differ in the share of labelled pixels alone are columns of one table.
+    """
+    lines, groups = [], {}
     for own in results:
         image = '{}x{}, {} classes'.format(*own['size'], own['classes'])
-        ratios = [own[f'{name}_ratio_to_predict'] for name in POOL]
-        rows.append(
-            [
-                f'{image}, blocks of {own["block"]}, {100 * own["flagged"]:g} % flagged',
-                str(own['batch_size']),
-                f'{100 * own["labelled"]:g} %',
-                *(f'{value:.3f}' for value in (own['predict_time'], *ratios)),
-                *cells(own, WHERE),
-            ]
+        image += f', blocks of {own["block"]}, {100 * own["flagged"]:g} % flagged'
+        where = 'batches of {}, on {}, {} threads, torch {}, commit {}'.format(
+            own['batch_size'], *cells(own, WHERE)
         )
-    lines = table_lines(head, rows)
+        groups.setdefault(f'{image}; {where}', []).append(own)
+    for title, group in groups.items():
+        suffix = '_ratio_to_predict'
+        names = dict.fromkeys(k.removesuffix(suffix) for o in group for k in o if suffix in k)
+        head = [f'{100 * own["labelled"]:g} % labelled' for own in group]
+        body = [['s / image, predict', *(f'{own["predict_time"]:.3f}' for own in group)]]
+        body += [[n, *(c for o in group for c in cells(o, {n + suffix: n}))] for n in names]
+        lines += [f'Images of {title}:', '', *table_lines(['strategy', *head], body), '']
     pools = [pool for own in results for pool in own['pools']]
     head = ['images in the pool', 'asked', 'peak MiB', 'microseconds an image']
     form = '{images:,}|{asked:,}|{peak_memory_mib:.1f}|{microseconds_per_image:.0f}'
     body = [form.format(**pool).split('|') for pool in pools]
-    return [*lines, '', *table_lines(head, body)] if pools else lines
+    return [*lines, *table_lines(head, body)] if pools else lines[:-1]
 
 
 def cells(result: dict, columns: dict[str, str]) -> list[str]:

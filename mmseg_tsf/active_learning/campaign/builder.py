@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 
-from ...datasets.checks import image_size
+from ...datasets.image_reading import check_same_reading, reader_of
 from ...datasets.label_meaning import check_same_labels, leaves, without_files
 from ...datasets.mask_reading import MaskReader
 from ...utils.errors import UserError
@@ -75,6 +75,7 @@ def build_campaign(
     pipeline = pass_options.pop('pipeline', None) or test_pipeline(cfg)
     options[TRAINING] = describe_training(cfg, pipeline)
     images = Pool(DATASETS.build(dict(source, pipeline=pipeline)), store)
+    check_same_reading(images.infos(), reader_of(dataset.unlabelled), images.reader)
     labelled = copy.deepcopy(cfg.train_dataloader.dataset.labelled)
     labelled.serialize_data = False  # mmengine cannot serialise an empty list
     num_classes, initial = len(dataset.metainfo['classes']), len(dataset.labelled)
@@ -159,7 +160,8 @@ def describe_data(labelled, pool: Pool) -> dict:
         pool: The images that may be asked.
     """
     paths = [labelled.get_data_info(i)['img_path'] for i in range(len(labelled))]
-    pixels = sum(math.prod(image_size(path)) for path in paths)
+    reader = reader_of(labelled)
+    pixels = sum(math.prod(reader.size(labelled.get_data_info(i))) for i in range(len(paths)))
     initial = dict(pixels=pixels, images=len(paths), regions=len(paths), clicks=0)
     sizes = (pool.size(i) for i in range(len(pool)))
     available = dict(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import cv2
 import mmcv
 import numpy as np
-from PIL import Image
 
 from ...utils.errors import UserError
 from ...utils.files import FolderWriter, seal
@@ -22,8 +20,6 @@ from .preview import draw_preview
 from .request import AskedImage, RequestFolder
 
 BROWSER_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp')
-ORIENTATION = 0x0112
-"""EXIF tag; values other than 1 rotate an image on display, but not the request."""
 
 README = """\
 Round {number}: {pixels} pixels in {images} images need labels: {regions} regions and {points}
@@ -110,18 +106,13 @@ def _pack_all(
 def _pack(image: AskedImage, pixels: np.ndarray, plan: AnnotationPlan) -> PackedImage:
     suffix = image.file.suffix
     content = image.file.read_bytes()
-    if suffix.lower() not in BROWSER_SUFFIXES or _is_rotated(content):
+    if suffix.lower() not in BROWSER_SUFFIXES:
         suffix, content = '.png', cv2.imencode('.png', pixels)[1].tobytes()
     return PackedImage(image, plan, f'{image.image_id}{suffix}', content)
 
 
-def _is_rotated(content: bytes) -> bool:
-    with Image.open(io.BytesIO(content)) as image:
-        return image.getexif().get(ORIENTATION, 1) != 1
-
-
 def _pixels(image: AskedImage) -> np.ndarray:
-    """``(H, W, 3)`` uint8 BGR as stored in the file, to which requests refer."""
+    """``(H, W, 3)`` uint8 BGR, which every viewer shows alike."""
     pixels = mmcv.imread(str(image.file), flag='color_ignore_orientation')
     if pixels is None or pixels.shape[:2] != image.asked.shape:
         raise UserError(

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
-import mmcv
 import numpy as np
 
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.files import MANIFEST, FolderWriter, StoreError, remove_leftovers, seal
+from ...utils.image_header import is_shown_alike
 from ..store.label_png import encode_labels
 from ..store.records import SealedRequest
 
@@ -49,6 +49,7 @@ def write_request_folder(
     files: dict[str, str],
     classes: Sequence[str],
     predict: Callable[[str], np.ndarray],
+    picture: Callable[[str], np.ndarray],
 ) -> None:
     """Writes the folder, all or nothing; does nothing if it was written for this request before.
 
@@ -58,6 +59,9 @@ def write_request_folder(
         files: Image file of each image id.
         classes: Class names in the order of their ids.
         predict: Function that returns the ``(H, W)`` uint8 class ids predicted for an image id.
+        picture: Function that returns the ``(H, W, 3)`` uint8 BGR pixels to which the request
+            refers, as the pipeline loads the image. Where a viewer may show the file otherwise,
+            annotators get these pixels as PNG.
 
     Raises:
         StoreError: The folder belongs to another request, or cannot be written.
@@ -69,7 +73,7 @@ def write_request_folder(
     with seal(path) as writer:
         (writer.path / ANSWERS).mkdir()
         for image_id, file in files.items():
-            _write_image(writer, image_id, file, request.mask(image_id), predict)
+            _write_image(writer, image_id, file, request.mask(image_id), predict, picture)
         writer.add('README.txt', _readme(request, classes).encode())
         writer.info = dict(
             round=request.number,
@@ -101,19 +105,29 @@ def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _write_image(
-    writer: FolderWriter, image_id: str, file: str, mask: np.ndarray, predict: Callable
+    writer: FolderWriter,
+    image_id: str,
+    file: str,
+    mask: np.ndarray,
+    predict: Callable[[str], np.ndarray],
+    picture: Callable[[str], np.ndarray],
 ) -> None:
     for folder in ('images', ANSWERS):
         (writer.path / folder / image_id).parent.mkdir(parents=True, exist_ok=True)
-    _link(Path(file).resolve(), writer.path / f'images/{image_id}{Path(file).suffix}')
-    # requests refer to the pixels as stored in the file, before any EXIF rotation
-    image = mmcv.imread(file, flag='color_ignore_orientation')
-    picture = cv2.imencode('.png', outline(image, mask))[1].tobytes()
-    writer.add(f'outlines/{image_id}.png', picture)
+    image = picture(image_id)
+    if is_shown_alike(file):
+        _link(Path(file).resolve(), writer.path / f'images/{image_id}{Path(file).suffix}')
+    else:
+        writer.add(f'images/{image_id}.png', _png(image))
+    writer.add(f'outlines/{image_id}.png', _png(outline(image, mask)))
     # 8 bits, which every image editor can open
     writer.add(f'requests/{image_id}.png', encode_labels(mask * np.uint8(255)))
     prelabels = np.where(mask, predict(image_id), IGNORE_INDEX)
     writer.add(f'prelabels/{image_id}.png', encode_labels(prelabels))
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    return cv2.imencode('.png', pixels)[1].tobytes()
 
 
 def _link(target: Path, link: Path) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from mmseg.registry import DATASETS
 
 from ...utils.errors import UserError
 from ..pool.pool import Pool
@@ -48,7 +47,7 @@ class Oracle(ABC):
         Raises:
             UserError: The oracle cannot answer for these images.
         """
-        self.images = Pool(DATASETS.build(dict(dataset, pipeline=[])))
+        self.images = Pool.without_pipeline(dataset)
         self._indices = {self.images.image_id(i): i for i in range(len(self.images))}
         self.num_classes = num_classes
 

@@ -57,8 +57,12 @@ class FolderOracle(Oracle):
         """
         path = self.round_dir(request)
         files = {i: self.images.path(self.index(i)) for i in request.images}
+
+        def picture(image_id: str) -> np.ndarray:
+            return self.images.picture(self.index(image_id))
+
         classes = self.images.dataset.metainfo['classes']
-        write_request_folder(path, request, files, classes, predict)
+        write_request_folder(path, request, files, classes, predict, picture)
         answered = [i for i in request.images if _answer_file(path, i).is_file()]
         missing = [i for i in request.images if i not in set(answered)]
         strays = _strays(path / ANSWERS, answered)

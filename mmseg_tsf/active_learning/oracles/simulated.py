@@ -18,6 +18,7 @@ from ...datasets.mask_counts import MaskCounts, check_void
 from ...datasets.mask_reading import MaskReader
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
+from ...utils.image_header import UPRIGHT, orientation_of_file
 from ..registry import ORACLES
 from ..store.label_png import foreign_ids
 from ..store.records import SealedRequest
@@ -59,17 +60,10 @@ class GroundTruthOracle(Oracle):
         if self._dataset is not None:
             first = without_files(pool, 'SemiDataset.unlabelled')
             check_same_labels({**first, **without_files(dataset, 'oracle.dataset')})
-        infos = [self.images.dataset.get_data_info(i) for i in range(len(self.images))]
-        for info in infos:
-            _check_mask_exists(info)
         self._reader = MaskReader(dataset.get('pipeline') or ())
-        some = infos[:: -(-len(infos) // SAMPLE)]
-        counts = MaskCounts()
-        with ThreadPoolExecutor(max_workers=4) as threads:
-            for found in threads.map(lambda i: counts_of_mask(i, num_classes, self._reader), some):
-                counts.add(found)
-        names = self.images.dataset.metainfo.get('classes') or tuple(range(num_classes))
-        check_void(counts, names, 'the masks of the simulated annotator')
+        for info in self.images.infos():
+            self._check_mask(info)
+        self._check_values()
 
     def answer(
         self, request: SealedRequest, predict: Callable[[str], np.ndarray]
@@ -94,11 +88,30 @@ class GroundTruthOracle(Oracle):
         """
         return truth, {}
 
+    def _check_mask(self, info: dict) -> None:
+        """Checks that a mask exists, and that only one reading of its image fits it."""
+        _check_mask_exists(info)
+        if orientation_of_file(info['img_path']) != UPRIGHT:
+            shape = self._reader.class_ids(info).shape
+            self.images.reader.check_mask(info, shape, info['seg_map_path'])
+
+    def _check_values(self) -> None:
+        """Checks the values of some masks, spread evenly over the pool."""
+        infos = list(self.images.infos())
+        counts = MaskCounts()
+        with ThreadPoolExecutor(max_workers=4) as threads:
+            for own in threads.map(self._counts, infos[:: -(-len(infos) // SAMPLE)]):
+                counts.add(own)
+        names = self.images.dataset.metainfo.get('classes') or tuple(range(self.num_classes))
+        check_void(counts, names, 'the masks of the simulated annotator')
+
+    def _counts(self, info: dict) -> MaskCounts:
+        return counts_of_mask(info, self.num_classes, self._reader, self.images.reader)
+
     def _truth(self, image_id: str, mask: np.ndarray) -> np.ndarray:
         """``(H, W)`` uint8 ground truth of an image, checked inside of the request."""
         info = self.images.dataset.get_data_info(self.index(image_id))
-        path = info['seg_map_path']
-        truth = self._reader.class_ids(info)
+        path, truth = info['seg_map_path'], self._reader.class_ids(info)
         if truth.shape != mask.shape:
             raise UserError(
                 f'mask {path} is {truth.shape} (height, width), its image {mask.shape}: both must '

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os.path as osp
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
 from mmengine.dataset import BaseDataset
+from mmseg.registry import DATASETS
 
-from ...datasets.checks import image_size
+from ...datasets.image_reading import ImageReader, reader_of
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 
@@ -36,10 +37,11 @@ class PoolImage:
     Attributes:
         index: Position in the pool.
         image_id: Path below the image folder, without the suffix: ``aachen/x_000``.
-        size: Native height and width.
+        size: Native height and width, as the pipeline loads the image.
         path: Path of the file.
         asked: ``(H, W)`` bool, pixels that were asked before; ``None`` for none.
         manual: ``(H, W)`` uint8 manual labels, 255 elsewhere; ``None`` for none.
+        picture: Function that reads the image as people look at it, ``(H, W, 3)`` uint8 BGR.
     """
 
     index: int
@@ -48,6 +50,7 @@ class PoolImage:
     path: str = ''
     asked: np.ndarray | None = None
     manual: np.ndarray | None = None
+    picture: Callable[[], np.ndarray] | None = None
 
     @cached_property
     def taken(self) -> np.ndarray | None:
@@ -71,17 +74,25 @@ class Pool:
         dataset: A ``BaseSegDataset`` whose pipeline loads, resizes and packs images. Masks need
             not exist; their paths are removed.
         labels: Labels that earlier rounds know; ``None`` for none.
+        reader: Reader of images, where the data set has no pipeline; that of the pipeline by
+            default.
 
     Raises:
         UserError: There is no image, or the pipeline reads annotations or moves pixels.
     """
 
-    def __init__(self, dataset: BaseDataset, labels: KnownLabels | None = None) -> None:
+    def __init__(
+        self,
+        dataset: BaseDataset,
+        labels: KnownLabels | None = None,
+        reader: ImageReader | None = None,
+    ) -> None:
         if not len(dataset):
             raise UserError('the pool has no image: correct its ann_file or data_prefix.img_path')
         for transform in _with_inner(dataset.pipeline.transforms):
             _check_transform(type(transform).__name__)
         self.dataset, self.labels = dataset, labels
+        self.reader = reader or reader_of(dataset)
         for image_id in map(self.image_id, range(len(self))):
             if image_id.startswith(('../', '/')):
                 raise UserError(
@@ -89,8 +100,22 @@ class Pool:
                     f'{dataset.data_prefix["img_path"]}: name a folder that holds all of them'
                 )
 
+    @classmethod
+    def without_pipeline(cls, dataset: dict) -> Pool:
+        """Pool of images that are read one by one, by the loader in the pipeline of their config.
+
+        Args:
+            dataset: Config of a ``BaseSegDataset`` with any pipeline.
+        """
+        reader = ImageReader(dataset.get('pipeline') or ())
+        return cls(DATASETS.build(dict(dataset, pipeline=[])), reader=reader)
+
     def __len__(self) -> int:
         return len(self.dataset)
+
+    def infos(self) -> Iterator[dict]:
+        """Entries of the data set, one by one."""
+        return map(self.dataset.get_data_info, range(len(self)))
 
     def path(self, index: int) -> str:
         """Path of an image file."""
@@ -101,13 +126,20 @@ class Pool:
         return relative_path(self.dataset, index).removesuffix(self.dataset.img_suffix)
 
     def size(self, index: int) -> tuple[int, int]:
-        """Native height and width, from the file's header.
+        """Native height and width, see :meth:`ImageReader.size`.
 
         Raises:
             UserError: The file is no image.
         """
-        width, height = image_size(self.path(index))
-        return height, width
+        return self.reader.size(self.dataset.get_data_info(index))
+
+    def picture(self, index: int) -> np.ndarray:
+        """An image as people look at it, ``(H, W, 3)`` uint8 BGR.
+
+        Raises:
+            UserError: The file is no image.
+        """
+        return self.reader.picture(self.dataset.get_data_info(index))
 
     def image(self, index: int) -> PoolImage:
         """One image with what is known of it.
@@ -117,6 +149,7 @@ class Pool:
         """
         image_id, size = self.image_id(index), self.size(index)
         image = PoolImage(index, image_id, size, self.path(index))
+        image.picture = partial(self.reader.picture, self.dataset.get_data_info(index))
         if self.labels is not None:
             image.asked = self.labels.asked(image_id)
             image.manual = self.labels.manual(image_id)

@@ -57,7 +57,7 @@ class PoolReader(Dataset):
         if found != image.size:
             raise UserError(
                 f'image {image.path} is {image.size} (height, width) in its header and {found} '
-                'when loaded, so its EXIF data turn it: save it upright'
+                'when loaded: rewrite it without its EXIF data, or correct the loader of the pool'
             )
         prepared = None if self.prepare is None else self.prepare(image)
         return PoolItem(image, data['inputs'], data['data_samples'], prepared)

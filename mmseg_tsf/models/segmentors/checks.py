@@ -12,6 +12,7 @@ from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 
 from ...utils.errors import UserError
+from .fitting import below, check_fits
 
 
 def check_segmentor(cfg: dict) -> None:
@@ -57,7 +58,8 @@ def adapt_state_dict(model: torch.nn.Module, state_dict: dict, prefix: str) -> N
     may be new.
 
     Raises:
-        UserError: The checkpoint is of another method or has another number of classes.
+        UserError: The checkpoint is of another method, has no tensor of a network, or has
+            another number of classes.
     """
     keys = [key[len(prefix) :] for key in state_dict if key.startswith(prefix)]
     found = set(network_prefixes(keys))
@@ -69,6 +71,8 @@ def adapt_state_dict(model: torch.nn.Module, state_dict: dict, prefix: str) -> N
                 f'{", ".join(sorted(needs))}: it is a checkpoint of another method; start from one '
                 'of its networks with tools/export_segmentor.py and load_from'
             )
+        for name in model.network_names:
+            check_fits(name, getattr(model, name), below(state_dict, f'{prefix}{name}.'))
     else:
         _give_to_all(model, state_dict, prefix, keys)
     own = {prefix + key: value for key, value in model.state_dict().items()}
@@ -89,11 +93,13 @@ def _method_state(keys: Iterable[str]) -> set[str]:
 def _give_to_all(model: torch.nn.Module, state_dict: dict, prefix: str, keys: list[str]) -> None:
     """Gives a plain checkpoint's tensors to every network."""
     own = [key for key in keys if not key.startswith('data_preprocessor')]
+    for name in model.network_names:
+        check_fits(name, getattr(model, name), {key: state_dict[prefix + key] for key in own})
     for key in own:
         value = state_dict.pop(prefix + key)
         for name in model.network_names:
             state_dict[f'{prefix}{name}.{key}'] = value
-    if own and len(model.learners) > 1:
+    if len(model.learners) > 1:
         print_log(
             'A plain checkpoint initialises all networks alike: cross supervision starts from '
             'equal networks, which only dropout and mini-batch noise part.',

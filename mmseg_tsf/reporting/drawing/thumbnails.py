@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from ...datasets.image_reading import ImageReader
 from ...models.utils.grid import labels_to_grid, nearest
 from ...models.utils.labels import IGNORE_INDEX
+from ...utils.errors import UserError
+from ...utils.image_header import is_shown_alike
 
 LONGEST = 320
 """Length of a thumbnail's longer side in pixels."""
@@ -22,19 +25,36 @@ def small_size(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def small_image(path: Path, size: tuple[int, int]) -> bytes | None:
+def small_image(path: Path, size: tuple[int, int], reader: ImageReader) -> bytes | None:
     """JPEG thumbnail of an image file; ``None`` if the file is missing or cannot be read.
 
     Args:
         path: Path of the image.
         size: Height and width of the thumbnail.
+        reader: Reader by the loader of the run's pipeline.
     """
     try:
+        if not is_shown_alike(str(path)):
+            return small_picture(reader.picture(dict(img_path=str(path))), size)
         with Image.open(path) as image:
             image.draft('RGB', (2 * size[1], 2 * size[0]))  # decodes a JPEG at about this size
-            small = image.convert('RGB').resize((size[1], size[0]), Image.Resampling.LANCZOS)
-    except (OSError, UnidentifiedImageError):
+            return _jpeg(image.convert('RGB'), size)
+    except (OSError, UserError):
         return None
+
+
+def small_picture(pixels: np.ndarray, size: tuple[int, int]) -> bytes:
+    """JPEG thumbnail of ``(H, W, 3)`` uint8 BGR pixels.
+
+    Args:
+        pixels: The image.
+        size: Height and width of the thumbnail.
+    """
+    return _jpeg(Image.fromarray(np.ascontiguousarray(pixels[..., ::-1])), size)
+
+
+def _jpeg(image: Image.Image, size: tuple[int, int]) -> bytes:
+    small = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, format='JPEG', quality=85)
     return buffer.getvalue()

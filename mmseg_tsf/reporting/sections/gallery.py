@@ -19,6 +19,7 @@ from mmseg.registry import DATASETS
 
 from ...active_learning.store.label_png import decode
 from ...active_learning.store.round_store import RoundStore
+from ...datasets.image_reading import ImageReader
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.files import SealedFolder, remove, remove_leftovers
 from ..drawing.palette import safe_palette
@@ -63,6 +64,14 @@ class PoolData:
             source = source.get('unlabelled') or source.get('labelled') or source
             return DATASETS.build(dict(source, pipeline=[], lazy_init=True))
         return None
+
+    @cached_property
+    def reader(self) -> ImageReader:
+        """Reader by the loader of the unlabelled images; MMSeg's own if it cannot be built."""
+        with contextlib.suppress(Exception):  # the user's own code may not be importable here
+            init_default_scope('mmseg')
+            return ImageReader(self.cfg.train_dataloader.dataset.unlabelled.pipeline)
+        return ImageReader()
 
     @cached_property
     def palette(self) -> np.ndarray:
@@ -197,7 +206,7 @@ def _pictures(
     request = store.request(number)
     size = small_size(tuple(request.images[image_id]['size']))
     kept = _kept(snapshot, image_id)
-    image = kept.get('image.jpg') or small_image(data.path(image_id), size)
+    image = kept.get('image.jpg') or small_image(data.path(image_id), size, data.reader)
     if image is not None:
         yield 'image.jpg', image
     for layer in ('pseudo', 'refined'):

@@ -86,18 +86,6 @@ def test_progress_sees_every_image(waiting, tmp_path):
     assert seen == sorted(IDS)
 
 
-def test_a_picture_that_would_be_turned_is_stored_as_requests_count(tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
-    exif = Image.Exif()
-    exif[0x0112] = 6  # lying on its side
-    Image.fromarray(pixels).save(tmp_path / 'x.png', exif=exif)
-    request = one_image(tmp_path / 'x.png', np.ones(SIZE, bool))
-    export_request(request, tmp_path / 'package', MASKS)
-    with Image.open(tmp_path / 'package/images/x.png') as stored:
-        assert 0x0112 not in stored.getexif()
-        assert np.array_equal(np.asarray(stored), pixels)
-
-
 def test_what_browsers_do_not_show_becomes_a_png(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / 'x.tif')

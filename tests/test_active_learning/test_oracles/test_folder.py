@@ -9,6 +9,8 @@ from PIL import Image
 from tiny_runs import CLASSES, part_cfg
 
 from mmseg_tsf.active_learning import ORACLES, RoundStore, StoreError
+from mmseg_tsf.active_learning.exchange.package import export_request
+from mmseg_tsf.active_learning.exchange.request import RequestFolder
 from mmseg_tsf.active_learning.exchange.request_folder import INNER, OUTER, outline
 from mmseg_tsf.active_learning.oracles import folder
 from mmseg_tsf.active_learning.oracles.base import Pending
@@ -99,6 +101,27 @@ def test_people_find_everything_they_need(oracle, part, masks, root, data_root):
     manifest = json.loads((root / 'manifest.json').read_text())
     assert manifest['classes'] == {str(i): name for i, name in enumerate(CLASSES)}
     assert manifest['images']['frame_5'] == dict(size=list(SIZE))
+
+
+def test_people_see_a_turned_photograph_as_the_pipeline_shows_it(own_data_root, tmp_path):
+    """Also in the package of a tool, whatever the viewer makes of EXIF data."""
+    path, rng = own_data_root / 'img/frame_5.png', np.random.default_rng(0)
+    stored, exif = rng.integers(0, 256, (48, 40, 3), np.uint8), Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(stored).save(path, exif=exif)
+    mask = np.zeros(SIZE, bool)
+    mask[3:9, 20:40] = True
+    store = RoundStore(tmp_path / 'rounds')
+    part = store.write_request(0, [('frame_5', mask, {})], {})
+    bind(own_data_root, tmp_path).answer(part, predict)
+    root = tmp_path / 'annotation/round_000'
+    shown = np.rot90(stored, -1)
+    with Image.open(root / 'images/frame_5.png') as image:
+        assert 0x0112 not in image.getexif()
+        assert np.array_equal(np.asarray(image), shown)
+    assert np.array_equal(read(root / 'outlines/frame_5.png')[mask], shown[mask])
+    export_request(RequestFolder(root), tmp_path / 'package', dict(type='masks'))
+    assert np.array_equal(read(tmp_path / 'package/images/frame_5.png'), shown)
 
 
 def test_outlines_stay_off_what_is_asked_and_show_on_any_size():

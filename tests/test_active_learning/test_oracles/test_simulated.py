@@ -226,3 +226,11 @@ def test_segments():
     segments, classes = find_segments(truth, asked)
     assert segments.tolist() == [[1, 1, 3, 2], [4, 1, 0, 2]]
     assert classes.tolist() == [255, 0, 0, 1, 255]
+
+
+def test_truth_that_fits_both_readings_of_a_photograph_is_refused_at_once(own_data_root):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.new('RGB', (48, 40)).save(own_data_root / 'img/frame_6.png', exif=exif)
+    with pytest.raises(UserError, match='frame_6.png has the EXIF orientation 3, and its mask'):
+        bound(own_data_root)

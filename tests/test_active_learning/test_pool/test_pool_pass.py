@@ -9,7 +9,7 @@ import torch
 from helpers import REFINED, build_model, tiny_segmentor
 from mmseg.models.utils import resize
 from PIL import Image
-from query_runs import STRATEGIES, make_model, make_pool, plain, run_query
+from query_runs import STRATEGIES, make_model, make_pool, plain, request_masks, run_query
 from torch import nn
 
 from mmseg_tsf.active_learning.pool.pool_pass import score_pool, to_half
@@ -221,15 +221,29 @@ def test_scores_too_large_for_half_precision_are_kept_finite():
     assert to_half(scores).tolist() == [65504, -65504, -float('inf'), 0.5]
 
 
-def test_rotated_photographs_are_refused(own_data_root):
+def test_turned_photographs_are_asked_as_the_pipeline_shows_them(own_data_root):
     path = own_data_root / 'img' / 'frame_5.jpg'
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by 90 degrees
     Image.new('RGB', (48, 40)).save(path, exif=exif)
     (own_data_root / 'one.txt').write_text('frame_5\n')
     pool = make_pool(own_data_root, ann_file='one.txt', img_suffix='.jpg')
-    with pytest.raises(UserError, match='its EXIF data turn it: save it upright'):
+    assert pool.size(0) == pool.image(0).size == (48, 40) == pool.picture(0).shape[:2]
+    (choice,) = run_query(make_model(), pool, 'random')
+    assert request_masks(pool, [choice])[0].shape == (48, 40)
+
+
+def test_a_loader_that_shows_another_size_than_the_header_is_refused(own_data_root):
+    pool = make_pool(own_data_root)
+    half = pool.dataset.pipeline.transforms[0]
+    pool.dataset.pipeline.transforms[0] = lambda info: _halved(half(info))
+    with pytest.raises(UserError, match='in its header and .* when loaded: rewrite it without'):
         run_query(make_model(), pool, 'random')
+
+
+def _halved(results):
+    image = results['img'][::2, ::2]
+    return dict(results, img=image, ori_shape=image.shape[:2], img_shape=image.shape[:2])
 
 
 @pytest.mark.parametrize(

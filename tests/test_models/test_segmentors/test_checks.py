@@ -1,8 +1,12 @@
 """Options of methods that cannot be."""
 
 import pytest
-from helpers import build_model
+import torch
+from helpers import build_model, tiny_segmentor
+from mmengine.runner.checkpoint import load_state_dict
+from mmseg.registry import MODELS
 
+from mmseg_tsf.models.segmentors.fitting import check_trained, load_trained
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.options import check_ramp, check_share, check_weight
 
@@ -52,3 +56,49 @@ def test_a_weight():
 def test_an_option_out_of_its_range_is_named(method, options, sentence):
     with pytest.raises(UserError, match=sentence):
         build_model(method, **options)
+
+
+class TestWeights:
+    """A checkpoint that fits nothing is never announced as loaded."""
+
+    @pytest.mark.parametrize('method', ['mt', 'cps', 'supervised'])
+    def test_none_of_a_plain_checkpoint_fits(self, method):
+        model = build_model(method)
+        before = {key: value.clone() for key, value in model.state_dict().items()}
+        name, plain = model.learners[-1], dict(MODELS.build(tiny_segmentor()).state_dict())
+        wide = {'backbone.stem.conv.weight': torch.zeros(9, 3, 3, 3)}
+        for given in ({f'net_{k}': v for k, v in plain.items()}, {'epoch': torch.ones(())}, wide):
+            with pytest.raises(
+                UserError, match=f'nothing in the ({model.network_names[0]}|{name})'
+            ):
+                load_state_dict(model, given)
+            assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+        load_state_dict(model, dict(list(plain.items())[:1]))  # a part, such as a backbone's
+        key, value = next(iter(plain.items()))
+        assert torch.equal(model.state_dict()[f'{name}.{key}'], value)
+
+    def test_none_of_one_network_of_a_checkpoint_fits(self):
+        state = build_model('mt').state_dict()
+        state = {k: v[..., None] if k.startswith('student') else v for k, v in state.items()}
+        with pytest.raises(UserError, match='nothing in the student: none of its'):
+            load_state_dict(build_model('mt'), state)
+
+    def test_what_predicts_is_loaded_whole(self, tmp_path):
+        plain = MODELS.build(tiny_segmentor())
+        state = {f'module.{key}': value + 1 for key, value in plain.state_dict().items()}
+        torch.save(dict(state_dict=state), tmp_path / 'whole.pth')
+        load_trained(plain, str(tmp_path / 'whole.pth'))
+        assert torch.equal(
+            plain.state_dict()['backbone.stem.conv.weight'], next(iter(state.values()))
+        )
+        state.pop('module.decode_head.conv_seg.bias')
+        with pytest.raises(UserError, match='lacks 1 tensors of the EncoderDecoder'):
+            check_trained(plain, dict(state_dict=state))
+        model = build_model('mt')
+        own = model.state_dict()
+        student = next(key for key in own if key.startswith('student.'))
+        check_trained(model, {key: value for key, value in own.items() if key != student})
+        with pytest.raises(UserError, match='lacks 1 tensors of the student'):
+            check_trained(
+                model, {k: v for k, v in own.items() if k != student}, model.network_names
+            )

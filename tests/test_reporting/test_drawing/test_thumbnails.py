@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmseg_tsf.datasets.image_reading import ImageReader
 from mmseg_tsf.reporting.drawing.thumbnails import (
     LONGEST,
     paint,
@@ -51,9 +52,9 @@ def test_paint_is_a_palette_png_whose_255_is_transparent():
 
 def test_images_that_can_not_be_read_are_none(tmp_path):
     (tmp_path / 'broken.png').write_bytes(b'PNG?')
-    assert small_image(tmp_path / 'broken.png', (4, 4)) is None
-    assert small_image(tmp_path / 'missing.png', (4, 4)) is None
+    assert small_image(tmp_path / 'broken.png', (4, 4), ImageReader()) is None
+    assert small_image(tmp_path / 'missing.png', (4, 4), ImageReader()) is None
     Image.new('RGBA', (40, 20), (250, 10, 10, 255)).save(tmp_path / 'image.png')
-    image = Image.open(io.BytesIO(small_image(tmp_path / 'image.png', (10, 20))))
+    image = Image.open(io.BytesIO(small_image(tmp_path / 'image.png', (10, 20), ImageReader())))
     assert image.format == 'JPEG' and image.size == (20, 10)
     assert np.abs(np.asarray(image).astype(int) - [250, 10, 10]).max() < 8

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
 from ....utils.errors import UserError
@@ -179,8 +178,7 @@ class SuperpixelSelector(RegionSelector):
         """See the base class."""
         from skimage.segmentation import slic  # half a second that other selectors need not wait
 
-        with Image.open(image.path) as file:
-            pixels = np.asarray(file.convert('RGB'))
+        pixels = image.picture()[..., ::-1]  # RGB
         number = max(1, round(pixels.shape[0] * pixels.shape[1] / self.size**2))
         found = slic(pixels, number, compactness=self.compactness, start_label=0)
         return found.astype(np.int32)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 from query_runs import scored_image
 
 from mmseg_tsf.active_learning.selection.selectors.images import ImageSelector
@@ -71,17 +70,16 @@ def test_whole_images_are_not_asked_by_turns():
 
 
 @pytest.fixture
-def halves(tmp_path):
+def halves():
     """An image of two colours, parted at column 20."""
     pixels = np.zeros((32, 48, 3), np.uint8)
     pixels[:, 20:] = 200, 30, 90
-    Image.fromarray(pixels).save(tmp_path / 'halves.png')
-    return str(tmp_path / 'halves.png')
+    return pixels
 
 
 def test_superpixels_follow_the_image(halves):
     selector = SuperpixelSelector(16, compactness=0.1)
-    scored = prepared(selector, np.random.default_rng(0).random((8, 12)), path=halves)
+    scored = prepared(selector, np.random.default_rng(0).random((8, 12)), picture=lambda: halves)
     regions = scored.prepared
     assert regions.shape == (32, 48)
     assert not set(regions[:, :20].ravel()) & set(regions[:, 20:].ravel())
