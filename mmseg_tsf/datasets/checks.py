@@ -130,7 +130,7 @@ def _check_folder(key: str, cfg: Mapping) -> None:
     for path, folders, files in os.walk(folder, followlinks=True):  # as MMSegmentation lists it
         found = found or any(name.endswith(suffix) for name in files)
         for own in (osp.join(path, name) for name in folders):
-            if osp.islink(own) and f'{osp.realpath(path)}/'.startswith(f'{osp.realpath(own)}/'):
+            if osp.islink(own) and _leads_back(own, folder):
                 raise UserError(
                     f'{own} is a link to a folder that holds it, so {key} would list its images '
                     'again and again: remove the link'
@@ -140,6 +140,16 @@ def _check_folder(key: str, cfg: Mapping) -> None:
             f'the image folder {folder} of {key} has no file that ends with {suffix!r}: correct '
             'data_prefix.img_path and img_suffix, or give a split list as ann_file'
         )
+
+
+def _leads_back(link: str, folder: str) -> bool:
+    """Whether a link below a folder leads to a folder that was passed on the way to it."""
+    target, path = osp.join(osp.realpath(link), ''), osp.dirname(link)
+    while len(path) >= len(folder):
+        if osp.join(osp.realpath(path), '').startswith(target):
+            return True
+        path = osp.dirname(path)
+    return False
 
 
 def check_masks(dataset: BaseDataset, name: str) -> MaskCounts:

@@ -27,6 +27,7 @@ OTHER = dict(classes=CLASSES[::-1])
 def run_cfg(root, work_dir, method='supervised', **options):
     """A run with validation and test."""
     more = validation_cfg(root)
+    more['val_dataloader']['dataset']['serialize_data'] = False
     for part in ('dataloader', 'cfg', 'evaluator'):
         more[f'test_{part}'] = more[f'val_{part}']
     more['test_cfg'] = dict(type='SemiTestLoop')
@@ -185,7 +186,7 @@ def test_a_single_class_is_refused_unless_labels_are_asked(own_data_root, tmp_pa
         (
             [
                 dict(type='DiceLoss'),
-                dict(type='LovaszLoss', class_weight=[1.0] * 5, per_image=True),
+                dict(type='TverskyLoss', class_weight=[1.0] * 5),
             ],
             'decode_head.loss_decode.1',
         ),
