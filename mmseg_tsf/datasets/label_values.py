@@ -25,7 +25,7 @@ def as_bytes(values: np.ndarray, where: str) -> np.ndarray:
         UserError: A value is not a whole number from 0 to 255.
     """
     if values.dtype in (np.uint8, np.bool_):
-        return values.astype(np.uint8)
+        return values.astype(np.uint8, copy=False)
     with np.errstate(invalid='ignore'):
         ids = values.astype(np.uint8)
         wrong = values[ids != values]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import mmcv
 import numpy as np
 from mmcv.transforms import LoadAnnotations as LoadsMasks
@@ -58,7 +59,7 @@ class MaskReader:
         if problem:
             raise UserError(f'mask {path} {problem}: replace it, or remove it from the list')
         ids = as_bytes(found, f'mask {path}')
-        return table_of(info)[ids] if self._is_stock else ids
+        return cv2.LUT(ids, table_of(info)) if self._is_stock else ids
 
     def _values(self, path: str) -> np.ndarray:
         """Values of a file before MMSeg casts them to bytes."""
