@@ -44,9 +44,15 @@ class MaskReader:
 
         Raises:
             UserError: The file is damaged, has several channels, or holds values that are no ids
-                of 8 bits.
+                of 8 bits. Loader and data set disagree on ``reduce_zero_label``.
         """
         path, problem = info['seg_map_path'], ''
+        told, own = getattr(self._loader, 'reduce_zero_label', None), info.get('reduce_zero_label')
+        if told is not None and bool(told) != bool(own):
+            raise UserError(
+                f'LoadAnnotations has reduce_zero_label={told}, but the data set of {path} has '
+                f'reduce_zero_label={own}: set it in the data set alone'
+            )
         try:
             if self._is_stock:
                 found = self._values(path)

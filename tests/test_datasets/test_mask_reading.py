@@ -119,3 +119,10 @@ def test_bytes_change_no_value():
     everything = np.arange(256)
     for kind in (np.int16, np.int64, np.float64, np.uint32):
         assert as_bytes(everything.astype(kind), 'x').tolist() == everything.tolist()
+
+
+def test_a_loader_that_contradicts_its_data_set(tmp_path):
+    """MMSeg ends with an assertion there."""
+    path = stored(tmp_path, np.zeros((2, 2), np.uint8), 'mask.png')
+    with pytest.raises(UserError, match='reduce_zero_label=True, but the data set of .*mask.png'):
+        read(path, [dict(type='LoadAnnotations', reduce_zero_label=True)])
