@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import loops
+from mmseg.engine.optimizers import LearningRateDecayOptimizerConstructor
 from mmseg.models.decode_heads import decode_head
 from mmseg.models.losses import cross_entropy_loss
 
@@ -22,6 +23,7 @@ def apply() -> None:
     make_resume_skip_by_sampler()
     compute_accuracy_without_sync()
     average_class_weights_over_labels()
+    decay_rates_by_layer_in_every_network()
 
 
 def allow_checkpoint_types() -> None:
@@ -151,6 +153,43 @@ def average_class_weights_over_labels() -> None:
     cross_entropy_loss.cross_entropy = cross_entropy
 
 
+def decay_rates_by_layer_in_every_network() -> None:
+    """Lets MMSeg's constructors of rates by layer look into the networks of a method.
+
+    They ask a model for its ``backbone`` and go by the names of its parameters, so each network
+    that learns is handed to them as a segmentor of its own. What belongs to no network, such as
+    the heads of a refinement, has the base rate, as decode heads have. To be dropped when MMSeg's
+    constructors find backbones inside of models.
+    """
+    stock = LearningRateDecayOptimizerConstructor.add_params
+    if getattr(stock, 'looks_into_networks', False):
+        return
+
+    @functools.wraps(stock)
+    def add_params(self, params, module, **kwargs):
+        learners = getattr(module, 'learners', ())
+        if not learners:
+            stock(self, params, module, **kwargs)
+            return
+        for learner in learners:
+            groups = []
+            stock(self, groups, getattr(module, learner), **kwargs)
+            for group in groups:
+                group['param_names'] = [f'{learner}.{name}' for name in group['param_names']]
+            params += groups
+        seen = {name for group in params for name in group['param_names']}
+        rest = [(n, p) for n, p in module.named_parameters() if p.requires_grad and n not in seen]
+        for decay in (self.base_wd, 0.0):
+            own = [pair for pair in rest if (pair[1].ndim > 1) == (decay is self.base_wd)]
+            if own:
+                names, tensors = (list(part) for part in zip(*own, strict=True))
+                same = dict(lr=self.base_lr, lr_scale=1.0, weight_decay=decay)
+                params.append(dict(same, params=tensors, param_names=names))
+
+    add_params.looks_into_networks = True
+    LearningRateDecayOptimizerConstructor.add_params = add_params
+
+
 def start_cpu_process_group(cfg) -> None:
     """Makes ``--launcher pytorch`` work without a GPU, on gloo.
 
@@ -160,13 +199,17 @@ def start_cpu_process_group(cfg) -> None:
     Args:
         cfg: Whole config; changed in place.
     """
+    wrapper = cfg.get('model_wrapper_cfg')
+    if wrapper is not None and 'find_unused_parameters' in cfg:  # mmengine takes one of both
+        wrapper.setdefault('find_unused_parameters', cfg.find_unused_parameters)
     if cfg.launcher != 'pytorch' or torch.cuda.is_available():
         return
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group('gloo')
-    cfg.model_wrapper_cfg = dict(
-        type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None
-    )
+    if wrapper is None:
+        unused = cfg.get('find_unused_parameters', False)
+        wrapper = dict(broadcast_buffers=False, find_unused_parameters=unused)
+    cfg.model_wrapper_cfg = dict({'type': 'MMDistributedDataParallel', **wrapper}, device_ids=None)
     cfg.model = _without_sync_bn(cfg.model)
 
 

@@ -11,6 +11,7 @@ import torch
 from mmcv.transforms import Compose
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
+from mmengine.structures import PixelData
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
@@ -22,7 +23,8 @@ from .manual_checks import check_manual_labels
 from .manual_pipeline import check_no_masks_are_read, with_manual_labels
 from .mask_counts import MaskCounts, remarks
 from .packed_batch import PackedBatch
-from .transforms import LoadManualAnnotations
+from .painting import labels_loaded, paints_outside, probe_of
+from .transforms import OUTSIDE, LoadManualAnnotations
 
 LABELLED, UNLABELLED, PASTE, PARTNER = range(4)
 
@@ -121,15 +123,16 @@ class SemiDataset(Dataset):
                 self._partly_labelled = DATASETS.build(with_manual_labels(partly))
                 check_no_masks_are_read(self._partly_labelled)
             self.set_manual_labels(manual_labels)
-            *steps, pack = self.unlabelled.pipeline.transforms
+            *steps, self._pack = self.unlabelled.pipeline.transforms
             self.unlabelled.pipeline = Compose(steps)
-            self._views = {'unlabelled': Compose([pack])}
+            self._views = {'unlabelled': Compose([])}
             for name, transforms in (views or {}).items():
-                self._views[name] = Compose([*transforms, pack])
+                self._views[name] = Compose(transforms)
         self.check_files = check_files
         self.mask_counts: MaskCounts | None = None
         if check_files:
             self._check_files(manual_labels)
+        self._mark_places_without_image()
 
     def _check_files(self, manual_labels: str | None) -> None:
         classes, name = self.metainfo['classes'], 'SemiDataset.labelled'
@@ -183,6 +186,20 @@ class SemiDataset(Dataset):
                 i for i, info in enumerate(infos) if self.manual_loader.has_labels(info['img_path'])
             ]
 
+    def _mark_places_without_image(self) -> None:
+        """Checks what the pipelines paint into empty label maps, see :func:`paints_outside`."""
+        if not self.unlabelled:
+            return
+        steps = self.unlabelled.pipeline.transforms
+        probe = probe_of(steps, self.unlabelled.get_data_info(0))
+        start = labels_loaded(steps)
+        for name, view in self._views.items():
+            found = paints_outside([*steps[start:], *view.transforms], probe, name)
+            steps[start - 1].marks_outside |= found
+        if self._partly_labelled is not None:
+            *steps, _ = self._partly_labelled.pipeline.transforms
+            paints_outside(steps[labels_loaded(steps) :], probe, 'labelled')
+
     def __len__(self) -> int:
         return len(self.labelled if self.unlabelled is None else self.unlabelled)
 
@@ -235,8 +252,12 @@ class SemiDataset(Dataset):
 
     def _add_views(self, item: dict, index: int) -> None:
         results = self.unlabelled[index]
-        for name, pack in self._views.items():
-            packed = pack(copy.deepcopy(results) if len(self._views) > 1 else results)
+        for name, change in self._views.items():
+            own = change(copy.deepcopy(results) if len(self._views) > 1 else results)
+            packed = self._pack(own)
+            if OUTSIDE in own:
+                outside = torch.from_numpy(own[OUTSIDE] == 255)
+                packed['data_samples'].outside = PixelData(data=outside[None])
             packed['data_samples'].set_metainfo(dict(pool_idx=index))
             _add(item, name, packed)
 

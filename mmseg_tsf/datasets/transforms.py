@@ -15,6 +15,9 @@ from ..models.utils.labels import IGNORE_INDEX
 from ..utils.errors import UserError
 from .label_values import UNREADABLE, as_bytes
 
+OUTSIDE = 'outside_map'
+"""Key of a map beside the labels that becomes 255 where a transform shows no image."""
+
 
 @TRANSFORMS.register_module()
 class LoadEmptyAnnotations(BaseTransform):
@@ -27,16 +30,22 @@ class LoadEmptyAnnotations(BaseTransform):
 
     Args:
         ignore_index: Value of all pixels of the label map.
+
+    Attributes:
+        marks_outside: Whether a map :data:`OUTSIDE` of zeros is added, too.
     """
 
     def __init__(self, ignore_index: int = 255) -> None:
-        self.ignore_index = ignore_index
+        self.ignore_index, self.marks_outside = ignore_index, False
 
     def transform(self, results: dict) -> dict:
         """Adds the label map."""
         results.pop('seg_map_path', None)
         results['gt_seg_map'] = self.label_map(results)
         results['seg_fields'] = [*results.get('seg_fields', []), 'gt_seg_map']
+        if self.marks_outside:
+            results[OUTSIDE] = np.zeros(results['img'].shape[:2], np.uint8)
+            results['seg_fields'].append(OUTSIDE)
         return results
 
     def label_map(self, results: dict) -> np.ndarray:

@@ -117,5 +117,8 @@ def add_part_optimizers(runner: Runner) -> None:
 
 def _remove(optimizer: Optimizer, params: set[int]) -> None:
     for group in optimizer.param_groups:
-        group['params'] = [p for p in group['params'] if id(p) not in params]
+        kept = [i for i, param in enumerate(group['params']) if id(param) not in params]
+        for key in ('params', 'param_names'):  # constructors of rates by layer give names
+            if key in group:
+                group[key] = [group[key][i] for i in kept]
     optimizer.param_groups[:] = [group for group in optimizer.param_groups if group['params']]

@@ -157,6 +157,11 @@ def read_finished(folder: Path) -> dict:
         )
     if test.get('tta') or test.get('cfg_options'):
         raise UserError(f'{folder} was tested with --tta or --cfg-options: test it without either')
+    if score_key(info) not in test['metrics']:
+        raise UserError(
+            f'{folder} was tested without {score_key(info)}: test it again with '
+            "test_evaluator.type='ClassIoUMetric' and test_cfg.type='SemiTestLoop'"
+        )
     # entries whose lines have a time but no loss are of validations and tests
     times = [entry['time'] for entry in read_scalars(folder)[0] if 'time' in entry]
     return dict(

@@ -20,6 +20,8 @@ from ...datasets.mask_counts import check_several_classes
 from ...datasets.samplers import SemiInfiniteSampler
 from ...utils.errors import UserError
 from ...utils.runner import schedule_of, unwrap
+from ..loops.network_metrics import check_monitors
+from ..loops.semi_val_loop import SemiValLoop
 from ..optimizers import add_part_optimizers
 from ..preflight.label_check import (
     LABELLED,
@@ -243,6 +245,10 @@ def check_loops(runner: Runner) -> None:
             'SemiInfiniteSampler never ends an epoch: take train_cfg.type=IterBasedTrainLoop, or '
             "train_dataloader.sampler=dict(type='DefaultSampler', shuffle=True)"
         )
+    networks = None
+    if isinstance(runner.val_loop, SemiValLoop):
+        networks = runner.val_loop.networks or unwrap(runner).network_names
+    check_monitors(runner, networks)
     has_rounds = hasattr(runner.train_loop, 'boundaries')
     if not getattr(loader.dataset, 'has_labels', True) and not has_rounds:
         raise UserError(

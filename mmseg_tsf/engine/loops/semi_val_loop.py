@@ -12,6 +12,7 @@ from mmseg.registry import LOOPS
 
 from ...utils.errors import UserError
 from ...utils.runner import unwrap
+from .network_metrics import NetworkMetrics
 
 
 def evaluate_networks(loop, networks: Sequence[str] | None, stage: str) -> dict[str, float]:
@@ -26,7 +27,8 @@ def evaluate_networks(loop, networks: Sequence[str] | None, stage: str) -> dict[
         stage: ``'val'`` or ``'test'``, as in the names of hooks and steps.
 
     Returns:
-        dict[str, float]: Metrics named ``<network>/<metric>``.
+        dict[str, float]: Metrics named ``<network>/<metric>``; plain names mean those of the
+            network that predicts by default, or of the first evaluated one.
     """
     runner = loop.runner
     model = unwrap(runner)
@@ -60,6 +62,7 @@ def evaluate_networks(loop, networks: Sequence[str] | None, stage: str) -> dict[
     for name, evaluator in evaluators.items():
         values = evaluator.evaluate(len(loop.dataloader.dataset))
         metrics.update({f'{name}/{key}': value for key, value in values.items()})
+    metrics = NetworkMetrics(metrics, shown)
     runner.call_hook(f'after_{stage}_epoch', metrics=metrics)
     runner.call_hook(f'after_{stage}')
     return metrics

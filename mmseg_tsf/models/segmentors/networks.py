@@ -15,6 +15,7 @@ from ...utils.errors import UserError
 from ..utils.feature_tap import FeatureTap
 from ..utils.views import NetworkView
 from .checks import adapt_state_dict, check_segmentor
+from .label_checks import check_labels, check_padding
 
 
 class NetworkGroup(BaseModel):
@@ -70,6 +71,10 @@ class NetworkGroup(BaseModel):
             setattr(self, name, MODELS.build(copy.deepcopy(configs[name])))
         for name in self.averages:
             getattr(self, name).requires_grad_(False)
+        for name in self.learners:
+            own = f'model.networks.{name}' if name in (networks or {}) else 'model.segmentor'
+            check_labels(own, getattr(self, name))
+        check_padding(self.data_preprocessor.data_preprocessor)
         for name in self.learners:
             if getattr(self, name).num_classes != self.num_classes:
                 raise UserError(

@@ -96,13 +96,22 @@ def ground_truth(samples: list) -> Tensor:
 
 
 def valid_mask(samples: list, images: Tensor) -> Tensor:
-    """``(N, H, W)`` bool, False where the preprocessor padded an image at its right or bottom."""
+    """``(N, H, W)`` bool, False where there is no image.
+
+    That is where the preprocessor padded it at its right or bottom, and where a data sample has
+    ``outside`` set, ``(1, h, w)`` bool: beside an image that a transform has turned, for instance.
+    """
     sizes = to_device([list(sample.metainfo['img_shape'][:2]) for sample in samples], images)
     rows = torch.arange(images.shape[2], device=images.device)
     columns = torch.arange(images.shape[3], device=images.device)
     in_rows = rows < sizes[:, :1]  # (N, H)
     in_columns = columns < sizes[:, 1:]  # (N, W)
-    return in_rows.unsqueeze(2) & in_columns.unsqueeze(1)
+    valid = in_rows.unsqueeze(2) & in_columns.unsqueeze(1)
+    for image, sample in enumerate(samples):
+        if 'outside' in sample:
+            outside = sample.outside.data[0]
+            valid[image, : outside.shape[0], : outside.shape[1]] &= ~outside
+    return valid
 
 
 def to_device(values: list, like: Tensor) -> Tensor:

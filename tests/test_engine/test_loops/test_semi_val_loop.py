@@ -128,3 +128,67 @@ def test_validation_within_training_changes_nothing_and_can_pick_the_best(data_r
         states.append({k: v.clone() for k, v in runner.model.state_dict().items()})
     assert all(torch.equal(states[0][k], v) for k, v in states[1].items())
     assert len(list((tmp_path / 'with').rglob('best_teacher_mIoU_iter_*.pth'))) == 1
+
+
+@pytest.mark.parametrize('predict_on', ['teacher', 'friend'])
+def test_plain_names_mean_the_network_that_predicts(data_root, tmp_path, predict_on):
+    cfg = tiny_runner_cfg('tsf', data_root, tmp_path, max_iters=4, **validation_cfg(data_root))
+    cfg.model.test_cfg = dict(predict_on=predict_on)
+    cfg.val_evaluator = dict(type='ClassIoUMetric', iou_metrics=['mIoU', 'mDice'])
+    cfg.train_cfg.val_interval = 1
+    cfg.default_hooks.checkpoint.save_best = ['mIoU', 'mDice']
+    # nothing can be better by 1000: stops after the second validation
+    stop = dict(type='EarlyStoppingHook', monitor='mIoU', min_delta=1000.0, patience=1)
+    cfg.custom_hooks.append(stop)
+    runner = make_runner(cfg)
+    runner.register_hook(seen := Metrics())
+    runner.train()
+    assert runner.iter == 2
+    best = max(metrics[f'{predict_on}/mIoU'] for metrics in seen.metrics)
+    assert runner.message_hub.get_info('best_score_mIoU') == best
+    assert all('/' in key for metrics in seen.metrics for key in metrics)  # none is there twice
+    logged = [key for key in runner.message_hub.log_scalars if key.startswith('val/')]
+    assert {key for key in logged if key.count('/') < 2} <= {'val/time', 'val/data_time'}
+    assert len(list(tmp_path.rglob('best_m*.pth'))) == 2
+    metrics = seen.metrics[0]
+    assert 'mIoU' in metrics and 'mFscore' not in metrics and 'student/mIoU' in metrics
+    assert metrics['mIoU'] == metrics.get('mIoU') == metrics[f'{predict_on}/mIoU']
+    assert metrics.get('mFscore') is None
+    with pytest.raises(KeyError, match='mFscore'):
+        metrics['mFscore']
+
+
+class Metrics(Hook):
+    """Keeps what hooks get."""
+
+    def __init__(self) -> None:
+        self.metrics: list = []
+
+    def after_val_epoch(self, runner, metrics=None) -> None:
+        self.metrics.append(metrics)
+
+
+@pytest.mark.parametrize(
+    ('monitor', 'loop', 'sentence'),
+    [
+        ('tutor/mIoU', 'SemiValLoop', 'the validation evaluates teacher, student, friend; name o'),
+        ('teacher/mIoU', 'ValLoop', "val_cfg.type='SemiValLoop', or .*='mIoU'"),
+        ('mIoU', None, 'watches a validation, but the config has no val_cfg'),
+    ],
+)
+def test_a_metric_that_will_never_be_there_is_refused_before_training(
+    data_root, tmp_path, monitor, loop, sentence
+):
+    for hook in ('checkpoint', 'stop'):
+        more = validation_cfg(data_root) if loop else {}
+        cfg = tiny_runner_cfg('tsf', data_root, tmp_path / hook, **more)
+        if loop:
+            cfg.val_cfg.type = loop
+        if hook == 'checkpoint':
+            cfg.default_hooks.checkpoint.save_best = monitor
+        else:
+            cfg.custom_hooks.append(dict(type='EarlyStoppingHook', monitor=monitor))
+        runner = make_runner(cfg)
+        with pytest.raises(UserError, match=sentence):
+            runner.train()
+        assert runner.iter == 0
