@@ -31,7 +31,7 @@ ALLOWED = {
     f'{AL}/selection': of_al('pool') + BASE,
     f'{AL}/strategies': of_al('pool', 'selection') + BASE,
     f'{AL}/exchange': of_al('store', 'selection') + BASE,
-    f'{AL}/oracles': of_al('store', 'pool', 'exchange') + BASE,
+    f'{AL}/oracles': of_al('store', 'pool', 'exchange') + ('datasets', *BASE),
     f'{AL}/campaign': of_al('store', 'pool', 'selection', 'strategies', 'oracles') + LOWER,
     AL: (AL, *LOWER),
     'reporting': (AL, *LOWER),

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 from mmseg.datasets import BaseSegDataset
-from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import DATASETS
 
 import mmseg_tsf  # noqa: F401  registers our data sets
+from mmseg_tsf.datasets.mask_reading import MaskReader
 from mmseg_tsf.datasets.splits import (
     LIST_STYLES,
     check_disjoint,
@@ -144,17 +144,17 @@ def samples_of_folder(args: argparse.Namespace) -> Samples:
 
 def count_pixels(samples: Samples, order: Sequence[str]) -> np.ndarray:
     """Count pixels per image and class: (N, 255), rows as in ``order``, ignored ones left out."""
-    load = LoadAnnotations()
+    masks = MaskReader()
     pixels = np.zeros((len(order), 255), dtype=np.int64)
     for row, name in enumerate(track(order, 'Reading masks')):
-        info = {**samples[name], 'seg_fields': []}
+        info = samples[name]
         mask = info.get('seg_map_path')
         if mask is None or not os.path.isfile(mask):
             raise UserError(
                 f'--class-balanced reads a mask for every image, but {name} has none'
                 + (f' at {mask}.' if mask else ': give a config or --ann-dir.')
             )
-        pixels[row] = np.bincount(load(info)['gt_seg_map'].ravel(), minlength=256)[:255]
+        pixels[row] = np.bincount(masks.class_ids(info).ravel(), minlength=256)[:255]
     return pixels
 
 

@@ -23,6 +23,7 @@ from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.datasets.checks import check_orientations
 from mmseg_tsf.engine.loops.semi_val_loop import SemiTestLoop
 from mmseg_tsf.engine.preflight.config_check import load_config
+from mmseg_tsf.engine.preflight.label_check import check_evaluations
 from mmseg_tsf.models.segmentors.fitting import check_trained
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
@@ -113,6 +114,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     """Entry point; returns the metrics."""
     args = parse_args(argv)
     cfg = prepare(args)
+    check_evaluations(cfg, lists=('test_dataloader',))
     start_cpu_process_group(cfg)
     runner = Runner.from_cfg(cfg)
     runner.register_hook(CheckedTest())

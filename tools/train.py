@@ -27,6 +27,7 @@ from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.engine.preflight.config_check import check_weights, load_config
 from mmseg_tsf.engine.preflight.dry_run import dry_run
+from mmseg_tsf.engine.preflight.label_check import check_evaluations
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError, explain_disk_errors_in
 from mmseg_tsf.utils.processes import keep_freed_memory
@@ -92,6 +93,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.amp:
         enable_amp(cfg, args.amp_dtype)
     check_weights(cfg)
+    check_evaluations(cfg)
     if args.dry_run:
         start_cpu_process_group(cfg)
         dry_run(cfg)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import inspect
+import os
 import os.path as osp
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from functools import partial
 
-import numpy as np
 from mmengine.dataset import BaseDataset
-from mmengine.dist import get_dist_info
+from mmengine.dist import all_gather_object, get_dist_info
+from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
-from PIL import Image
 
-from ..utils.errors import UserError
+from ..utils.errors import UserError, some_of
 from ..utils.image_header import UPRIGHT, orientation_of_file
 from .image_reading import ImageReader, reader_of
+from .label_meaning import check_same_labels, leaf_configs, leaves
+from .label_values import check_ids
+from .mask_counts import MaskCounts, check_void
+from .mask_reading import MaskReader
 from .splits import check_disjoint, read_list
 
 
@@ -31,20 +36,44 @@ def check_lists(labelled: dict, unlabelled: dict | None, may_be_empty: bool = Fa
     Raises:
         UserError: A list is missing or empty, or an image of one folder is in both lists.
     """
-    names = {}
+    names: dict[str, dict[str | None, dict[str, str]]] = dict(labelled={}, unlabelled={})
     for branch, cfg in (('labelled', labelled), ('unlabelled', unlabelled)):
-        if cfg is None:
-            continue
-        if not cfg.get('ann_file'):
-            _check_folder(branch, cfg)
-            continue
-        path = cfg['ann_file']
-        if cfg.get('data_root') and not osp.isabs(path):
-            path = osp.join(cfg['data_root'], path)
-        names[branch] = (path, read_list(path, may_be_empty and branch == 'labelled'))
-    if len(names) == 2 and _image_folder(labelled) == _image_folder(unlabelled):
-        (labelled_path, first), (unlabelled_path, second) = names.values()
-        check_disjoint(first, second, labelled_path, unlabelled_path)
+        for key, leaf in leaf_configs(cfg, f'SemiDataset.{branch}') if cfg else ():
+            path, listed = check_list(leaf, key, may_be_empty and branch == 'labelled')
+            files = names[branch].setdefault(_image_folder(leaf), {})
+            files.update(dict.fromkeys(listed, path))
+    for folder, first in names['labelled'].items():
+        second = names['unlabelled'].get(folder, {})
+        for name in first.keys() & second.keys():
+            check_disjoint(first, second, first[name], second[name])
+
+
+def check_list(cfg: Mapping, key: str, may_be_empty: bool = False) -> tuple[str, list[str]]:
+    """Checks that the list of a data set exists and names images, or that its folder holds some.
+
+    Args:
+        cfg: Config of a data set, not of a wrapper.
+        key: Its config key.
+        may_be_empty: Whether the list may be empty.
+
+    Returns:
+        tuple[str, list[str]]: Path of the list and its names; both empty without a list, and where
+        the data set reads files of its own kind.
+
+    Raises:
+        UserError: See :func:`~mmseg_tsf.datasets.splits.read_list`, or the folder holds no image.
+    """
+    path = cfg.get('ann_file')
+    if not path:
+        _check_folder(key, cfg)
+        return '', []
+    if cfg.get('data_root') and not osp.isabs(path):
+        path = osp.join(cfg['data_root'], path)
+    kind = _class_of(cfg)
+    reads_names = getattr(kind, 'load_data_list', None) is BaseSegDataset.load_data_list
+    if not reads_names or osp.isdir(path) or '://' in path:
+        return '', []
+    return path, read_list(path, may_be_empty)
 
 
 def check_no_image_twice(
@@ -58,13 +87,19 @@ def check_no_image_twice(
         key: Config key of ``unlabelled``.
 
     Raises:
-        UserError: An image is in both; the message names the first three.
+        UserError: An image is in both, or twice in the second; the message names the first three.
     """
     first, second = (
-        {osp.realpath(part.get_data_info(i)['img_path']) for i in range(len(part))}
+        [osp.realpath(part.get_data_info(i)['img_path']) for i in range(len(part))]
         for part in (labelled, unlabelled)
     )
-    both = sorted(first & second)
+    twice = [path for path, times in Counter(second).items() if times > 1]
+    if twice:
+        raise UserError(
+            f'{key} has {len(twice)} images twice, under two names ({some_of(twice)}): remove the '
+            'links to them, or give an ann_file that names each once'
+        )
+    both = sorted(set(first) & set(second))
     if both:
         raise UserError(
             f'{len(both)} images are both labelled and unlabelled ({", ".join(both[:3])}): '
@@ -79,91 +114,134 @@ def _image_folder(cfg: dict) -> str | None:
     return osp.realpath(osp.join(cfg.get('data_root') or '', folder))
 
 
-def _check_folder(branch: str, cfg: dict) -> None:
+def _class_of(cfg: Mapping) -> type | None:
+    kind = cfg['type']
+    return DATASETS.get(kind) if isinstance(kind, str) else kind
+
+
+def _check_folder(key: str, cfg: Mapping) -> None:
     """Checks that an image folder used without a list holds images."""
-    folder = _image_folder(cfg)
-    if folder is None:
+    folder, kind = _image_folder(cfg), _class_of(cfg)
+    if folder is None or kind is None:
         return
-    dataset = DATASETS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
-    default = inspect.signature(dataset.__init__).parameters.get('img_suffix')
+    default = inspect.signature(kind.__init__).parameters.get('img_suffix')
     suffix = cfg.get('img_suffix') or (default.default if default else '')
-    if not any(Path(folder).rglob(f'*{suffix}')):
+    found = False
+    for path, folders, files in os.walk(folder, followlinks=True):  # as MMSegmentation lists it
+        found = found or any(name.endswith(suffix) for name in files)
+        for own in (osp.join(path, name) for name in folders):
+            if osp.islink(own) and _leads_back(own, folder):
+                raise UserError(
+                    f'{own} is a link to a folder that holds it, so {key} would list its images '
+                    'again and again: remove the link'
+                )
+    if not found:
         raise UserError(
-            f'the {branch} image folder {folder} has no file that ends with {suffix!r}: correct '
+            f'the image folder {folder} of {key} has no file that ends with {suffix!r}: correct '
             'data_prefix.img_path and img_suffix, or give a split list as ann_file'
         )
 
 
-def check_masks(dataset: BaseDataset) -> None:
+def _leads_back(link: str, folder: str) -> bool:
+    """Whether a link below a folder leads to a folder that was passed on the way to it."""
+    target, path = osp.join(osp.realpath(link), ''), osp.dirname(link)
+    while len(path) >= len(folder):
+        if osp.join(osp.realpath(path), '').startswith(target):
+            return True
+        path = osp.dirname(path)
+    return False
+
+
+def check_masks(dataset: BaseDataset, name: str) -> MaskCounts:
     """Checks that labelled images and masks exist, have equal sizes and known class ids.
 
-    Each rank checks its share.
+    Each rank checks its share; all ranks must call it, and get the same result.
+
+    Args:
+        dataset: Data set or stock wrapper.
+        name: Its config key.
+
+    Returns:
+        MaskCounts: Counts over all masks.
 
     Raises:
-        UserError: A file is missing, damaged or does not fit; the message names the first one.
+        UserError: The data set names no classes. A file is missing, damaged or does not fit; the
+            message names the first one. 255 stands for a class, see :func:`check_void`.
     """
-    num_classes, reader = len(dataset.metainfo['classes']), reader_of(dataset)
-    _check_own_share(dataset, lambda info: _check_mask(info, num_classes, reader))
+    check_same_labels({name: dataset})
+    classes, counts = dataset.metainfo['classes'], MaskCounts()
+
+    def check_for(leaf: BaseDataset) -> Callable[[dict], MaskCounts]:
+        masks, images = MaskReader(leaf.pipeline.transforms), reader_of(leaf)
+        return lambda info: counts_of_mask(info, len(classes), masks, images)
+
+    for own in _check_shares(dataset, check_for):
+        counts.add(own)
+    check_void(counts, classes, name)
+    return counts
 
 
 def check_images(dataset: BaseDataset) -> None:
     """Checks that the images of an unlabelled data set exist and can be opened.
 
-    Each rank checks its share.
+    Each rank checks its share; all ranks must call it.
+
+    Args:
+        dataset: Data set or stock wrapper.
 
     Raises:
         UserError: A file is missing or not an image; the message names the first one.
     """
-    reader = reader_of(dataset)
-    _check_own_share(dataset, lambda info: _check_image(info, reader))
+    _check_shares(dataset, lambda leaf: partial(_check_image, reader=reader_of(leaf)))
 
 
 def check_orientations(dataset: BaseDataset) -> None:
     """Checks the masks of images that have an EXIF orientation, see :meth:`ImageReader.check_mask`.
 
     Args:
-        dataset: Images with masks; those without are left out.
+        dataset: Images with masks, or a stock wrapper; those without are left out.
 
     Raises:
         UserError: A mask is damaged or does not fit; the message names the first one.
     """
-    reader = reader_of(dataset)
-    for info in (dataset.get_data_info(i) for i in range(len(dataset))):
-        path = info.get('seg_map_path')
-        if path and orientation_of_file(info['img_path']) != UPRIGHT:
-            reader.check_mask(info, read_ids(path).shape, path)
+    for _, leaf in leaves(dataset):
+        images, masks = reader_of(leaf), MaskReader(leaf.pipeline.transforms)
+        for info in (leaf.get_data_info(i) for i in range(len(leaf))):
+            path = info.get('seg_map_path')
+            if path and orientation_of_file(info['img_path']) != UPRIGHT:
+                images.check_mask(info, masks.class_ids(info).shape, path)
 
 
-def _check_own_share(dataset: BaseDataset, check: Callable[[dict], object]) -> None:
+def _check_shares(
+    dataset: BaseDataset, check_for: Callable[[BaseDataset], Callable[[dict], MaskCounts]]
+) -> list[MaskCounts]:
+    """Checks all entries; every rank gets the sum of the counts of each rank, or the first error.
+
+    Args:
+        dataset: Data set or stock wrapper.
+        check_for: Function that returns the check of the entries of a data set in it.
+    """
     rank, world_size = get_dist_info()
-    infos = [dataset.get_data_info(i) for i in range(rank, len(dataset), world_size)]
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        for _ in pool.map(check, infos):
-            pass
+    counts, error = MaskCounts(), None
+    try:
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            for _, leaf in leaves(dataset):
+                infos = (leaf.get_data_info(i) for i in range(rank, len(leaf), world_size))
+                for own in pool.map(check_for(leaf), infos):
+                    counts.add(own)
+    except UserError as raised:  # the other ranks must hear of it
+        error = raised
+    parts = all_gather_object((counts, error))
+    for _, raised in parts:
+        if raised is not None:
+            raise raised
+    return [own for own, _ in parts]
 
 
-def _check_image(info: dict, reader: ImageReader) -> None:
+def _check_image(info: dict, reader: ImageReader) -> MaskCounts:
     _check_exists(info['img_path'], 'image')
     reader.size(info)
-
-
-def read_ids(path: str) -> np.ndarray:
-    """Reads the class ids ``(H, W)`` of a mask as they are in the file.
-
-    Raises:
-        UserError: The file is damaged or has several channels.
-    """
-    problem = ''
-    try:
-        with Image.open(path) as mask:
-            ids = np.asarray(mask)
-    except (OSError, SyntaxError, ValueError) as error:
-        problem = f'cannot be read ({error})'
-    if not problem and ids.ndim != 2:
-        problem = f'has {ids.shape[2]} channels, not one with class ids'
-    if problem:
-        raise UserError(f'mask {path} {problem}: replace it, or remove it from the list')
-    return ids
+    return MaskCounts()
 
 
 def _check_exists(path: str, what: str) -> None:
@@ -174,7 +252,20 @@ def _check_exists(path: str, what: str) -> None:
         )
 
 
-def _check_mask(info: dict, num_classes: int, reader: ImageReader) -> None:
+def counts_of_mask(
+    info: dict, num_classes: int, masks: MaskReader, images: ImageReader
+) -> MaskCounts:
+    """Checks one mask; returns what it shows.
+
+    Args:
+        info: Entry of a data set.
+        num_classes: Number of classes K.
+        masks: Reader of the masks of its data set.
+        images: Reader of its images.
+
+    Raises:
+        UserError: A file is missing, damaged or does not fit.
+    """
     image_path, mask_path = info['img_path'], info.get('seg_map_path')
     _check_exists(image_path, 'image')
     if mask_path is None:
@@ -183,16 +274,8 @@ def _check_mask(info: dict, num_classes: int, reader: ImageReader) -> None:
             'labelled data set'
         )
     _check_exists(mask_path, 'mask of a labelled image')
-    mask = read_ids(mask_path)
-    reader.check_mask(info, mask.shape, mask_path)
-    ids = set(np.unique(mask).tolist()) - {255}
-    if info.get('reduce_zero_label'):  # first, as in MMSeg's LoadAnnotations
-        ids = {i - 1 for i in ids if i > 0}
-    if info.get('label_map'):
-        ids = {info['label_map'].get(i, i) for i in ids} - {255}
-    foreign = sorted(i for i in ids if i >= num_classes)
-    if foreign:
-        raise UserError(
-            f'mask {mask_path} has the class ids {foreign}, but there are {num_classes} classes '
-            f'(0 to {num_classes - 1}; 255 = ignore): relabel it or correct the classes'
-        )
+    mask = masks.class_ids(info)
+    images.check_mask(info, mask.shape, mask_path)
+    counts = MaskCounts.of(mask)
+    check_ids(counts.shown, num_classes, f'mask {mask_path}')
+    return counts

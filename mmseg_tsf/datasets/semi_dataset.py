@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os.path as osp
 
 import numpy as np
 import torch
 from mmcv.transforms import Compose
 from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
 from mmengine.structures import PixelData
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from ..utils.errors import UserError
-from ..utils.image_header import UPRIGHT, orientation_of_file
 from ..utils.seeding import seeded
 from .checks import check_images, check_lists, check_masks, check_no_image_twice
-from .image_reading import ImageReader
+from .label_meaning import check_same_labels, without_files
+from .manual_checks import check_manual_labels
 from .manual_pipeline import check_no_masks_are_read, with_manual_labels
+from .mask_counts import MaskCounts, remarks
 from .packed_batch import PackedBatch
 from .painting import labels_loaded, paints_outside, probe_of
 from .transforms import OUTSIDE, LoadManualAnnotations
@@ -62,8 +65,12 @@ class SemiDataset(Dataset):
         pool_only: Whether items have no unlabelled images, for supervised methods, which use them
             only where they have manual labels.
 
+    Attributes:
+        mask_counts: Counts of the classes in the labelled masks; ``None`` if files are not checked.
+
     Raises:
         UserError: A list, an image or a mask is missing or does not fit.
+        UserError: A class id does not mean the same in both data sets.
     """
 
     def __init__(
@@ -79,8 +86,14 @@ class SemiDataset(Dataset):
         supervise_manual: bool = False,
         pool_only: bool = False,
     ) -> None:
+        check_same_labels(without_files(labelled, 'SemiDataset.labelled'))
         check_lists(labelled, unlabelled, may_be_empty=supervise_manual)
-        _check_pool_options(unlabelled, supervise_manual, pool_only)
+        _check_pool_options(
+            unlabelled,
+            supervise_manual=supervise_manual,
+            pool_only=pool_only,
+            manual_labels=manual_labels,
+        )
         if paste_prob is not None and not 0 <= paste_prob <= 1:
             raise UserError(f'SemiDataset.paste_prob={paste_prob} must lie in [0, 1]')
         if supervise_manual:
@@ -99,6 +112,10 @@ class SemiDataset(Dataset):
         self._manual_indices: list[int] = []
         if unlabelled is not None:
             self.unlabelled = DATASETS.build(with_manual_labels(unlabelled))
+            check_same_labels(
+                {'SemiDataset.labelled': self.labelled, 'SemiDataset.unlabelled': self.unlabelled},
+                may_be_unnamed=True,
+            )
             check_no_image_twice(self.labelled, self.unlabelled)
             check_no_masks_are_read(self.unlabelled)
             if supervise_manual:
@@ -106,18 +123,26 @@ class SemiDataset(Dataset):
                 self._partly_labelled = DATASETS.build(with_manual_labels(partly))
                 check_no_masks_are_read(self._partly_labelled)
             self.set_manual_labels(manual_labels)
-            self._check_manual_labels()
             *steps, self._pack = self.unlabelled.pipeline.transforms
             self.unlabelled.pipeline = Compose(steps)
             self._views = {'unlabelled': Compose([])}
             for name, transforms in (views or {}).items():
                 self._views[name] = Compose(transforms)
         self.check_files = check_files
+        self.mask_counts: MaskCounts | None = None
         if check_files:
-            check_masks(self.labelled)
-            if self.unlabelled is not None:
-                check_images(self.unlabelled)
+            self._check_files(manual_labels)
         self._mark_places_without_image()
+
+    def _check_files(self, manual_labels: str | None) -> None:
+        classes, name = self.metainfo['classes'], 'SemiDataset.labelled'
+        self.mask_counts = check_masks(self.labelled, name)
+        for remark in remarks(self.mask_counts, classes, name):
+            print_log(remark, 'current', logging.WARNING)
+        if self.unlabelled is not None:
+            check_images(self.unlabelled)
+        if manual_labels is not None:
+            check_manual_labels(self.unlabelled, self.labelled, self.manual_loader, len(classes))
 
     @property
     def metainfo(self) -> dict:
@@ -160,15 +185,6 @@ class SemiDataset(Dataset):
             self._manual_indices = [
                 i for i, info in enumerate(infos) if self.manual_loader.has_labels(info['img_path'])
             ]
-
-    def _check_manual_labels(self) -> None:
-        """Checks the labels of images with an EXIF orientation, before a campaign adds its own."""
-        reader, loader = ImageReader(self.unlabelled.pipeline.transforms), self.manual_loader
-        for i in range(len(self.unlabelled)) if loader and loader.folder else ():
-            info = self.unlabelled.get_data_info(i)
-            path = info['img_path']
-            if loader.has_labels(path) and orientation_of_file(path) != UPRIGHT:
-                reader.check_mask(info, loader.read(path).shape, loader.path(path))
 
     def _mark_places_without_image(self) -> None:
         """Checks what the pipelines paint into empty label maps, see :func:`paints_outside`."""
@@ -258,7 +274,7 @@ def _add(item: dict, branch: str, packed: dict) -> None:
     item['data_samples'][branch] = packed['data_samples']
 
 
-def _check_pool_options(unlabelled: dict | None, supervise_manual: bool, pool_only: bool) -> None:
-    for name, value in (('supervise_manual', supervise_manual), ('pool_only', pool_only)):
+def _check_pool_options(unlabelled: dict | None, **options: object) -> None:
+    for name, value in options.items():
         if value and unlabelled is None:
             raise UserError(f'SemiDataset.{name} needs SemiDataset.unlabelled: give the pool')

@@ -35,6 +35,7 @@ def read_list(path: str | os.PathLike, may_be_empty: bool = False) -> list[str]:
 
     Raises:
         UserError: The file does not exist, is empty, has an empty line, or names an image twice.
+        UserError: The file is no UTF-8 text, or begins with a byte order mark.
     """
     path = Path(path)
     if not path.is_file():
@@ -42,7 +43,9 @@ def read_list(path: str | os.PathLike, may_be_empty: bool = False) -> list[str]:
             f'The list {path} does not exist: write it with tools/make_splits.py or correct '
             f'`ann_file`.'
         )
-    names = [line.strip() for line in path.read_text(encoding='utf-8').splitlines()]
+    names = [line.strip() for line in _text_of(path).removesuffix('\n').split('\n')]
+    if names == ['']:
+        names = []
     if not names and may_be_empty:
         return []
     if not any(names):
@@ -52,6 +55,24 @@ def read_list(path: str | os.PathLike, may_be_empty: bool = False) -> list[str]:
         raise UserError(f'The list {path} has an empty line ({names.index("") + 1}): remove it.')
     _check_unique(names, path)
     return names
+
+
+def _text_of(path: Path) -> str:
+    """Text of a file as MMSegmentation reads it."""
+    try:
+        text = path.read_text(encoding='utf-8')
+    except UnicodeDecodeError:
+        text = '\0'
+    if '\0' in text:
+        raise UserError(
+            f'The list {path} is no UTF-8 text (UTF-16 or Latin-1, perhaps): save it as UTF-8.'
+        )
+    if text.startswith('\ufeff'):
+        raise UserError(
+            f'The list {path} begins with a byte order mark, which MMSegmentation would take for a '
+            'part of the first name: save it as UTF-8 without BOM.'
+        )
+    return text
 
 
 def check_disjoint(

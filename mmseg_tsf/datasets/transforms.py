@@ -13,6 +13,7 @@ from mmseg.registry import TRANSFORMS
 
 from ..models.utils.labels import IGNORE_INDEX
 from ..utils.errors import UserError
+from .label_values import UNREADABLE, as_bytes
 
 OUTSIDE = 'outside_map'
 """Key of a map beside the labels that becomes 255 where a transform shows no image."""
@@ -98,9 +99,20 @@ class LoadManualAnnotations(LoadEmptyAnnotations):
         return labels
 
     def read(self, img_path: str) -> np.ndarray:
-        """Reads the manual labels ``(H, W)`` uint8 of an image that has some."""
-        # pillow returns the indices of a palette image, OpenCV its colours
-        return mmcv.imread(self.path(img_path), flag='unchanged', backend='pillow')
+        """Reads the manual labels ``(H, W)`` uint8 of an image that has some.
+
+        Raises:
+            UserError: The file is damaged, or a value is no id of 8 bits.
+        """
+        path = self.path(img_path)
+        try:
+            # pillow returns the indices of a palette image, OpenCV its colours
+            found = mmcv.imread(path, flag='unchanged', backend='pillow')
+        except UNREADABLE as error:
+            raise UserError(
+                f'manual labels {path} cannot be read ({error}): replace them'
+            ) from None
+        return as_bytes(found, f'manual labels {path}')
 
 
 @TRANSFORMS.register_module()

@@ -19,6 +19,7 @@ from torch import Tensor
 from ..active_learning.campaign.builder import test_pipeline
 from ..active_learning.pool.pool import Pool
 from ..active_learning.store.round_store import RoundStore
+from ..datasets.mask_reading import MaskReader
 from ..evaluation.pseudo_label_quality import accuracy, mean_iou, share
 from ..models.segmentors.fitting import load_trained
 from ..models.utils.labels import IGNORE_INDEX
@@ -81,7 +82,7 @@ def measure_pool_labels(folder: Path, track: Track = iter) -> dict:
     source = cfg.train_dataloader.dataset.unlabelled
     pipeline = cfg.train_cfg.get('pool', {}).get('pipeline') or test_pipeline(cfg)
     pool = Pool(_build(source, pipeline), RoundStore(folder / 'rounds')).listed()
-    masks = _build(source, [dict(type='LoadAnnotations')])
+    masks, reader = _build(source, []), MaskReader(source.get('pipeline') or ())
     model = MODELS.build(cfg.model)
     check_checkpoint(checkpoint)
     load_trained(model, str(checkpoint))
@@ -89,10 +90,13 @@ def measure_pool_labels(folder: Path, track: Track = iter) -> dict:
     quality = PoolLabelQuality(model.num_classes)
     with unnoticed(model):
         for i in track(range(len(pool))):
-            image, path = pool.image(i), masks.get_data_info(i)['seg_map_path']
-            if not osp.isfile(path):
-                raise UserError(f'{path} is missing: labels are measured by the masks of the pool')
-            truth = torch.from_numpy(np.asarray(masks[i]['gt_seg_map'], np.int64))
+            image, info = pool.image(i), masks.get_data_info(i)
+            if not osp.isfile(info['seg_map_path']):
+                raise UserError(
+                    f'{info["seg_map_path"]} is missing: labels are measured by the masks of the '
+                    'pool'
+                )
+            truth = torch.from_numpy(np.asarray(reader.class_ids(info), np.int64))
             quality.update(believe(model, pool, image), truth, image.manual, image.asked)
     figures = dict(checkpoint=checkpoint.name, images=len(pool), **quality.compute())
     write_file(folder / FILE_NAME, (json.dumps(figures, indent=2) + '\n').encode())

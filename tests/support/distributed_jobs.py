@@ -5,15 +5,26 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from helpers import REFINED, batch_for, build_model, freeze_norm, model_cfg
 from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import init_default_scope
-from tiny_runs import active_learning_cfg, make_runner, tiny_runner_cfg
+from mmseg.registry import DATASETS
+from PIL import Image
+from tiny_runs import (
+    active_learning_cfg,
+    make_dataset,
+    make_runner,
+    part_cfg,
+    tiny_runner_cfg,
+)
 
 from mmseg_tsf.compat import start_cpu_process_group
+from mmseg_tsf.datasets.checks import check_masks
 from mmseg_tsf.models.utils.ema import ema_update
+from mmseg_tsf.utils.errors import UserError
 
 PER_RANK = 2
 # no mixing and no weights per pixel: the mean over ranks is then the mean over the whole batch
@@ -149,6 +160,17 @@ def learn_actively(root: Path, work_dir: Path) -> dict:
     return results
 
 
+def check_together(root: Path, own: Path) -> dict:
+    """Counts of all labelled masks, and the error of a mask that only the second rank opens."""
+    counts = check_masks(DATASETS.build(part_cfg(root, 'labelled.txt')), 'key')
+    make_dataset(own)
+    Image.fromarray(np.full((40, 48), 4, np.uint8)).save(own / 'ann/frame_1.png')
+    try:
+        check_masks(DATASETS.build(part_cfg(own, 'labelled.txt')), 'key')
+    except UserError as error:
+        return dict(counts=counts, error=str(error))
+
+
 def work(rank: int, root: str, out: str) -> None:
     """Everything that needs two ranks."""
     torch.set_num_threads(1)
@@ -163,6 +185,7 @@ def work(rank: int, root: str, out: str) -> None:
     results['uneven'] = steps('tsf', rank, 2, void_on=1, **REFINED)
     results['run'] = whole_run(Path(root), Path(out) / 'run')
     results['rounds'] = learn_actively(Path(root), Path(out) / 'rounds')
+    results['checks'] = check_together(Path(root), Path(out) / f'spoiled_{rank}')
     torch.save(results, f'{out}/rank{rank}.pt')
     dist.barrier()
     dist.destroy_process_group()

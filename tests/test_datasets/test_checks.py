@@ -15,6 +15,36 @@ def build(root, **options):
     return DATASETS.build(semi_dataset_cfg(root, **options))
 
 
+FOLDERS = dict(img_path='img', seg_map_path='ann')
+
+
+def two_classes(root, ids, folder='ann'):
+    """Writes other ids into all masks of a folder."""
+    for path in (root / folder).glob('*.png'):
+        mask = np.asarray(Image.open(path))
+        table = np.array([ids.get(i, 255) for i in range(256)], np.uint8)
+        Image.fromarray(table[mask]).save(path)
+
+
+def two(root):
+    """The two halves of a data set with two classes."""
+    metainfo = dict(classes=('wall', 'crack'), palette=[[0, 0, 0], [255, 0, 0]])
+    return {
+        part: {**part_cfg(root, f'{part}.txt'), 'metainfo': metainfo}
+        for part in ('labelled', 'unlabelled')
+    }
+
+
+def test_counts_are_those_of_all_masks(own_data_root):
+    two_classes(own_data_root, {0: 0, 1: 1, 2: 0, 3: 255})
+    dataset = build(own_data_root, **two(own_data_root))
+    masks = [np.asarray(Image.open(own_data_root / f'ann/frame_{i}.png')) for i in range(5)]
+    for value in (0, 1, 2, 255):
+        assert dataset.mask_counts.pixels[value] == sum((mask == value).sum() for mask in masks)
+    assert dataset.mask_counts.masks == 5
+    assert build(own_data_root, check_files=False, **two(own_data_root)).mask_counts is None
+
+
 class TestRefusals:
     """Bad input ends in one sentence that names the file."""
 
@@ -112,6 +142,52 @@ class TestRefusals:
             ('img_path', 'seg_map_path'), str(own_data_root / 'none')
         )
         self.check(own_data_root, part, **{part: cfg})
+
+    def test_linked_folders_are_listed_as_mmseg_lists_them(self, own_data_root):
+        """Images in a linked folder are found, one that links to itself is refused."""
+        (own_data_root / 'all').mkdir()
+        (own_data_root / 'all' / 'day').symlink_to(own_data_root / 'val_img')
+        cfg = part_cfg(own_data_root, '')
+        cfg['data_prefix'] = dict(img_path=str(own_data_root / 'all'))
+        assert len(build(own_data_root, unlabelled=cfg)) == 3
+        (own_data_root / 'val_img' / 'again').symlink_to(own_data_root / 'all')
+        self.check(own_data_root, 'again is a link to a folder that holds it', unlabelled=cfg)
+
+    def test_an_image_under_two_names_is_one(self, own_data_root):
+        (own_data_root / 'all').mkdir()
+        for name in ('a', 'b'):
+            (own_data_root / 'all' / name).symlink_to(own_data_root / 'val_img')
+        cfg = part_cfg(own_data_root, '')
+        cfg['data_prefix'] = dict(img_path=str(own_data_root / 'all'))
+        self.check(own_data_root, 'unlabelled has 3 images twice, under two names', unlabelled=cfg)
+
+    def test_lists_of_wrapped_data_sets(self, own_data_root):
+        """The overlap with the pool is found in each of them."""
+        (own_data_root / 'more.txt').write_text('frame_4\nframe_8\n')
+        parts = [part_cfg(own_data_root, name) for name in ('labelled.txt', 'more.txt')]
+        cfg = dict(type='ConcatDataset', datasets=parts)
+        self.check(
+            own_data_root, r'in both .*more.txt and .*unlabelled.txt \(frame_8\)', labelled=cfg
+        )
+        (own_data_root / 'more.txt').unlink()
+        self.check(own_data_root, 'more.txt does not exist', labelled=cfg)
+
+    def test_masks_of_wrapped_data_sets(self, own_data_root):
+        path = own_data_root / 'val_ann' / '1.png'
+        Image.fromarray(np.full((40, 48), 4, np.uint8)).save(path)
+        other = part_cfg(own_data_root, '')
+        folders = {k: str(own_data_root / f'val_{v}') for k, v in FOLDERS.items()}
+        other['data_prefix'] = folders
+        parts = [part_cfg(own_data_root, 'labelled.txt'), other]
+        inner = dict(type='ConcatDataset', datasets=parts)
+        cfg = dict(type='RepeatDataset', times=3, dataset=inner)
+        self.check(own_data_root, r'val_ann/1.png has the class ids \[4\]', labelled=cfg)
+
+    def test_255_that_stands_for_a_class(self, own_data_root):
+        two_classes(own_data_root, {0: 0, 1: 255, 2: 0, 3: 255})
+        self.check(
+            own_data_root, r'labelled: its 5 masks hold .*\(255 -> 1\)', **two(own_data_root)
+        )
 
     def test_pipeline_without_packing(self, own_data_root):
         unlabelled = part_cfg(own_data_root, 'unlabelled.txt')

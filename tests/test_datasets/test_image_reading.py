@@ -1,6 +1,7 @@
 """One reading of an image for loader, checks, pool, annotators and pictures."""
 
 import io
+from functools import partial
 
 import cv2
 import numpy as np
@@ -157,7 +158,7 @@ class TestMasks:
     ):
         self.put(own_data_root, size, orientation, mask_size)
         dataset = self.dataset(own_data_root, loader)
-        for check in (check_masks, check_orientations):
+        for check in (partial(check_masks, name='key'), check_orientations):
             if sentence is None:
                 check(dataset)
             else:

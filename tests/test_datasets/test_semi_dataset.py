@@ -202,7 +202,9 @@ def test_manual_labels_must_fit(own_data_root):
     folder = own_data_root / 'manual'
     folder.mkdir()
     Image.fromarray(np.zeros((4, 5), np.uint8)).save(folder / 'frame_5.png')
-    dataset = build(own_data_root, seed=1, manual_labels=str(folder))
+    with pytest.raises(UserError, match=r'frame_5.png is 5x4 pixels, its image 48x40'):
+        build(own_data_root, manual_labels=str(folder))
+    dataset = build(own_data_root, seed=1, manual_labels=str(folder), check_files=False)
     with pytest.raises(UserError, match=r'frame_5.png have shape \(4, 5\)'):
         dataset[7]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.fileio import list_from_file
 
 from mmseg_tsf.datasets import splits
 from mmseg_tsf.utils.errors import UserError
@@ -106,6 +107,29 @@ def test_read_list_refuses(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(UserError, match=message):
         splits.read_list(path)
+
+
+@pytest.mark.parametrize(
+    ('content', 'said'),
+    [
+        ('für\n'.encode('latin-1'), 'is no UTF-8 text'),
+        ('a\nb\n'.encode('utf-16'), 'is no UTF-8 text'),
+        ('a\nb\n'.encode('utf-16-le'), 'is no UTF-8 text'),
+        ('a\nb\n'.encode('utf-8-sig'), 'begins with a byte order mark'),
+    ],
+)
+def test_lists_that_mmseg_would_read_as_other_names(tmp_path, content, said):
+    path = tmp_path / 'labelled.txt'
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf'labelled\.txt {said}'):
+        splits.read_list(path)
+
+
+def test_names_are_cut_where_mmseg_cuts_them(tmp_path):
+    path = tmp_path / 'labelled.txt'
+    path.write_text('für\u2028dich\x0bda\nb', encoding='utf-8')
+    lines = [line.strip() for line in list_from_file(str(path))]
+    assert splits.read_list(path) == lines == ['für\u2028dich\x0bda', 'b']
 
 
 def test_read_list_names_a_missing_file(tmp_path):

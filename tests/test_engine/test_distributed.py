@@ -5,6 +5,7 @@ import pytest
 import torch
 from distributed_jobs import SMOOTH, bank_options, refined_options, steps, warm_up_options, work
 from helpers import REFINED, build_model
+from PIL import Image
 
 from mmseg_tsf.active_learning import RoundStore, verify
 from mmseg_tsf.models.mixing.adaptive_cutmix import draw_partners
@@ -36,6 +37,17 @@ def test_teachers_that_stop_learning_stay_together(ranks):
     first = build_model('psmt', pool=20, **SMOOTH['psmt']).state_dict()
     key = 'teacher_2.decode_head.conv_seg.weight'
     assert not torch.equal(first[key], expected[key])  # it learnt in the warm-up
+
+
+def test_masks_are_checked_together(ranks, data_root):
+    """Each rank knows the counts of all masks, and of a fault that another has found."""
+    masks = [np.asarray(Image.open(data_root / f'ann/frame_{i}.png')) for i in range(5)]
+    for rank in ranks:
+        counts = rank['checks']['counts']
+        assert counts.masks == 5
+        for value in range(4):
+            assert counts.pixels[value] == sum((mask == value).sum() for mask in masks)
+        assert 'spoiled_1/ann/frame_1.png has the class ids [4]' in rank['checks']['error']
 
 
 def test_one_rank_alone_would_end_elsewhere(ranks):

@@ -212,6 +212,20 @@ def test_part_of_the_answers_is_taken_and_the_rest_is_named(store, capsys):
     check_answers(store)
 
 
+def test_what_cannot_be_said_is_a_number(store, capsys):
+    masks = asked_masks()
+    for image_id, mask in masks.items():
+        Path('masks', image_id).parent.mkdir(parents=True, exist_ok=True)
+        labels = np.where(np.arange(mask.size).reshape(mask.shape) % 3, 2, 255).astype(np.uint8)
+        Image.fromarray(labels).save(f'masks/{image_id}.png')
+    take('masks', '--format', 'masks')
+    numbers = [(np.flatnonzero(mask) % 3 == 0).sum() for mask in masks.values()]
+    void, total = sum(numbers), sum(mask.sum() for mask in masks.values())
+    said = f'{void:,} of {total:,} labelled pixels ({100 * void / total:.1f} %) are 255'
+    out = capsys.readouterr().out
+    assert said in out and 'all others are 2: if 255 stands for a class, write' in out
+
+
 def test_shapes_that_are_not_read_or_broken_are_named(store, capsys):
     element = Element('image', name='c.png', height=str(SIZE[0]), width=str(SIZE[1]))
     SubElement(element, 'skeleton', label='car')

@@ -20,7 +20,11 @@ import argparse
 from pathlib import Path
 
 from mmseg_tsf.active_learning import EXCHANGE_FORMATS
-from mmseg_tsf.active_learning.exchange.answers import ImportSummary, write_answers
+from mmseg_tsf.active_learning.exchange.answers import (
+    ImportSummary,
+    describe_void,
+    write_answers,
+)
 from mmseg_tsf.active_learning.exchange.gather import read_exports
 from mmseg_tsf.active_learning.exchange.label_set import LabelSet
 from mmseg_tsf.active_learning.exchange.readers.values import brief
@@ -157,6 +161,7 @@ def describe(summary: ImportSummary, folder: Path, num: int, check: bool = False
             f'({some_of(summary.unlabelled)}): they will be charged as "cannot be said", unless '
             'they are labelled and imported with --overwrite before the training is resumed'
         )
+    lines += describe_void(summary.said)
     if summary.missing:
         lines.append(
             f'{len(summary.missing)} of {num} images are not answered ({some_of(summary.missing)})'

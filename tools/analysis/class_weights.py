@@ -9,11 +9,16 @@ fully, 0.5 (the default) by half, 0 not at all. A class in no labelled image get
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 import mmseg_tsf  # noqa: F401
+from mmseg_tsf.datasets.label_meaning import leaves
+from mmseg_tsf.datasets.mask_reading import MaskReader
 from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 
@@ -29,6 +34,14 @@ def median_frequency_weights(counts: np.ndarray, power: float) -> np.ndarray:
     return weights
 
 
+def count_pixels(dataset: BaseDataset) -> Iterator[np.ndarray]:
+    """``(256,)`` pixels of each class id in each mask of a data set or stock wrapper."""
+    for _, leaf in leaves(dataset):
+        reader = MaskReader(leaf.pipeline.transforms)
+        for i in range(len(leaf)):
+            yield np.bincount(reader.class_ids(leaf.get_data_info(i)).ravel(), minlength=256)
+
+
 def main(argv: list[str] | None = None) -> list[float]:
     """Entry point."""
     parser = ToolParser(__doc__)
@@ -39,16 +52,9 @@ def main(argv: list[str] | None = None) -> list[float]:
     args = parser.parse_args(argv)
     cfg = load_config(args.config)
     init_default_scope('mmseg')
-    source = dict(cfg.train_dataloader.dataset.labelled)
-    source['pipeline'] = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
-    dataset = DATASETS.build(source)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset.labelled)
     num_classes = len(dataset.metainfo['classes'])
-    counts = np.stack(
-        [
-            np.bincount(dataset[i]['gt_seg_map'].ravel(), minlength=256)[:num_classes]
-            for i in range(len(dataset))
-        ]
-    )
+    counts = np.stack([pixels[:num_classes] for pixels in count_pixels(dataset)])
     weights = [round(float(w), 2) for w in median_frequency_weights(counts, args.power)]
     for name, weight in zip(dataset.metainfo['classes'], weights, strict=True):
         print(f'{name:20} {weight:.2f}')

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 
 from ...datasets.image_reading import check_same_reading, reader_of
+from ...datasets.label_meaning import check_same_labels, leaves, without_files
+from ...datasets.mask_reading import MaskReader
 from ...utils.errors import UserError
 from ...utils.settings import flatten, training_settings
 from ..pool.pool import Pool, relative_path
@@ -77,7 +80,7 @@ def build_campaign(
     labelled.serialize_data = False  # mmengine cannot serialise an empty list
     num_classes, initial = len(dataset.metainfo['classes']), len(dataset.labelled)
     answerer = ORACLES.build(oracle)
-    answerer.bind(source, work_dir, num_classes)
+    answerer.bind(with_classes(source, dataset.labelled), work_dir, num_classes)
     return Campaign(
         store=store,
         pool=images,
@@ -96,13 +99,32 @@ def build_campaign(
     )
 
 
+def with_classes(pool: Config, labelled: BaseDataset) -> Config:
+    """Config of the pool with the class names of the labelled images, for the oracle and people.
+
+    Args:
+        pool: Config of the unlabelled images, which may name no classes.
+        labelled: Data set of the labelled images.
+
+    Raises:
+        UserError: The masks of the pool would be read with another label map.
+    """
+    key, classes = 'SemiDataset.unlabelled', labelled.metainfo['classes']
+    if not without_files(pool, key)[key].metainfo.get('classes'):
+        pool = copy.deepcopy(pool)
+        pool.metainfo = dict(pool.get('metainfo') or {}, classes=tuple(classes))
+    check_same_labels({'SemiDataset.labelled': labelled, **without_files(pool, key)})
+    return pool
+
+
 def count_classes(labelled: dict, num_classes: int) -> np.ndarray:
     """``(K,)`` pixels of each class in the masks of a data set, given by its config."""
-    steps = [step for step in labelled['pipeline'] if 'LoadAnnotations' in step['type']]
-    masks = DATASETS.build(dict(labelled, pipeline=steps))
     counts = np.zeros(num_classes, np.int64)
-    for i in range(len(masks)):
-        counts += np.asarray(class_counts(masks[i]['gt_seg_map'], num_classes), np.int64)
+    for _, leaf in leaves(DATASETS.build(labelled)):
+        reader = MaskReader(leaf.pipeline.transforms)
+        for i in range(len(leaf)):
+            ids = reader.class_ids(leaf.get_data_info(i))
+            counts += np.asarray(class_counts(ids, num_classes), np.int64)
     return counts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,6 +95,8 @@ class ImportSummary:
         kept: Images whose answer existed already.
         replaced: Images whose answer differed before.
         missing: Images without any label.
+        said: Number of requested pixels with each label: class ids, and 255 where an annotator
+            says that the class cannot be said.
         unlabelled: Number of requested pixels without a label, by image that has some labels.
         dropped: Number of pixels with a class that were not requested.
         outside: Images with classes outside of the request only.
@@ -109,6 +111,7 @@ class ImportSummary:
     kept: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    said: Counter[int] = field(default_factory=Counter)
     unlabelled: dict[str, int] = field(default_factory=dict)
     dropped: int = 0
     outside: list[str] = field(default_factory=list)
@@ -235,7 +238,29 @@ def _requested_labels(
     unlabelled = int((asked & ~labelled).sum())
     if unlabelled:
         summary.unlabelled[image_id] = unlabelled
+    ids, counts = np.unique(found.labels[labelled], return_counts=True)
+    summary.said.update(dict(zip(ids.tolist(), counts.tolist(), strict=True)))
     return np.where(labelled, found.labels, IGNORE_INDEX).astype(np.uint8)
+
+
+def describe_void(said: Mapping[int, int]) -> list[str]:
+    """Sentences on the pixels that were labelled as "cannot be said"; none without such pixels.
+
+    Args:
+        said: Number of pixels with each label.
+    """
+    void, total = said.get(IGNORE_INDEX, 0), sum(said.values())
+    if not void:
+        return []
+    classes = [value for value, count in said.items() if count and value != IGNORE_INDEX]
+    hint = ''
+    if len(classes) < 2:
+        others = f'and all others are {classes[0]}' if classes else 'and no pixel has a class'
+        hint = f', {others}: if 255 stands for a class, write the id of that class there'
+    return [
+        f'{void:,} of {total:,} labelled pixels ({100 * void / total:.1f} %) are 255, "cannot be '
+        f'said": they are charged, and nothing is learnt from them{hint}'
+    ]
 
 
 def _compare(path: Path, labels: np.ndarray, asked: np.ndarray) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from mmengine.logging import print_log
 
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError, some_of
+from ..exchange.answers import describe_void
 from ..exchange.request_folder import ANSWERS, write_request_folder
 from ..registry import ORACLES
 from ..store.label_png import decode, foreign_ids
@@ -119,6 +121,7 @@ class FolderOracle(Oracle):
     def _items(
         self, path: Path, ids: list[str], request: SealedRequest
     ) -> Iterator[tuple[str, np.ndarray, dict]]:
+        said: Counter[int] = Counter()
         for image_id in ids:
             mask = request.mask(image_id)
             labels = read_answer(answer_file(path, image_id), mask, self.num_classes)
@@ -126,9 +129,13 @@ class FolderOracle(Oracle):
             if dropped:
                 text = f'{dropped} labels outside of the request are not used'
                 print_log(f'{answer_file(path, image_id)}: {text}', 'current')
+            values, counts = np.unique(labels[mask], return_counts=True)
+            said.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
             unlabelled = int((labels == IGNORE_INDEX)[mask].sum())
             labels = np.where(mask, labels, IGNORE_INDEX).astype(np.uint8)
             yield image_id, labels, dict(dropped=dropped, unlabelled=unlabelled)
+        for text in describe_void(said):
+            print_log(f'Round {request.number}: {text}', 'current', logging.WARNING)
 
 
 def read_answer(file: Path, mask: np.ndarray, num_classes: int) -> np.ndarray:

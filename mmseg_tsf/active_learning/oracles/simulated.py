@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import os.path as osp
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
-from mmseg.registry import TRANSFORMS
 from scipy import ndimage
 
+from ...datasets.checks import counts_of_mask
+from ...datasets.label_meaning import check_same_labels, without_files
+from ...datasets.mask_counts import MaskCounts, check_void
+from ...datasets.mask_reading import MaskReader
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 from ...utils.image_header import UPRIGHT, orientation_of_file
@@ -20,13 +24,16 @@ from ..store.label_png import foreign_ids
 from ..store.records import SealedRequest
 from .base import Oracle
 
+SAMPLE = 256
+"""Number of masks, at most, that are looked at before the training starts."""
+
 
 @ORACLES.register_module()
 class GroundTruthOracle(Oracle):
     """Answers with the ground truth, which it reads inside of the request only.
 
     Masks are read as MMSeg reads them (``reduce_zero_label``, custom classes, suffixes), by the
-    ``LoadAnnotations`` of the data set's pipeline if it has one, and never resized.
+    loader of masks in the data set's pipeline if it has one, and never resized.
 
     Args:
         dataset: Config of a data set with the pool's images and their masks; by default the
@@ -39,16 +46,24 @@ class GroundTruthOracle(Oracle):
         self._dataset = dataset
 
     def bind(self, dataset: dict, work_dir: Path, num_classes: int) -> None:
-        """Checks that every image has a mask before any time is spent; see the base class."""
-        dataset = self._dataset or dataset
+        """Checks that every image has a mask, before any time is spent; see the base class.
+
+        Every mask must exist. The values of some, spread evenly, are checked; those of the others
+        are checked when they are asked for.
+
+        Raises:
+            UserError: A mask is missing or does not fit, 255 stands for a class, or an id means
+                another class than in the pool.
+        """
+        pool, dataset = dataset, self._dataset or dataset
         super().bind(dataset, work_dir, num_classes)
-        stock = dict(type='LoadAnnotations')
-        steps = dataset.get('pipeline') or []
-        self._load = TRANSFORMS.build(
-            next((step for step in steps if step['type'] == stock['type']), stock)
-        )
+        if self._dataset is not None:
+            first = without_files(pool, 'SemiDataset.unlabelled')
+            check_same_labels({**first, **without_files(dataset, 'oracle.dataset')})
+        self._reader = MaskReader(dataset.get('pipeline') or ())
         for info in self.images.infos():
             self._check_mask(info)
+        self._check_values()
 
     def answer(
         self, request: SealedRequest, predict: Callable[[str], np.ndarray]
@@ -77,22 +92,26 @@ class GroundTruthOracle(Oracle):
         """Checks that a mask exists, and that only one reading of its image fits it."""
         _check_mask_exists(info)
         if orientation_of_file(info['img_path']) != UPRIGHT:
-            shape = self._read(dict(info)).shape
+            shape = self._reader.class_ids(info).shape
             self.images.reader.check_mask(info, shape, info['seg_map_path'])
 
-    def _read(self, info: dict) -> np.ndarray:
-        """``(H, W)`` uint8 mask as MMSeg reads it."""
-        try:
-            return self._load(info)['gt_seg_map']
-        except (OSError, SyntaxError) as error:
-            raise UserError(
-                f'mask {info["seg_map_path"]} cannot be read ({error}): write it again and resume'
-            ) from None
+    def _check_values(self) -> None:
+        """Checks the values of some masks, spread evenly over the pool."""
+        infos = list(self.images.infos())
+        counts = MaskCounts()
+        with ThreadPoolExecutor(max_workers=4) as threads:
+            for own in threads.map(self._counts, infos[:: -(-len(infos) // SAMPLE)]):
+                counts.add(own)
+        names = self.images.dataset.metainfo.get('classes') or tuple(range(self.num_classes))
+        check_void(counts, names, 'the masks of the simulated annotator')
+
+    def _counts(self, info: dict) -> MaskCounts:
+        return counts_of_mask(info, self.num_classes, self._reader, self.images.reader)
 
     def _truth(self, image_id: str, mask: np.ndarray) -> np.ndarray:
         """``(H, W)`` uint8 ground truth of an image, checked inside of the request."""
         info = self.images.dataset.get_data_info(self.index(image_id))
-        path, truth = info['seg_map_path'], self._read(info)
+        path, truth = info['seg_map_path'], self._reader.class_ids(info)
         if truth.shape != mask.shape:
             raise UserError(
                 f'mask {path} is {truth.shape} (height, width), its image {mask.shape}: both must '

@@ -10,7 +10,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, HOOKS
 
-from ...datasets.checks import check_no_image_twice
+from ...datasets.checks import check_masks, check_no_image_twice
+from ...datasets.label_meaning import check_same_labels
 from ...datasets.transforms import LoadManualAnnotations, scatter_labels
 from ...evaluation.hidden_masks import load_image
 from ...evaluation.pseudo_label_quality import PseudoLabelQuality
@@ -65,6 +66,8 @@ class PLARHook(Hook):
 
         Raises:
             UserError: The model has no refinement.
+            UserError: A mask is missing or does not fit, or an id means another class than in
+                the training.
             UserError: Fewer images than processes, or some that are labelled in training.
         """
         if self.begin is None:
@@ -80,6 +83,10 @@ class PLARHook(Hook):
             labelled = getattr(runner.train_loop.dataloader.dataset, 'labelled', None)
             if labelled is not None:
                 check_no_image_twice(labelled, self.dataset, 'PLARHook.dataset')
+                check_same_labels(
+                    {'SemiDataset.labelled': labelled, 'PLARHook.dataset': self.dataset}
+                )
+            check_masks(self.dataset, 'PLARHook.dataset')
             if len(self.dataset) < get_world_size():
                 raise UserError(
                     f'PLARHook.dataset has {len(self.dataset)} images for {get_world_size()} '

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from types import SimpleNamespace
+
 import numpy as np
 import torch
 from mmengine.dist import get_rank
@@ -9,11 +12,11 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import print_log
 from mmengine.optim import BaseOptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
-from mmseg.datasets import BaseSegDataset
 from mmseg.models.decode_heads import STDCHead
 from mmseg.registry import HOOKS
 
-from ...datasets.checks import check_masks
+from ...datasets.label_meaning import check_same_labels
+from ...datasets.mask_counts import check_several_classes
 from ...datasets.samplers import SemiInfiniteSampler
 from ...utils.errors import UserError
 from ...utils.main_process import on_main_process
@@ -23,6 +26,12 @@ from ..loops.checkpoints import mend_last_checkpoint
 from ..loops.network_metrics import check_monitors
 from ..loops.semi_val_loop import SemiValLoop
 from ..optimizers import add_part_optimizers
+from ..preflight.label_check import (
+    LABELLED,
+    check_class_weights,
+    check_evaluations,
+    check_validation,
+)
 from ..preflight.size_check import check_crop, check_patches
 from ..rates import check_rates
 from ..resume_settings import hold_settings, note_settings
@@ -55,6 +64,7 @@ class SemiHook(Hook):
         self._changes: list[str] = []
         self._names: list[str] = []
         self._first_bad: torch.Tensor | None = None
+        self._trained_on: dict = {}
 
     def before_run(self, runner: Runner) -> None:
         """Builds the optimisers of parts, and looks for the checkpoint, before it is loaded.
@@ -111,6 +121,10 @@ class SemiHook(Hook):
                     f'{type(model).__name__} {reason}: add dict(type={hook.__name__!r}) to the '
                     'hooks'
                 )
+        if getattr(dataset, 'labelled', None) is not None:
+            check_evaluations(runner.cfg, lists=(), training=dataset.labelled)
+        if runner._resume:
+            self._check_classes(dataset, LABELLED)
         for name in model.learners:
             check_heads(getattr(model, name), len(dataset.metainfo['classes']))
         check_crop(model, dataset)
@@ -131,6 +145,27 @@ class SemiHook(Hook):
                 f'{type(model).__name__} needs the branches {", ".join(model.required_branches)}, '
                 f'but {missing[0]!r} is missing: {_REMEDIES.get(missing[0], "")}'
             )
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Remembers the classes that the weights were trained on."""
+        self._trained_on = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+
+    def before_test(self, runner: Runner) -> None:
+        """Checks that the test images have the classes of the checkpoint.
+
+        Raises:
+            UserError: They have others, or in another order.
+        """
+        self._check_classes(runner.test_loop.dataloader.dataset, 'test_dataloader.dataset')
+
+    def _check_classes(self, dataset, key: str) -> None:
+        """Checks that a data set has the classes that the loaded weights were trained on."""
+        metainfo = getattr(dataset, 'metainfo', {})
+        classes = self._trained_on.get('classes')
+        if classes and metainfo.get('classes'):
+            trained = SimpleNamespace(metainfo=dict(metainfo, classes=classes))
+            own = SimpleNamespace(metainfo=metainfo)
+            check_same_labels({'the checkpoint': trained, key: own})
 
     def after_train(self, runner: Runner) -> None:
         """Completes the record of the run."""
@@ -214,6 +249,7 @@ def check_heads(network, num_classes: int) -> None:
                     f'the data set has {num_classes} classes, {name}.num_classes is '
                     f'{own.num_classes}: set them alike'
                 )
+            check_class_weights(own, name)
 
 
 def check_parallel(runner: Runner) -> None:
@@ -254,9 +290,13 @@ def check_loops(runner: Runner) -> None:
             'the list SemiDataset.labelled.ann_file is empty, so there is nothing to train on: '
             'name labelled images, or let an ActiveLearningLoop ask for labels first'
         )
+    counts = getattr(loader.dataset, 'mask_counts', None)
+    if counts is not None and not has_rounds:
+        check_several_classes(counts, loader.dataset.metainfo['classes'], LABELLED)
     validation = getattr(getattr(runner.val_loop, 'dataloader', None), 'dataset', None)
-    if isinstance(validation, BaseSegDataset) and getattr(loader.dataset, 'check_files', False):
-        check_masks(validation)
+    if validation is not None and getattr(loader.dataset, 'check_files', False):
+        for remark in check_validation(validation, 'val_dataloader.dataset'):
+            print_log(remark, 'current', logging.WARNING)
 
 
 def check_snapshots(runner: Runner) -> None:

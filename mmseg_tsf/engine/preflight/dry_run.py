@@ -38,10 +38,10 @@ def dry_run(cfg: Config) -> dict:
         cfg: Training config; not changed.
 
     Returns:
-        dict: ``images`` (numbers by data set), ``model`` (description), ``spending`` (see
-        :func:`spending`; ``None`` without active learning), ``seconds`` (of a step, a validation
-        and each query), ``max_iters``, ``validations`` (their number), ``total_seconds``,
-        ``peak_memory_mib``.
+        dict: ``images`` (numbers by data set), ``remarks`` (on their masks), ``model``
+        (description), ``spending`` (see :func:`spending`; ``None`` without active learning),
+        ``seconds`` (of a step, a validation and each query), ``max_iters``, ``validations`` (their
+        number), ``total_seconds``, ``peak_memory_mib``.
 
     Raises:
         UserError: The config or the data have a mistake.
@@ -54,7 +54,8 @@ def dry_run(cfg: Config) -> dict:
         )
     cfg.train_dataloader.dataset.check_files = False  # check_data does it, and more
     with short_run(cfg) as runner:
-        result = dict(images=check_data(cfg), max_iters=runner.max_iters)
+        images, remarks = check_data(cfg)
+        result = dict(images=images, remarks=remarks, max_iters=runner.max_iters)
         result['model'] = describe_model(unwrap(runner))
         loop = runner.train_loop
         asks = isinstance(loop, ActiveLearningLoop)
@@ -183,6 +184,7 @@ def lines(result: dict) -> list[str]:
     """Formats the result of :func:`dry_run` as lines of text."""
     images = ', '.join(f'{number} {part}' for part, number in result['images'].items())
     out = [f'Data    {images} images: every file was opened, every mask fits']
+    out += [f'        {remark}' for remark in result['remarks']]
     out.append(f'Model   {result["model"]}')
     if result['spending'] is not None:
         out += _spending_lines(result['spending'])

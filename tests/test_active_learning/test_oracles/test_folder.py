@@ -43,7 +43,7 @@ def root(tmp_path):
 @pytest.fixture
 def log(monkeypatch):
     lines = []
-    monkeypatch.setattr(folder, 'print_log', lambda text, _: lines.append(text))
+    monkeypatch.setattr(folder, 'print_log', lambda text, *_: lines.append(text))
     return lines
 
 
@@ -194,6 +194,23 @@ def test_what_is_outside_is_dropped_and_reported_and_what_is_void_is_noted(
     assert np.array_equal(found, expected)
     assert notes == dict(dropped=40 * 48 - 20, unlabelled=3)
     assert log == [f'{root}/answers/frame_5.png: 1900 labels outside of the request are not used']
+
+
+def test_what_cannot_be_said_is_a_number(oracle, part, masks, root, log):
+    """Masks of 0 and 255, as programs for two classes write them."""
+    oracle.answer(part, predict)
+    give_all(root, masks)
+    for image_id in masks:
+        labels = np.where(np.arange(48) % 2, 0, 255).astype(np.uint8)
+        give(root, image_id, np.tile(labels, (40, 1)))
+    list(oracle.answer(part, never))
+    asked = [mask[:, column].sum() for mask in masks.values() for column in range(48)]
+    void, total = sum(asked[::2]), sum(asked)
+    assert log[-1:] == [
+        f'Round 0: {void:,} of {total:,} labelled pixels ({100 * void / total:.1f} %) are 255, '
+        '"cannot be said": they are charged, and nothing is learnt from them, and all others are '
+        '0: if 255 stands for a class, write the id of that class there'
+    ]
 
 
 def test_a_palette_is_read_by_its_indices(oracle, part, masks, root):
