@@ -22,6 +22,7 @@ from ..active_learning.pool.pool import Pool
 from ..active_learning.store.round_store import RoundStore
 from ..evaluation.pseudo_label_quality import accuracy, mean_iou, share
 from ..models.utils.labels import IGNORE_INDEX
+from ..utils.config_data import check_types
 from ..utils.errors import UserError
 from ..utils.files import write_file
 from .beliefs import Belief, believe, unnoticed
@@ -76,6 +77,7 @@ def measure_pool_labels(folder: Path, track: Track = iter) -> dict:
     cfg = read_config(folder, read_info(folder)['config'])
     if cfg is None:
         raise UserError(f'{folder} does not hold the config of its run: copy it from there')
+    check_types(cfg.to_dict(), str(folder))
     init_default_scope('mmseg')
     source = cfg.train_dataloader.dataset.unlabelled
     pipeline = cfg.train_cfg.get('pool', {}).get('pipeline') or test_pipeline(cfg)
