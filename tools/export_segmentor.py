@@ -21,7 +21,7 @@ import mmseg_tsf
 from mmseg_tsf.models.segmentors.checks import network_prefixes
 from mmseg_tsf.utils.checkpoint_file import read_checkpoint
 from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
-from mmseg_tsf.utils.config_data import check_types, parse_config
+from mmseg_tsf.utils.config_data import check_types, parse_config, read_config
 from mmseg_tsf.utils.errors import UserError
 
 # entries of a config that are handed on as they are
@@ -186,7 +186,7 @@ def export(checkpoint_path: str, out: str, network: str | None, config: str | No
     """Writes ``out`` and its config; returns the network's name."""
     checkpoint = load_checkpoint(checkpoint_path)
     if config is not None:
-        cfg = Config.fromfile(config)
+        cfg = read_config(config)
     elif 'cfg' in checkpoint['meta']:
         cfg = Config(parse_config(checkpoint['meta']['cfg'], checkpoint_path))
         check_types(cfg.to_dict(), checkpoint_path)

@@ -7,7 +7,8 @@ import contextlib
 import importlib
 import json
 import math
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import mmengine.registry
@@ -22,6 +23,43 @@ NAMES = dict(inf=math.inf, nan=math.nan)
 """Bare names that mmengine writes for numbers."""
 SCOPES = {'mmengine', *MODULE2PACKAGE}
 """Packages whose registries a config may name."""
+
+
+def read_config(path: str | Path, needed: Iterable[str] = ()) -> Config:
+    """Config of a file that the user has named; a Python file is run.
+
+    Args:
+        path: Config file.
+        needed: Dotted keys of dicts that must be there.
+
+    Raises:
+        UserError: The file, or one that it names as ``_base_``, cannot be read or fails, or a part
+            is missing.
+    """
+    try:
+        cfg = Config.fromfile(path)
+    except Exception as error:  # the file is code of the user
+        failure = error
+    else:
+        _check_parts(cfg, needed, path)
+        return cfg
+    *_, last = traceback.extract_tb(failure.__traceback__)
+    line = f', line {last.lineno}' if last.filename == str(path) else ''
+    reason = ' '.join(str(failure).split()) or 'no reason is given'
+    if isinstance(failure, UserError):
+        raise failure
+    raise UserError(
+        f'config {path} cannot be read ({type(failure).__name__}{line}: {reason}): correct it'
+    )
+
+
+def _check_parts(cfg: Config, needed: Iterable[str], path: str | Path) -> None:
+    for key in needed:
+        part = cfg
+        for name in key.split('.'):
+            part = part.get(name) if isinstance(part, dict | Config) else None
+        if not isinstance(part, dict) or not part:
+            raise UserError(f'config {path} has no {key}: give the config of a training')
 
 
 def read_config_data(path: Path) -> Config:

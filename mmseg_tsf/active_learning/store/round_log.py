@@ -30,15 +30,18 @@ class RoundLog:
         """
         if not self.path.exists():
             return []
-        lines = []
+        lines, damaged = [], []
         for number, text in enumerate(self.path.read_text(errors='replace').splitlines(), start=1):
             try:
-                lines += [json.loads(text)] if text.strip() else []
-            except ValueError:
-                raise StoreError(
-                    f'line {number} of {self.path} is damaged: delete that line, the rounds do not '
-                    'depend on it'
-                ) from None
+                lines += [dict(json.loads(text))] if text.strip() else []
+            except (ValueError, TypeError, RecursionError):
+                damaged.append(str(number))
+        if damaged:
+            which = 'line ' + damaged[0] if len(damaged) == 1 else 'lines ' + ', '.join(damaged)
+            raise StoreError(
+                f'{which} of {self.path} cannot be read: delete what is damaged, the rounds do not '
+                'depend on it'
+            )
         return lines
 
     def reopen(self) -> None:
