@@ -5,49 +5,42 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import os.path as osp
 from datetime import timedelta
 
-import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer
-from mmengine.runner import loops
+from mmengine.runner import checkpoint, loops
 from mmseg.engine.optimizers import LearningRateDecayOptimizerConstructor
 from mmseg.models.decode_heads import decode_head
 from mmseg.models.losses import cross_entropy_loss
 
 from .models.utils.labels import hard_labels
+from .utils.checkpoint_reading import CAN_RESTRICT, read_checkpoint, read_url
 
 
 def apply() -> None:
     """Applies every patch once; called by ``import mmseg_tsf``."""
-    allow_checkpoint_types()
+    read_checkpoints_as_data()
     make_resume_skip_by_sampler()
     compute_accuracy_without_sync()
     average_class_weights_over_labels()
     decay_rates_by_layer_in_every_network()
 
 
-def allow_checkpoint_types() -> None:
-    """Lets ``torch.load(weights_only=True)`` read mmengine's own checkpoints.
+def read_checkpoints_as_data() -> None:
+    """Makes mmengine read checkpoints without running code from them.
 
-    torch >= 2.6 rejects the log history in them, so resuming fails on mmengine 0.10.7. To be
-    dropped when mmengine 0.11 is the oldest supported version.
+    Where a checkpoint holds unknown objects, the maintained fork reads it again and trusts it, and
+    downloads are trusted on both stacks. mmengine 0.10.7 cannot read its own files with
+    torch >= 2.6. To be dropped when both read files as ``read_checkpoint`` does.
     """
-    if not hasattr(torch.serialization, 'add_safe_globals'):  # torch < 2.4 has no such check
-        return
-    core = getattr(np, '_core', None) or np.core
-    dtypes = {type(np.dtype(code)) for code in ('f8', 'f4', 'i8', 'i4', 'u4', 'u1', 'b1')}
-    torch.serialization.add_safe_globals(
-        [
-            HistoryBuffer,
-            getattr,
-            np.ndarray,
-            np.dtype,
-            core.multiarray._reconstruct,
-            core.multiarray.scalar,
-            *dtypes,
-        ]
-    )
+    if CAN_RESTRICT:
+        checkpoint.CheckpointLoader.register_scheme('', _load_from_local, force=True)
+        checkpoint.load_url = read_url
+
+
+def _load_from_local(filename: str, map_location: object) -> dict:
+    return read_checkpoint(osp.expanduser(filename), map_location)
 
 
 def make_resume_skip_by_sampler() -> None:

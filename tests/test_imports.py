@@ -21,7 +21,7 @@ ALLOWED = {
     'models/mixing': BASE,
     'models/decode_heads': BASE,
     'models': ('models', 'utils'),
-    'compat': ('models/utils',),
+    'compat': BASE,
     'demo': ('utils',),
     'datasets': BASE,
     'evaluation': ('models', 'datasets', 'utils'),

@@ -22,7 +22,7 @@ import numpy as np
 from torch import Tensor
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
-from mmseg_tsf.engine.preflight.config_check import load_config
+from mmseg_tsf.engine.preflight.config_check import TRAINED, load_config
 from mmseg_tsf.engine.preflight.short_run import run_steps, short_run
 from mmseg_tsf.engine.step_recorder import RecordedStep, StepRecorder, Taught
 from mmseg_tsf.models.data_preprocessor import channel_conversion
@@ -88,7 +88,7 @@ def draw_step(step: RecordedStep, model, metainfo: dict, stem: Path) -> list[Pat
 def main(argv: list[str] | None = None) -> list[Path]:
     """Entry point."""
     args = parse_args(argv)
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = load_config(args.config, args.cfg_options, TRAINED)
     cfg.launcher = 'none'
     if args.load_from:
         cfg.load_from = args.load_from

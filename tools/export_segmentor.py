@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os.path as osp
-import pickle
 
 import torch
 from mmengine.config import Config
@@ -19,10 +18,11 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, METRICS, MODELS, TRANSFORMS
 
 import mmseg_tsf
-from mmseg_tsf.compat import allow_checkpoint_types
 from mmseg_tsf.models.segmentors.checks import network_prefixes
 from mmseg_tsf.utils.checkpoint_files import check_checkpoint
+from mmseg_tsf.utils.checkpoint_reading import read_checkpoint
 from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
+from mmseg_tsf.utils.config_data import check_types, parse_config, read_config
 from mmseg_tsf.utils.errors import UserError
 
 # entries of a config that are handed on as they are
@@ -53,24 +53,13 @@ def load_checkpoint(path: str) -> dict:
     Raises:
         UserError: No such file, or not a checkpoint.
     """
-    if not osp.isfile(path):
-        raise UserError(f'checkpoint {path} does not exist')
     check_checkpoint(path)
-    # torch < 2.4 cannot be told which of mmengine's types are safe
-    safely = hasattr(torch.serialization, 'add_safe_globals')
-    allow_checkpoint_types()  # anew: mmengine takes them off the list when it has loaded a file
-    checkpoint, reason = None, ''
-    try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=safely)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).strip().split('\n')[0]
-    if reason:
-        raise UserError(
-            f'{path} cannot be read as a checkpoint of tensors and plain values ({reason}): keep '
-            'only meta and state_dict in it, in a process that trusts the file'
-        )
-    if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
+    checkpoint = read_checkpoint(path)
+    weights = checkpoint.get('state_dict') if isinstance(checkpoint, dict) else None
+    if not isinstance(weights, dict) or not all(isinstance(key, str) for key in weights):
         raise UserError(f'{path} has no state_dict: give a checkpoint that mmengine has written')
+    if not isinstance(checkpoint.setdefault('meta', {}), dict):
+        raise UserError(f'{path} has a broken meta: give a checkpoint that mmengine has written')
     return checkpoint
 
 
@@ -199,14 +188,17 @@ def export(checkpoint_path: str, out: str, network: str | None, config: str | No
     """Writes ``out`` and its config; returns the network's name."""
     checkpoint = load_checkpoint(checkpoint_path)
     if config is not None:
-        cfg = Config.fromfile(config)
-    elif 'cfg' in checkpoint.get('meta', {}):
-        cfg = Config.fromstring(checkpoint['meta']['cfg'], '.py')
+        cfg = read_config(config)
+    elif 'cfg' in checkpoint['meta']:
+        cfg = Config(parse_config(checkpoint['meta']['cfg'], checkpoint_path))
+        check_types(cfg.to_dict(), checkpoint_path)
     else:
         raise UserError(f'{checkpoint_path} holds no config: give it with --config')
     init_default_scope('mmseg')
     network = choose_network(checkpoint, cfg, network, checkpoint_path)
     cfg = plain_config(cfg, network)
+    if config is None:
+        parse_config(cfg.pretty_text, checkpoint_path)  # a key with quotes could make code of it
     plain = plain_checkpoint(checkpoint, network, cfg)
     with open(config_path(out), 'w') as file:
         file.write(cfg.pretty_text)

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
@@ -34,6 +33,7 @@ from mmseg_tsf.datasets.splits import (
     write_lists,
 )
 from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
+from mmseg_tsf.utils.config_data import read_config
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.progress import track
 
@@ -106,7 +106,7 @@ def samples_of_config(path: str) -> Samples:
     For a ``SemiDataset`` these are the images of both lists, if the lists exist, else all images in
     the folder of the unlabelled part.
     """
-    config = Config.fromfile(path).train_dataloader.dataset
+    config = read_config(path, ('train_dataloader.dataset',)).train_dataloader.dataset
     while 'dataset' in config:  # RepeatDataset and its like
         config = config.dataset
     if 'labelled' not in config:

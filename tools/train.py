@@ -25,7 +25,7 @@ from mmengine.runner import Runner
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.compat import start_cpu_process_group
-from mmseg_tsf.engine.preflight.config_check import check_weights, load_config
+from mmseg_tsf.engine.preflight.config_check import TRAINED, check_weights, load_config
 from mmseg_tsf.engine.preflight.dry_run import dry_run
 from mmseg_tsf.engine.preflight.label_check import check_evaluations
 from mmseg_tsf.utils.cli import ToolParser, run_tool
@@ -85,7 +85,7 @@ def enable_amp(cfg: Config, dtype: str) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Entry point."""
     args = parse_args(argv)
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = load_config(args.config, args.cfg_options, TRAINED)
     cfg.launcher = args.launcher
     name = osp.splitext(osp.basename(args.config))[0]
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)

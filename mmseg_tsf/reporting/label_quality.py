@@ -24,6 +24,7 @@ from ..evaluation.pseudo_label_quality import accuracy, mean_iou, share
 from ..models.segmentors.fitting import load_trained
 from ..models.utils.labels import IGNORE_INDEX
 from ..utils.checkpoint_files import check_checkpoint
+from ..utils.config_data import check_types
 from ..utils.errors import UserError
 from ..utils.files import write_file
 from .beliefs import Belief, believe, unnoticed
@@ -78,6 +79,7 @@ def measure_pool_labels(folder: Path, track: Track = iter) -> dict:
     cfg = read_config(folder, read_info(folder)['config'])
     if cfg is None:
         raise UserError(f'{folder} does not hold the config of its run: copy it from there')
+    check_types(cfg.to_dict(), str(folder))
     init_default_scope('mmseg')
     source = cfg.train_dataloader.dataset.unlabelled
     pipeline = cfg.train_cfg.get('pool', {}).get('pipeline') or test_pipeline(cfg)

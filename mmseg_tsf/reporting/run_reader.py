@@ -13,6 +13,7 @@ from mmengine.config import Config
 from ..active_learning.campaign.summary import is_finished
 from ..active_learning.store.round_log import RoundLog
 from ..active_learning.store.round_store import CAMPAIGN
+from ..utils.config_data import read_config_data
 from ..utils.errors import UserError
 from ..utils.settings import training_settings
 
@@ -60,9 +61,13 @@ def read_config(folder: Path, config: str | None) -> Config | None:
     Args:
         folder: Folder of the run.
         config: Path of the config according to ``run_info.json``.
+
+    Raises:
+        UserError: The config is broken or holds code, see
+            :func:`~mmseg_tsf.utils.config_data.read_config_data`.
     """
     path = folder / Path(config or '').name
-    return Config.fromfile(path, import_custom_modules=False) if path.is_file() else None
+    return read_config_data(path) if path.is_file() else None
 
 
 def hash_settings(folder: Path, config: str | None) -> str | None:

@@ -8,11 +8,12 @@ import os.path as osp
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from mmengine.config import DictAction
 
 from .checkpoint_files import check_checkpoint
-from .errors import UserError
+from .errors import REMEDIES, UserError
 from .processes import exit_without_destructors, leave_process_group
 from .stopping import Stopped
 
@@ -119,7 +120,8 @@ def run_tool(main: Callable[[], object]) -> None:
     """Runs a tool; a :class:`UserError` becomes one line on stderr and exit status 2.
 
     Registries raise the error of a component's constructor again with a longer text, so the
-    first :class:`UserError` of the chain is shown. Any other exception keeps its traceback.
+    first :class:`UserError` of the chain is shown. An error of the file system that names its file
+    becomes one line, too. Any other exception keeps its traceback.
 
     Args:
         main: Entry point of the tool.
@@ -131,11 +133,20 @@ def run_tool(main: Callable[[], object]) -> None:
         first = error
         while isinstance(first.__cause__ or first.__context__, UserError):
             first = first.__cause__ or first.__context__
-        print(f'error: {first}', file=sys.stderr)
-        sys.exit(2)
+        _fail(str(first))
     except Stopped as stopped:
         if leave_process_group():
             exit_without_destructors(stopped.code)
         raise
+    except OSError as error:
+        if error.filename is None and error.errno not in REMEDIES:
+            raise
+        remedy = REMEDIES.get(error.errno, 'give another path')
+        _fail(f'{error.filename or "the output"}: {error.strerror}; {remedy}')
     if was_distributed:
         exit_without_destructors()
+
+
+def _fail(text: str) -> NoReturn:
+    print(f'error: {text}', file=sys.stderr)
+    sys.exit(2)

@@ -26,7 +26,7 @@ class StoreError(UserError):
     """A store on disk has changed since it was written, or it cannot be written to."""
 
 
-_REMEDIES = {
+REMEDIES = {
     errno.ENOSPC: 'the disk is full: make room',
     errno.EDQUOT: 'the disk quota is used up: make room',
     errno.EFBIG: 'the file size limit is reached: raise the limit (ulimit -f)',
@@ -40,6 +40,7 @@ _REMEDIES = {
     errno.EHOSTDOWN: 'the network file system does not answer: check the network',
     errno.ENODEV: 'the device is gone: connect it again',
 }
+"""What to do where the disk rejects a file, by the number of the error."""
 
 
 @contextlib.contextmanager
@@ -55,10 +56,10 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _REMEDIES:
+        if error.errno not in REMEDIES:
             raise
         raise StoreError(
-            f'{path} cannot be written: {_REMEDIES[error.errno]}, then resume; what was stored '
+            f'{path} cannot be written: {REMEDIES[error.errno]}, then resume; what was stored '
             'before is intact'
         ) from None  # the tools show the first exception of a chain
 

@@ -18,6 +18,7 @@ from typing import IO
 from mmengine.logging import print_log
 
 from .errors import StoreError, explain_disk_errors
+from .inside import check_inside
 
 MANIFEST, SEAL = 'manifest.json', 'manifest.sha256'
 
@@ -97,7 +98,16 @@ class SealedFolder:
                 f'{self.path / MANIFEST} was altered after it was written (its digest is not the '
                 f'one in {SEAL}): restore the folder from a copy'
             )
-        self.manifest = json.loads(content)
+        self.manifest = self._parse(content)
+
+    def _parse(self, content: bytes) -> dict:
+        try:
+            manifest = json.loads(content)
+            names = list(manifest['files'])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise StoreError(f'{self.path / MANIFEST} is no manifest: restore the folder') from None
+        check_inside(names, self.path / MANIFEST)
+        return manifest
 
     def _read(self, name: str) -> bytes:
         try:
@@ -125,23 +135,27 @@ class SealedFolder:
         return content
 
     def damage(self) -> list[str]:
-        """Missing and altered files, one sentence each."""
+        """Missing, unreadable and altered files, one sentence each."""
         found = []
         for name, digest in self.manifest['files'].items():
             path = self.path / name
-            if not path.is_file():
-                found.append(f'{path} is missing')
-            elif sha256(path) != digest:
-                found.append(f'{path} was altered')
+            try:
+                if not path.is_file():
+                    found.append(f'{path} is missing')
+                elif sha256(path) != digest:
+                    found.append(f'{path} was altered')
+            except OSError as error:
+                found.append(f'{path} cannot be read: {error.strerror}')
         return found
 
     def problems(self) -> list[str]:
-        """Missing, altered and foreign files, one sentence each."""
+        """Missing, altered and foreign files, and links, one sentence each."""
         known = {*self.manifest['files'], MANIFEST, SEAL}
+        links = [f'{p} is a link' for p in sorted(self.path.rglob('*')) if p.is_symlink()]
         present = (p for p in self.path.rglob('*') if not p.is_dir())
         names = sorted(p.relative_to(self.path).as_posix() for p in present)
         foreign = [f'{self.path / name} is foreign' for name in names if name not in known]
-        return self.damage() + foreign
+        return self.damage() + foreign + links
 
 
 class FolderWriter:
@@ -173,9 +187,8 @@ class FolderWriter:
         Raises:
             StoreError: The path leads out of the folder.
         """
+        check_inside([name], self.path)
         path = self.path / name
-        if '..' in path.parts[len(self.path.parts) :] or Path(name).is_absolute():
-            raise StoreError(f'{name} leads out of {self.path.name}: give a path inside it')
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.synced:
             _write_synced(path, content)

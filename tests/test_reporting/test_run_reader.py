@@ -2,8 +2,10 @@
 
 import json
 
+import exploits
 import pytest
 from made_up_runs import write_run_info
+from tool_loader import load_tool
 
 from mmseg_tsf.reporting.run_reader import (
     last_score,
@@ -76,3 +78,43 @@ def test_a_json_file_that_cannot_be_read_is_named(tmp_path, content, sentence):
         (tmp_path / 'runs.json').write_bytes(content)
     with pytest.raises(UserError, match=sentence):
         read_json(tmp_path / 'runs.json', 'give a file')
+
+
+READERS = {
+    'report.py': ['-o', 'page'],
+    'results_table.py': ['-o', 'out.md', '--json', 'out.json'],
+    'compare_runs.py': ['--title', 'x'],
+    'active_learning/curves.py': ['-o', 'curves'],
+    'analysis/label_quality.py': [],
+}
+"""Tools that read the folder of a run, and further arguments."""
+
+
+@pytest.mark.parametrize('name', READERS)
+@pytest.mark.parametrize('way', ['call', 'base', 'import'])
+def test_no_tool_runs_the_code_that_a_run_names(name, way, own_made_up, tmp_path, monkeypatch):
+    marker = tmp_path / 'marker'
+    (own_made_up / 'evil.py').write_text(exploits.codes(marker)[way])
+    (own_made_up / 'evil_base.py').write_text(exploits.codes(marker)['call'])
+    write_run_info(own_made_up, config='somewhere/evil.py')
+    (own_made_up / 'iter_90.pth').touch()
+    tested = dict(checkpoint='iter_90.pth', metrics={'teacher/mIoU': 1.0})
+    (own_made_up / 'test_metrics.json').write_text(json.dumps(tested))
+    monkeypatch.chdir(tmp_path)
+    refused = 'nothing was written' if name == 'results_table.py' else 'evil.py holds code'
+    with pytest.raises(UserError, match=refused):
+        load_tool(name).main([str(own_made_up), *READERS[name]])
+    assert not marker.exists()
+
+
+def test_no_function_is_called_that_a_run_names(own_made_up, tmp_path):
+    marker = tmp_path / 'marker'
+    evil = dict(type='subprocess.check_call', args=['touch', str(marker)])
+    loader = dict(dataset=dict(labelled=evil, unlabelled=evil))
+    text = f'train_dataloader = {loader!r}\nmodel = {evil!r}\n'
+    (own_made_up / 'made_up.py').write_text(text)
+    (own_made_up / 'iter_90.pth').touch()
+    load_tool('report.py').main([str(own_made_up)])  # with the safe palette
+    with pytest.raises(UserError, match="type='subprocess.check_call'"):
+        load_tool('analysis/label_quality.py').main([str(own_made_up)])
+    assert not marker.exists()

@@ -45,6 +45,7 @@ MISTAKES = {
     'dataset_converters/aerial.py': (['no', '--out', 'out'], 'does not exist: SOURCE must'),
     'dataset_converters/camvid.py': (['no', '--out', 'out'], 'no/train does not exist'),
     'dataset_converters/demo_street.py': (['out', '--labelled', '0'], 'num_labelled must be'),
+    'model_converters/plain_weights.py': (['no.pth', 'out.pth'], 'no.pth does not exist'),
     'model_converters/efficientnet_lite0.py': (['no.pth', '--out', 'out'], 'no.pth does not exist'),
 }
 

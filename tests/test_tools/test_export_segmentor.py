@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import exploits
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,7 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmseg.registry import MODELS
 
 from mmseg_tsf.demo.data_set import DemoStreetDataset
+from mmseg_tsf.utils.checkpoint_reading import CAN_RESTRICT, read_checkpoint
 from mmseg_tsf.utils.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -127,8 +129,10 @@ def test_config_is_plain(tool, checkpoint, tmp_path):
 
 
 def test_predict_on_names_the_default(tool, checkpoint, tmp_path, capsys):
-    state = torch.load(checkpoint, weights_only=True)
-    state['meta']['cfg'] += "\nmodel.update(test_cfg=dict(predict_on='friend'))\n"
+    state = read_checkpoint(checkpoint)
+    cfg = Config.fromstring(state['meta']['cfg'], '.py')
+    cfg.model.test_cfg = dict(predict_on='friend')
+    state['meta']['cfg'] = cfg.pretty_text
     torch.save(state, checkpoint)
     tool.main([str(checkpoint), str(tmp_path / 'out.pth')])
     assert capsys.readouterr().out.startswith('friend of')
@@ -158,7 +162,7 @@ def test_refusals(tool, model, checkpoint, tmp_path):
 
 
 def test_refuses_a_network_that_the_checkpoint_lacks(tool, checkpoint, tmp_path):
-    state = torch.load(checkpoint, weights_only=True)
+    state = read_checkpoint(checkpoint)
     weights = state['state_dict']
     state['state_dict'] = {k: v for k, v in weights.items() if not k.startswith('friend.')}
     torch.save(state, checkpoint)
@@ -169,16 +173,52 @@ def test_refuses_a_network_that_the_checkpoint_lacks(tool, checkpoint, tmp_path)
         tool.main([str(checkpoint), str(tmp_path / 'out.pth'), '--config', str(other)])
 
 
-@pytest.mark.skipif(
-    not hasattr(torch.serialization, 'add_safe_globals'), reason='torch < 2.4 runs pickles'
-)
-def test_runs_no_code_from_a_checkpoint(tool, tmp_path):
-    path = tmp_path / 'evil.pth'
-    torch.save(dict(state_dict={}, meta=dict(payload=_Payload())), path)
+@pytest.mark.skipif(not CAN_RESTRICT, reason='this torch runs pickles')
+@pytest.mark.parametrize('way', ['os.system', 'getattr'])
+def test_runs_no_code_from_a_checkpoint(tool, tmp_path, way):
+    content = dict(state_dict={}, meta=dict(cfg=exploits.payloads(tmp_path / 'marker')[way]))
+    path = exploits.save(tmp_path / 'evil.pth', content)
     with pytest.raises(UserError, match='evil.pth cannot be read as a checkpoint of tensors'):
         tool.main([str(path), str(tmp_path / 'out.pth')])
+    assert sorted(tmp_path.iterdir()) == [path]
 
 
-class _Payload:
-    def __reduce__(self):
-        return exec, ("raise SystemExit('code ran')",)
+@pytest.mark.parametrize('way', ['import', 'call', 'base', 'update'])
+def test_runs_no_code_from_the_config_in_a_checkpoint(tool, checkpoint, tmp_path, way):
+    state = read_checkpoint(checkpoint)
+    state['meta']['cfg'] += exploits.codes(tmp_path / 'marker')[way]
+    torch.save(state, checkpoint)
+    with pytest.raises(UserError, match='iter_2.pth holds code in line .* nothing of it was run'):
+        tool.main([str(checkpoint), str(tmp_path / 'out.pth')])
+    assert sorted(tmp_path.iterdir()) == [checkpoint]
+
+
+def test_calls_no_function_that_the_config_in_a_checkpoint_names(tool, checkpoint, tmp_path):
+    marker = tmp_path / 'marker'
+    state = read_checkpoint(checkpoint)
+    for key in ('model', 'test_dataloader'):
+        cfg = Config.fromstring(state['meta']['cfg'], '.py')
+        evil = dict(type='subprocess.check_call', args=['touch', str(marker)])
+        place = cfg.model.segmentor if key == 'model' else cfg.test_dataloader
+        place.update({'backbone' if key == 'model' else 'dataset': evil})
+        torch.save(dict(state, meta=dict(cfg=cfg.pretty_text)), checkpoint)
+        with pytest.raises(UserError, match="type='subprocess.check_call' in the config"):
+            tool.main([str(checkpoint), str(tmp_path / 'out.pth')])
+    # a key that would be code where the exported config is read
+    key = f"a': __import__('os').system('touch {marker}'), 'b"
+    text = state['meta']['cfg'] + f'\nenv_cfg = dict(x={ {key: 1} })\n'
+    torch.save(dict(state, meta=dict(cfg=text)), checkpoint)
+    with pytest.raises(UserError, match='holds code'):
+        tool.main([str(checkpoint), str(tmp_path / 'out.pth')])
+    assert sorted(tmp_path.iterdir()) == [checkpoint]
+
+
+@pytest.mark.parametrize(
+    'content',
+    [[], {}, dict(state_dict=[1]), dict(state_dict={1: 2}), dict(state_dict={}, meta=3),
+     dict(state_dict={}, meta=dict(cfg=5)), dict(state_dict={}, meta=dict(cfg='model = 5'))],
+)  # fmt: skip
+def test_what_is_no_checkpoint_is_refused(tool, tmp_path, content):
+    torch.save(content, tmp_path / 'a.pth')
+    with pytest.raises(UserError, match='a.pth'):
+        tool.main([str(tmp_path / 'a.pth'), str(tmp_path / 'out.pth')])

@@ -13,11 +13,13 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 with contextlib.redirect_stdout(sys.stderr):  # MMSeg prints on import, which is not JSON
+    from mmseg_tsf.active_learning import RoundStore, StoreError, verify
     from mmseg_tsf.active_learning.campaign.summary import AMOUNTS, summarise
     from mmseg_tsf.utils.cli import ToolParser, run_tool
 
@@ -54,6 +56,22 @@ def show(summary: dict, console: Console) -> None:
     console.print(table)
 
 
+def summarise_or_list(work_dir: Path) -> dict:
+    """The summary of a run; prints every problem of its rounds where one prevents a summary.
+
+    Raises:
+        StoreError: The rounds are missing or damaged.
+    """
+    try:
+        return summarise(work_dir)
+    except StoreError as error:
+        store = RoundStore(work_dir / 'rounds')
+        for problem in verify(store) if store.numbers() else ():
+            if problem != str(error):
+                print(problem, file=sys.stderr)
+        raise
+
+
 def _add_row(table: Table, cells: Iterable[object]) -> None:
     table.add_row(*map(str, cells))
 
@@ -73,7 +91,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.share('work_dir')
     parser.add_argument('--json', action='store_true', help='print JSON instead of tables')
     args = parser.parse_args(argv)
-    summary = summarise(args.work_dir)
+    summary = summarise_or_list(args.work_dir)
     if args.json:
         print(json.dumps(summary, indent=2))
     else:

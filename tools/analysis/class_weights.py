@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> list[float]:
         '--power', type=float, default=0.5, help='degree of balancing, from 0 to 1 (%(default)s)'
     )
     args = parser.parse_args(argv)
-    cfg = load_config(args.config)
+    cfg = load_config(args.config, needed=('train_dataloader.dataset',))
     init_default_scope('mmseg')
     dataset = DATASETS.build(cfg.train_dataloader.dataset.labelled)
     num_classes = len(dataset.metainfo['classes'])

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.manifold import TSNE
 
-from mmseg_tsf.engine.preflight.config_check import load_config
+from mmseg_tsf.engine.preflight.config_check import MEASURED, load_config
 from mmseg_tsf.evaluation.hidden_masks import (
     load_image,
     load_with_hidden_masks,
@@ -92,7 +92,8 @@ def balanced(classes: np.ndarray, per_class: int, rng: np.random.Generator) -> n
 def main(argv: list[str] | None = None) -> str:
     """Entry point."""
     args = parse_args(argv)
-    model, dataset = load_with_hidden_masks(load_config(args.config), args.checkpoint)
+    cfg = load_config(args.config, needed=MEASURED)
+    model, dataset = load_with_hidden_masks(cfg, args.checkpoint)
     features, classes = gather(model, dataset, args)
     figure, axes = plt.subplots(1, len(features), figsize=(12, 6))
     names, palette = dataset.metainfo['classes'], np.asarray(dataset.metainfo['palette']) / 255

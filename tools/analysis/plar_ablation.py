@@ -22,7 +22,7 @@ import torch
 from mmengine.config import Config, DictAction
 from torch import Tensor
 
-from mmseg_tsf.engine.preflight.config_check import load_config
+from mmseg_tsf.engine.preflight.config_check import MEASURED, load_config
 from mmseg_tsf.engine.run_info import commit
 from mmseg_tsf.evaluation import PseudoLabelQuality, answer_cells, draw_cells
 from mmseg_tsf.evaluation.hidden_masks import (
@@ -182,7 +182,7 @@ class Ablation:
 def main(argv: list[str] | None = None) -> list[dict]:
     """Entry point."""
     args = parse_args(argv)
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = load_config(args.config, args.cfg_options, MEASURED)
     model, dataset = load_with_hidden_masks(cfg, args.checkpoint)
     ablation = Ablation(model, args)
     num = min(args.images or len(dataset), len(dataset))

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmseg_tsf.engine.preflight.config_check import load_config
+from mmseg_tsf.engine.preflight.config_check import MEASURED, load_config
 from mmseg_tsf.evaluation import answer_cells, draw_cells
 from mmseg_tsf.evaluation.hidden_masks import (
     load_image,
@@ -132,7 +132,7 @@ def draw(rows: list[tuple[str, np.ndarray, dict]], metainfo: dict, out: str) -> 
 def main(argv: list[str] | None = None) -> str:
     """Entry point."""
     args = parse_args(argv)
-    cfg = load_config(args.config)
+    cfg = load_config(args.config, needed=MEASURED)
     model, dataset = load_with_hidden_masks(cfg, args.checkpoint)
     refinement = refinement_of(model)
     rows = []

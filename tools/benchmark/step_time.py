@@ -26,7 +26,7 @@ from mmengine.runner import Runner
 
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.engine import PLARHook
-from mmseg_tsf.engine.preflight.config_check import load_config
+from mmseg_tsf.engine.preflight.config_check import TRAINED, load_config
 from mmseg_tsf.engine.published_steps import (
     Pass,
     parts_of,
@@ -225,9 +225,10 @@ def main(argv: list[str] | None = None) -> dict:
         '--warmup', type=int, default=3, help='number of steps before them (%(default)s)'
     )
     args = parser.parse_args(argv)
-    result = benchmark(load_config(args.config, args.cfg_options), args.steps, args.warmup)
+    result = benchmark(load_config(args.config, args.cfg_options, TRAINED), args.steps, args.warmup)
     if args.against:
-        other = benchmark(load_config(args.against, args.cfg_options), args.steps, args.warmup)
+        cfg = load_config(args.against, args.cfg_options, TRAINED)
+        other = benchmark(cfg, args.steps, args.warmup)
         # by way of the floors, which the machine's noise touched as it did the steps
         against = dict(config=other['config'], ratio=result['step_time'] / other['step_time'])
         if result['calls'] == other['calls']:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...utils.files import SealedFolder, StoreError
+from ...utils.inside import check_inside
 from .label_png import decode
 
 
@@ -27,6 +28,12 @@ class RoundRecord:
 
     def __init__(self, path: Path) -> None:
         self.sealed = SealedFolder(path)
+        images = self.info.get('images')
+        if not isinstance(images, dict) or not all(map(_has_size, images.values())):
+            raise StoreError(f'{path}/manifest.json has no images with sizes: restore the folder')
+        if type(self.info.get('round')) is not int:
+            raise StoreError(f'{path}/manifest.json is of no round: restore the folder')
+        check_inside(images, path / 'manifest.json')
 
     @property
     def info(self) -> dict:
@@ -55,7 +62,7 @@ class RoundRecord:
 
     def follows(self, previous: RoundRecord) -> bool:
         """Whether this record was written after ``previous``, unchanged since then."""
-        return self.info['previous'] == previous.digest
+        return self.info.get('previous') == previous.digest
 
     def _read_png(self, name: str, image_id: str) -> np.ndarray:
         """``(H, W)`` array of a PNG that must have the size of its image."""
@@ -135,3 +142,8 @@ class SealedAnswer(RoundRecord):
         if record is not self:
             return record.labels(image_id)
         return self._read_png(f'{self.png_dir}/{image_id}.png', image_id)
+
+
+def _has_size(notes: object) -> bool:
+    size = notes.get('size') if isinstance(notes, dict) else None
+    return isinstance(size, list) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)

@@ -30,9 +30,10 @@ class RoundLog:
         """
         lines, damaged = self._parse()
         if damaged:
+            which = ('line ' if len(damaged) == 1 else 'lines ') + ', '.join(map(str, damaged))
             raise StoreError(
-                f'line {damaged[0]} of {self.path} is damaged: delete that line, or resume the '
-                'run, which goes on without it (the rounds do not depend on it)'
+                f'{which} of {self.path} cannot be read: delete what is damaged, or resume '
+                'the run, which goes on without it (the rounds do not depend on it)'
             )
         return lines
 

@@ -18,19 +18,22 @@ def check_rounds(store: RoundStore) -> None:
     Raises:
         StoreError: A file is missing, altered or exchanged.
     """
-    numbers = store.numbers()
+    numbers, problems = store.numbers(), []
     for number in numbers:
-        answer = [store.answer(number)] if store.state(number) == 'answered' else []
-        for record in (store.request(number), *answer):
-            for problem in record.sealed.damage():
-                raise StoreError(f'{problem}: restore it from a copy, then resume')
+        for read in (store.request, store.answer)[: 1 + (store.state(number) == 'answered')]:
+            problems += _caught(lambda read=read, n=number: read(n).sealed.damage())
     for number in range(len(numbers)):
-        problem = request_problem(store, number) or answer_problem(store, number)
-        if problem:
-            raise StoreError(f'{problem}: restore it from a copy, then resume')
-    damaged = [problem for own in store.amendments() for problem in own.sealed.damage()]
-    for problem in damaged + amendment_problems(store):
-        raise StoreError(f'{problem}: restore it from a copy, then resume')
+        for find in (request_problem, answer_problem):
+            problems += _caught(lambda find=find, n=number: list(filter(None, [find(store, n)])))
+    problems += _caught(lambda: [p for own in store.amendments() for p in own.sealed.damage()])
+    problems += _caught(lambda: amendment_problems(store))
+    if problems:
+        first, *more = dict.fromkeys(problems)
+        remedy = '' if ': ' in first else ': restore it from a copy, then resume'
+        others = (
+            f' ({len(more)} more are listed by tools/active_learning/verify.py)' if more else ''
+        )
+        raise StoreError(f'{first}{remedy}{others}')
 
 
 def check_answers(store: RoundStore) -> None:
@@ -140,10 +143,10 @@ def missing_answers(store: RoundStore) -> list[str]:
         StoreError: The log is damaged.
     """
     log, answered = RoundLog(store.root.parent / 'active_learning.jsonl'), set(store.answered())
-    logged = {line['round'] for line in log.read() if line['state'] == 'answered'}
+    logged = {line.get('round') for line in log.read() if line.get('state') == 'answered'}
     return [
         f'{store.folder(n)}/answer is missing: {log.path} records it'
-        for n in sorted(logged - answered)
+        for n in sorted(n for n in logged - answered if type(n) is int)
     ]
 
 
@@ -152,16 +155,26 @@ def _verify_round(store: RoundStore, number: int) -> list[str]:
     if not (folder / 'request').is_dir():
         return [f'{folder}/request is missing']
     problems = _caught(lambda: store.request(number).sealed.problems())
+    problems += [] if problems else _unreadable(store.request(number).mask, store, number)
     if store.state(number) == 'answered':
-        problems += _caught(lambda: store.answer(number).sealed.problems())
+        found = _caught(lambda: store.answer(number).sealed.problems())
+        problems += found or _unreadable(store.answer(number).labels, store, number)
     for find in (request_problem, answer_problem):
         problems += _caught(lambda find=find: list(filter(None, [find(store, number)])))
     return problems + _foreign(folder, {'request', 'answer'})
 
 
+def _unreadable(read: Callable[[str], object], store: RoundStore, number: int) -> list[str]:
+    """Pictures with the right digest that are no picture, or not of the size of their image."""
+    record = read.__self__
+    return [p for image_id in record.images for p in _caught(lambda i=image_id: read(i))]
+
+
 def _foreign(folder: Path, known: set[str]) -> list[str]:
     found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [f'{p} is foreign' for p in found if p.name not in known and not is_leftover(p)]
+    links = [f'{p} is a link' for p in found if p.name in known and p.is_symlink()]
+    foreign = [f'{p} is foreign' for p in found if p.name not in known and not is_leftover(p)]
+    return links + foreign
 
 
 def _caught(find: Callable[[], object]) -> list[str]:

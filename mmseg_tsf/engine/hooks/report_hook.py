@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -16,6 +15,7 @@ from mmseg.registry import DATASETS, HOOKS
 
 from ...reporting.page import write_report
 from ...reporting.snapshots import Truth, keep_snapshot
+from ...utils.checkpoint_reading import read_checkpoint
 from ...utils.errors import UserError
 from ...utils.runner import unwrap
 
@@ -80,7 +80,7 @@ def model_of_query(runner: Runner):
     if runner.train_loop.start == 'continue':
         return model
     path = Path(runner.work_dir, f'iter_{runner.iter}.pth')
-    checkpoint = torch.load(path, map_location='cpu', weights_only=False)  # our own file
+    checkpoint = read_checkpoint(path)
     model = copy.deepcopy(model)
     model.load_state_dict(checkpoint['state_dict'])
     return model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,26 +10,26 @@ from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import print_log
 from mmengine.optim import BaseOptimWrapper
-from mmengine.runner import EpochBasedTrainLoop, Runner
-from mmseg.models.decode_heads import STDCHead
+from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ...datasets.label_meaning import check_same_labels
-from ...datasets.mask_counts import check_several_classes
-from ...datasets.samplers import SemiInfiniteSampler
 from ...utils.errors import UserError
 from ...utils.main_process import on_main_process
 from ...utils.runner import schedule_of, unwrap
 from ..durable_saves import save_before_removing
 from ..loops.checkpoints import mend_last_checkpoint
-from ..loops.network_metrics import check_monitors
-from ..loops.semi_val_loop import SemiValLoop
 from ..optimizers import add_part_optimizers
 from ..preflight.label_check import (
     LABELLED,
-    check_class_weights,
     check_evaluations,
-    check_validation,
+)
+from ..preflight.run_check import (
+    check_branches,
+    check_heads,
+    check_loops,
+    check_parallel,
+    check_snapshots,
 )
 from ..preflight.size_check import check_crop, check_patches
 from ..rates import check_rates
@@ -96,6 +95,7 @@ class SemiHook(Hook):
         Raises:
             UserError: They cannot hold, or the checkpoint does not fit.
         """
+        self._trained_on = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
         if not (runner._resume and isinstance(runner.optim_wrapper, BaseOptimWrapper)):
             return
         self._changes = hold_settings(runner, checkpoint)
@@ -106,7 +106,7 @@ class SemiHook(Hook):
         """Checks that data set and hooks give the method what it needs."""
         model = unwrap(runner)
         dataset = runner.train_loop.dataloader.dataset
-        self._check_branches(runner, model, dataset)
+        check_branches(runner, model, dataset)
         for is_needed, hook, reason in (
             (
                 set(model.averages) - set(model.snapshots),
@@ -134,21 +134,6 @@ class SemiHook(Hook):
         check_parallel(runner)
         model.is_checked = True
         start_record(runner, self._changes)
-
-    def _check_branches(self, runner: Runner, model, dataset) -> None:
-        branches = set(getattr(dataset, 'branches', ()))
-        for hook in runner.hooks:
-            branches |= set(getattr(hook, 'adds_branches', ()))
-        missing = [name for name in model.required_branches if name not in branches]
-        if missing:
-            raise UserError(
-                f'{type(model).__name__} needs the branches {", ".join(model.required_branches)}, '
-                f'but {missing[0]!r} is missing: {_REMEDIES.get(missing[0], "")}'
-            )
-
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remembers the classes that the weights were trained on."""
-        self._trained_on = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
 
     def before_test(self, runner: Runner) -> None:
         """Checks that the test images have the classes of the checkpoint.
@@ -231,104 +216,3 @@ class SemiHook(Hook):
                 f'{name} is not finite at iteration {when + 1}: lower the learning rate, or resume '
                 'from the last checkpoint with other settings'
             )
-
-
-def check_heads(network, num_classes: int) -> None:
-    """Checks that heads have the classes of the data set; STDC's boundary head is exempt.
-
-    Raises:
-        UserError: Names the head.
-    """
-    heads = dict(decode_head=network.decode_head)
-    if network.with_auxiliary_head:
-        heads['auxiliary_head'] = network.auxiliary_head
-    for name, head in heads.items():
-        for own in head if isinstance(head, torch.nn.ModuleList) else [head]:
-            if own.num_classes != num_classes and not isinstance(own, STDCHead):
-                raise UserError(
-                    f'the data set has {num_classes} classes, {name}.num_classes is '
-                    f'{own.num_classes}: set them alike'
-                )
-            check_class_weights(own, name)
-
-
-def check_parallel(runner: Runner) -> None:
-    """Checks that DDP does not wait for parameters that get no gradient in some iterations.
-
-    Raises:
-        UserError: It would.
-    """
-    model = unwrap(runner)
-    if model.leaves_parameters_out and not getattr(runner.model, 'find_unused_parameters', True):
-        raise UserError(
-            f'networks of {type(model).__name__} do not learn in all iterations, at which training '
-            'on several GPUs stops: set find_unused_parameters=True at the top of the config'
-        )
-
-
-def check_loops(runner: Runner) -> None:
-    """Checks for epochs of a sampler that never ends, and for broken validation data.
-
-    Raises:
-        UserError: Something is wrong; the message names the key or the file, and the remedy.
-    """
-    loader = runner.train_loop.dataloader
-    if isinstance(runner.train_loop, EpochBasedTrainLoop) and isinstance(
-        loader.sampler, SemiInfiniteSampler
-    ):
-        raise UserError(
-            'SemiInfiniteSampler never ends an epoch: take train_cfg.type=IterBasedTrainLoop, or '
-            "train_dataloader.sampler=dict(type='DefaultSampler', shuffle=True)"
-        )
-    networks = None
-    if isinstance(runner.val_loop, SemiValLoop):
-        networks = runner.val_loop.networks or unwrap(runner).network_names
-    check_monitors(runner, networks)
-    has_rounds = hasattr(runner.train_loop, 'boundaries')
-    if not getattr(loader.dataset, 'has_labels', True) and not has_rounds:
-        raise UserError(
-            'the list SemiDataset.labelled.ann_file is empty, so there is nothing to train on: '
-            'name labelled images, or let an ActiveLearningLoop ask for labels first'
-        )
-    counts = getattr(loader.dataset, 'mask_counts', None)
-    if counts is not None and not has_rounds:
-        check_several_classes(counts, loader.dataset.metainfo['classes'], LABELLED)
-    validation = getattr(getattr(runner.val_loop, 'dataloader', None), 'dataset', None)
-    if validation is not None and getattr(loader.dataset, 'check_files', False):
-        for remark in check_validation(validation, 'val_dataloader.dataset'):
-            print_log(remark, 'current', logging.WARNING)
-
-
-def check_snapshots(runner: Runner) -> None:
-    """Checks that snapshots take weights in this run, and that none is asked for predictions.
-
-    Raises:
-        UserError: One is, or they take none; the message names the key and the remedy.
-    """
-    model = unwrap(runner)
-    if not model.snapshots:
-        return
-    name, boundaries = type(model).__name__, getattr(runner.train_loop, 'boundaries', ())
-    if model.predict_on in model.snapshots:
-        raise UserError(
-            f'model.test_cfg.predict_on={model.predict_on!r}: this network of {name} has the '
-            'weights of the stage before, or none: leave predict_on out in training'
-        )
-    if not any(boundaries) and not model.has_snapshots:
-        raise UserError(
-            f'the {model.snapshots[0]} of {name} takes weights where a stage ends and another one '
-            'begins, and no stage of this run does, so unlabelled images are never used: take '
-            "train_cfg.type='ActiveLearningLoop', and train before its last round"
-        )
-
-
-_VIEWS = 'set SemiDataset.views=dict({name}=[...]), transforms that change colours'
-_REMEDIES = {
-    'strong': _VIEWS.format(name='strong'),
-    'strong_2': _VIEWS.format(name='strong_2'),
-    'labelled': "wrap the training data in dict(type='SemiDataset', labelled=..., unlabelled=...)",
-    'unlabelled': 'give SemiDataset.unlabelled (or train SupervisedOnly)',
-    'paste': 'set SemiDataset.paste_prob=0.5, or adaptive_copy_paste=False in the model',
-    'partner': "add dict(type='AdaptivePartnerHook') to the hooks, or set "
-    'adaptive_cutmix=False in the model',
-}

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from ...active_learning.registry import ORACLES, QUERY_STRATEGIES, SELECTORS
 from ...utils.checkpoint_files import check_checkpoint
+from ...utils.config_data import read_config
 from ...utils.errors import UserError
 
 SECTIONS = {
@@ -65,18 +66,31 @@ OPEN_TYPES = ('Albu',)
 """Components with parts of another library in their options."""
 
 
-def load_config(path: str, options: dict | None = None) -> Config:
+TRAINED = ('model', 'train_dataloader.dataset', 'optim_wrapper', 'train_cfg')
+"""Parts of a config that a training needs."""
+MEASURED = ('model', 'train_dataloader.dataset', 'test_dataloader.dataset')
+"""Parts of a config that a measurement of a trained model on the training images needs."""
+
+
+def load_config(
+    path: str, options: dict | None = None, needed: Iterable[str] = ('model',)
+) -> Config:
     """Config of a file with the overrides of a command line, checked.
 
     Args:
         path: Config file.
         options: Overrides by dotted key.
+        needed: Dotted keys of the parts that the tool needs.
 
     Raises:
-        UserError: See :func:`check_config`.
+        UserError: The file cannot be read, a needed part is missing, or see
+            :func:`check_config`.
     """
-    cfg = Config.fromfile(path)
-    cfg.merge_from_dict(options or {})
+    cfg = read_config(path, needed)
+    try:
+        cfg.merge_from_dict(options or {})
+    except (KeyError, TypeError, IndexError, AssertionError) as error:
+        raise UserError(f'--cfg-options {" ".join(options)} do not fit {path}: {error}') from None
     check_config(cfg)
     return cfg
 

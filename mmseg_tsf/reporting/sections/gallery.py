@@ -21,6 +21,7 @@ from ...active_learning.store.label_png import decode
 from ...active_learning.store.round_store import RoundStore
 from ...datasets.image_reading import ImageReader
 from ...models.utils.labels import IGNORE_INDEX
+from ...utils.config_data import check_types
 from ...utils.files import SealedFolder, remove, remove_leftovers
 from ..drawing.palette import safe_palette
 from ..drawing.thumbnails import paint, small_image, small_mask, small_size, small_sparse
@@ -62,6 +63,7 @@ class PoolData:
             init_default_scope('mmseg')
             source = self.cfg.train_dataloader.dataset
             source = source.get('unlabelled') or source.get('labelled') or source
+            check_types(source.to_dict(), 'the run')
             return DATASETS.build(dict(source, pipeline=[], lazy_init=True))
         return None
 

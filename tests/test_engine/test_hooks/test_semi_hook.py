@@ -18,7 +18,7 @@ from tiny_runs import (
     validation_cfg,
 )
 
-from mmseg_tsf.engine.hooks.semi_hook import check_parallel
+from mmseg_tsf.engine.preflight.run_check import check_parallel
 from mmseg_tsf.utils.errors import UserError
 
 
