@@ -9,7 +9,8 @@ from stores import REFUSED, in_child
 
 from mmseg_tsf.utils import files
 from mmseg_tsf.utils.cli import run_tool
-from mmseg_tsf.utils.files import SealedFolder, StoreError, lock, seal, write_file
+from mmseg_tsf.utils.files import SealedFolder, StoreError, seal, write_file
+from mmseg_tsf.utils.locks import lock
 
 
 def make(path, inside=''):

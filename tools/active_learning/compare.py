@@ -36,7 +36,8 @@ from mmseg_tsf.reporting.drawing.budget_plot import plot_curves, short_names
 from mmseg_tsf.reporting.label_quality import has_hidden_masks, read_pool_quality
 from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.errors import UserError
-from mmseg_tsf.utils.files import lock, write_file
+from mmseg_tsf.utils.files import write_file
+from mmseg_tsf.utils.locks import lock
 
 TOOLS = Path(__file__).parents[1]
 say = partial(print, flush=True)

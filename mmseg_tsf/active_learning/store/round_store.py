@@ -22,7 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...utils.files import StoreError, check_unlocked, lock, remove_leftovers, seal
+from ...utils.files import StoreError, remove_leftovers, seal
+from ...utils.locks import check_unlocked, lock
 from .answer_index import AnswerIndex
 from .campaign_file import CampaignFile
 from .label_folder import LabelFolder

@@ -16,7 +16,7 @@ from mmseg_tsf.active_learning.campaign.amending import amend
 from mmseg_tsf.active_learning.selection.clicks import class_counts
 from mmseg_tsf.active_learning.store.round_log import RoundLog
 from mmseg_tsf.utils.errors import UserError
-from mmseg_tsf.utils.files import lock
+from mmseg_tsf.utils.locks import lock
 
 INITIAL = dict(pixels=0, images=0, regions=0, clicks=0)
 

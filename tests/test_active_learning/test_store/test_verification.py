@@ -200,7 +200,8 @@ def test_every_fault_of_a_run_is_listed_by_verify_and_status(root, capsys):
               'round_002/request/masks/a/x.png']  # fmt: skip
     for name in faults:
         (root / name).write_bytes(b'x')
-    (root.parent / 'active_learning.jsonl').write_text('{}\nx\n{}\n[1]\n')
+    line = '{"round": 0, "iter": 1, "state": "pending"}'
+    (root.parent / 'active_learning.jsonl').write_text(f'{line}\nx\n{line}\n[1]\n')
     with pytest.raises(SystemExit) as stopped:
         load_tool('active_learning/verify.py').main([str(root.parent)])
     listed = capsys.readouterr().out
