@@ -33,14 +33,12 @@ REMEDIES = {
     errno.EROFS: 'the file system is read-only: make it writable',
     errno.EACCES: 'permission is denied: make the folder writable',
     errno.EPERM: 'permission is denied: make the folder writable',
-    errno.EIO: 'the device reports an input/output error: check the disk or the network',
-    errno.ESTALE: 'the network file system has lost it: mount it again',
-    errno.ENOTCONN: 'the network file system is not connected: mount it again',
-    errno.ETIMEDOUT: 'the network file system does not answer: check the network',
-    errno.EHOSTDOWN: 'the network file system does not answer: check the network',
-    errno.ENODEV: 'the device is gone: connect it again',
 }
 """What to do where the disk rejects a file, by the number of the error."""
+_FAILING = {
+    errno.EIO: 'the device reports an input/output error: check the disk or the network',
+    errno.ESTALE: 'the network file system has lost it: mount it again',
+}
 
 
 @contextlib.contextmanager
@@ -56,6 +54,11 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in _FAILING:
+            raise StoreError(
+                f'{path} cannot be read or written: {_FAILING[error.errno]}, then resume; '
+                'tools/active_learning/verify.py finds what is damaged'
+            ) from None
         if error.errno not in REMEDIES:
             raise
         raise StoreError(

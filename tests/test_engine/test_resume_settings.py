@@ -262,6 +262,13 @@ def test_a_round_more_is_trained_on_at_the_rates_of_the_longer_schedule(data_roo
     assert len(RoundStore(tmp_path / 'rounds').answered()) == 3
 
 
+def test_a_stage_of_one_iteration_may_be_the_last_of_its_schedule(data_root, tmp_path):
+    rates = rounds(data_root, tmp_path, max_iters=3, end=3).rates()
+    assert rates == pytest.approx(poly(1e-2, 3)) and rates[2] == 0
+    with pytest.raises(UserError, match='learning rate is 0 from iteration 2 to 3'):
+        rounds(data_root, tmp_path / 'ended', max_iters=3, end=2)
+
+
 def test_a_stage_without_a_learning_rate_is_refused_at_the_start(data_root, tmp_path):
     with pytest.raises(UserError, match='learning rate is 0 from iteration 4 to 6'):
         rounds(data_root, tmp_path, end=4)

@@ -26,6 +26,14 @@ def test_what_only_writing_meets_is_the_disk_s(tmp_path, code):
     assert str(raised(error, tmp_path)).startswith(f'{tmp_path}/log/x cannot be written: ')
 
 
+@pytest.mark.parametrize('code', [errno.EIO, errno.ESTALE])
+def test_a_device_that_fails_is_named_without_a_promise(tmp_path, code):
+    error = OSError(code, 'system', str(tmp_path / 'x'))
+    sentence = str(raised(error, tmp_path))
+    assert sentence.startswith(f'{tmp_path}/x cannot be read or written: the ')
+    assert 'verify.py' in sentence and 'intact' not in sentence
+
+
 def test_what_may_not_be_read_elsewhere_is_no_matter_of_the_run_s_disk(tmp_path):
     for error in (
         PermissionError(errno.EACCES, 'system', '/images/x.png'),

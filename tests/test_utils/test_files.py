@@ -159,3 +159,32 @@ def test_a_worker_that_outlives_a_killed_run_does_not_hold_its_lock(tmp_path):
     finally:
         os.close(write_end)
         os.close(end_of_worker)
+
+
+@pytest.mark.parametrize('code', [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EIO])
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch, code):
+    """As network file systems answer that are mounted without them."""
+
+    def refuse(*args):
+        raise OSError(code, os.strerror(code))
+
+    (tmp_path / '.lock').touch()
+    monkeypatch.setattr(files.fcntl, 'lockf', refuse)
+    sentence = r'\.lock cannot be locked \(.*\), so two runs could spoil each other: give a --work-'
+    with pytest.raises(StoreError, match=sentence), lock(tmp_path / '.lock'):
+        pass
+    with pytest.raises(StoreError, match=sentence):
+        files.check_unlocked(tmp_path / '.lock')
+
+
+def test_a_damaged_record_is_copied_before_it_is_replaced(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(files, 'print_log', lambda text, *_: said.append(text))
+    path = tmp_path / 'record.json'
+    for content, name in ((b'a', 'record.json.damaged'), (b'b', 'record.json.damaged_2')):
+        path.write_bytes(content)
+        files.set_aside(path, 'it is broken')
+        assert path.read_bytes() == (tmp_path / name).read_bytes() == content
+    assert said[1] == (
+        'it is broken; the run goes on without it, and the file is kept as record.json.damaged_2'
+    )

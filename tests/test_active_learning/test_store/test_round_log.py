@@ -39,9 +39,7 @@ def test_lines_that_are_whole_are_kept_and_the_damaged_file_is_kept_aside(
     log.write(line(1, 20))
     content = log.path.read_bytes().replace(b'\n', b'\n' + broken + b'\n', 1)
     log.path.write_bytes(content)
-    with pytest.raises(
-        StoreError, match='line 2 of .*log.jsonl cannot be read: delete'
-    ):
+    with pytest.raises(StoreError, match='line 2 of .*log.jsonl cannot be read: delete'):
         log.read()
     log.mend()
     assert log.read() == [line(0, 10), line(1, 20)]
