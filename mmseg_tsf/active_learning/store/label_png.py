@@ -38,7 +38,7 @@ def decode(content: bytes, name: str) -> np.ndarray:
         raise StoreError(
             f'{name} is too large to be read ({error}): cut its image into tiles'
         ) from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, MemoryError):
         raise StoreError(f'{name} is not a complete PNG: write it again') from None
     if array.ndim != 2 or array.dtype not in (np.uint8, np.bool_):
         raise StoreError(

@@ -1,6 +1,8 @@
 """Masks as files, and what they cost, against counts by hand."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -49,6 +51,16 @@ def test_a_mask_that_is_too_large_is_named(monkeypatch):
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 9)
     with pytest.raises(StoreError, match=r'x\.png is too large .*: cut its image into tiles'):
         decode(encode_labels(np.zeros((5, 5), np.uint8)), 'x.png')
+
+
+def test_a_header_with_an_impossible_width_is_refused():
+    buffer = io.BytesIO()
+    Image.new('RGBA', (5, 2)).save(buffer, format='PNG')
+    content = bytearray(buffer.getvalue())
+    content[16:20] = struct.pack('>I', 0x0400007F)
+    content[29:33] = struct.pack('>I', zlib.crc32(content[12:29]))
+    with pytest.raises(StoreError, match='x is not a complete PNG: write it again'):
+        decode(bytes(content), 'x')
 
 
 def test_other_formats_and_types_are_refused():

@@ -10,8 +10,10 @@ from .values import brief
 
 MAX_BYTES = 512 << 20
 """Largest size of a document."""
-MAX_VALUES = 50_000_000
-"""Largest number of values or elements of a document, which bounds the memory of its content."""
+MAX_WEIGHT = 50_000_000
+"""Largest sum of the weights below, which bounds the memory of a document to about 2 GB."""
+JSON_WEIGHTS = {b',': 1, b'[': 4, b'{': 8}
+XML_WEIGHTS = {b'<': 5, b'=': 5}
 MAX_DEPTH = 64
 """Largest number of XML elements inside of each other; JSON has the interpreter's own limit."""
 LONGEST_INTEGER = 18
@@ -33,7 +35,7 @@ def parse_json(content: bytes, where: str, max_bytes: int = MAX_BYTES) -> object
         UserError: The content is not JSON, exceeds a limit, or has a key twice in one object, as
             files that were joined by hand may have.
     """
-    _check_amount(content, where, b',[{', max_bytes)
+    _check_amount(content, where, JSON_WEIGHTS, max_bytes)
     try:
         text = content.decode(json.detect_encoding(content))
         return json.loads(text, parse_int=_integer, object_pairs_hook=_unique)
@@ -58,7 +60,7 @@ def parse_xml(content: bytes, where: str) -> ElementTree.Element:
         UserError: The content is not XML, exceeds a limit, or declares a document type, which could
             define entities without a limit.
     """
-    _check_amount(content, where, b'<=', MAX_BYTES)
+    _check_amount(content, where, XML_WEIGHTS, MAX_BYTES)
     parser = ElementTree.XMLParser(target=_LimitedTree(where))
     try:
         parser.feed(content)
@@ -93,16 +95,14 @@ class _LimitedTree(ElementTree.TreeBuilder):
         )
 
 
-def _check_amount(content: bytes, where: str, marks: bytes, max_bytes: int) -> None:
+def _check_amount(content: bytes, where: str, weights: dict[bytes, int], max_bytes: int) -> None:
     if len(content) > max_bytes:
         raise UserError(
             f'{where} has {len(content) >> 20} MiB, more than {max_bytes >> 20}: export fewer '
             'images at a time'
         )
-    if sum(content.count(mark) for mark in marks) > MAX_VALUES:
-        raise UserError(
-            f'{where} holds more than {MAX_VALUES:,} values: export fewer images at a time'
-        )
+    if sum(content.count(mark) * weight for mark, weight in weights.items()) > MAX_WEIGHT:
+        raise UserError(f'{where} holds too many values: export fewer images at a time')
 
 
 class _RepeatedKey(Exception):

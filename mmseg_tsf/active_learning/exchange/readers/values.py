@@ -9,6 +9,8 @@ import numpy as np
 
 from ....utils.errors import UserError
 
+LARGEST = 1 << 53
+"""Largest whole number up to which floats hold all of them."""
 _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 60
 _BRIEF.maxlevel = 2
@@ -43,13 +45,13 @@ def number(value: object) -> float:
 
 
 def whole(value: object) -> int:
-    """A whole number, such as 640, 640.0 or ``'640'``.
+    """A whole number, such as 640, 640.0 or ``'640'``, that a float holds exactly.
 
     Raises:
         BrokenShape: The value is anything else.
     """
     found = number(value)
-    if found != int(found):
+    if found != int(found) or abs(found) > LARGEST:
         raise BrokenShape(f'{brief(value)} is not a whole number')
     return int(found)
 

@@ -45,10 +45,17 @@ def test_what_is_not_json_is_said(content, message):
 
 
 def test_documents_have_limits(monkeypatch):
-    monkeypatch.setattr(documents, 'MAX_VALUES', 10)
+    monkeypatch.setattr(documents, 'MAX_WEIGHT', 13)
     parse_json(b'[1,2,3,4,5,6,7,8,9,10]', 'x')
-    with pytest.raises(UserError, match='x holds more than 10 values: export fewer'):
-        parse_json(b'[1,2,3,4,5,6,7,8,9,10,11]', 'x')
+    parse_xml(b'<a b="c"/>', 'x')
+    for read, content in (
+        (parse_json, b'[1,2,3,4,5,6,7,8,9,10,11]'),
+        (parse_json, b'[[[[]]]]'),
+        (parse_json, b'{"a":{}}'),
+        (parse_xml, b'<a><b/></a>'),
+    ):
+        with pytest.raises(UserError, match='x holds too many values: export fewer images'):
+            read(content, 'x')
     monkeypatch.setattr(documents, 'MAX_BYTES', 1 << 20)
     with pytest.raises(UserError, match='x has 2 MiB, more than 1: export fewer images'):
         parse_xml(b' ' * (2 << 20), 'x')
