@@ -7,9 +7,23 @@ from numbers import Real
 from pathlib import Path
 
 from ...utils.files import StoreError, write_file
+from ...utils.shapes import NUMBER, Record, misfit
 
 FINISHED, EXTENDED = 'finished', 'extended'
 """States of the last line of a finished run, and of that line once the run was extended."""
+
+LINE = dict(
+    round=int,
+    iter=int,
+    state=str,
+    unit=str,
+    share=NUMBER,
+    spent={...: NUMBER},
+    seconds={...: NUMBER},
+    notes={...: object},
+    metrics={...: object},
+)
+"""Shape of a line."""
 
 
 class RoundLog:
@@ -33,14 +47,17 @@ class RoundLog:
         lines, damaged = [], []
         for number, text in enumerate(self.path.read_text(errors='replace').splitlines(), start=1):
             try:
-                lines += [dict(json.loads(text))] if text.strip() else []
+                line = json.loads(text) if text.strip() else {}
+                if misfit(line, LINE) is not None:
+                    raise ValueError(text)
+                lines += [Record(line, self.path, 'delete its last line')] if line else []
             except (ValueError, TypeError, RecursionError):
                 damaged.append(str(number))
         if damaged:
             which = 'line ' + damaged[0] if len(damaged) == 1 else 'lines ' + ', '.join(damaged)
             raise StoreError(
-                f'{which} of {self.path} cannot be read: delete what is damaged, the rounds do not '
-                'depend on it'
+                f'{which} of {self.path} cannot be read: delete what is damaged there, the rounds '
+                'do not depend on it'
             )
         return lines
 
