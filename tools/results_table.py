@@ -19,11 +19,20 @@ from pathlib import Path
 
 from mmseg_tsf.reporting.results import group_results
 from mmseg_tsf.reporting.results_tables import read_row_names, to_markdown, update_metafiles
-from mmseg_tsf.reporting.run_reader import read_finished, read_json
+from mmseg_tsf.reporting.run_reader import INFO, read_finished, read_json
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.markdown import write_between_markers
+from mmseg_tsf.utils.shapes import NUMBER, TEXT, Record, read_as
 
+RESULT = dict(
+    metrics={...: NUMBER},
+    recipe=TEXT,
+    step_time=NUMBER | None,
+    spent=NUMBER | None,
+    pseudo_labels=[{'iter': int, ...: NUMBER | None}],
+)
+"""Shape of what the records of this tool have beside that of the run."""
 MODEL_INDEX = Path(__file__).resolve().parents[1] / 'model-index.yml'
 
 
@@ -58,6 +67,7 @@ def collect(paths: list[str]) -> list[dict]:
             found = read_json(Path(path), 'give a file written by --json').get('runs')
             if found is None:
                 raise UserError(f"{path} has no 'runs': give a file written by --json")
+            found = check_records(found, path)
         else:
             try:
                 found = [read_finished(Path(path))]
@@ -77,6 +87,17 @@ def collect(paths: list[str]) -> list[dict]:
             seen[key] = path
             records.append(record)
     return records
+
+
+def check_records(runs: object, path: str) -> list[dict]:
+    """Records of runs in a JSON file.
+
+    Raises:
+        UserError: They are none.
+    """
+    remedy, shape = 'give a file written by --json', {**INFO, **RESULT}
+    checked = read_as(dict(runs=runs), dict(runs=[shape]), path, remedy)['runs']
+    return [Record(run, path, remedy) for run in checked]
 
 
 def main(argv: list[str] | None = None) -> None:

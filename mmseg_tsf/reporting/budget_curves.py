@@ -14,7 +14,21 @@ from ..active_learning.store.round_log import RoundLog
 from ..evaluation.label_efficiency import rising, summarise_curves
 from ..utils.errors import UserError
 from ..utils.settings import flatten
-from .run_reader import hash_settings, last_score, read_config, read_info, score_key
+from ..utils.shapes import NUMBER, TEXT, Record, read_as
+from .run_reader import hash_settings, last_score, read_config, read_info, read_json, score_key
+
+CURVE = dict(
+    folder=str,
+    config=TEXT,
+    settings=TEXT,
+    validation=TEXT,
+    seed=int,
+    commit=TEXT,
+    axis=str,
+    points=[[NUMBER]],
+    rounds=[[NUMBER]],
+)
+"""Shape of the curve of a run in ``curves.json``."""
 
 
 def read_curve(folder: Path) -> dict:
@@ -69,11 +83,11 @@ def read_curves(path: Path) -> list[dict]:
     """
     if path.suffix != '.json':
         return [read_curve(path)]
-    try:
-        groups = json.loads(path.read_text())['groups']
-        return [run for group in groups for run in group['runs']]
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f'{path} was not written by curves.py: give its curves.json') from None
+    remedy = 'give a curves.json of curves.py'
+    groups = read_as(read_json(path, remedy), dict(groups=[dict(runs=[CURVE])]), path, remedy)
+    return [
+        Record(run, path, remedy) for group in groups['groups'] for run in group.get('runs', [])
+    ]
 
 
 def read_full(values: list[str]) -> float | None:

@@ -97,7 +97,7 @@ def _settings(settings: dict) -> list[str]:
         *list_lines(settings['lists'] or {}),
         f'- at most {amount}, the initial labels included, in {settings["rounds"]} rounds',
         f'- {settings["max_iters"]} iterations of {batch} labelled images, rounds after '
-        f'{", ".join(map(str, settings["boundaries"]))}, '
+        f'{", ".join(map(str, settings["boundaries"] or []))}, '
         + ('every stage trained anew' if settings['start'] == 'fresh' else 'one training'),
     ]
 

@@ -16,8 +16,36 @@ from ..active_learning.store.round_store import CAMPAIGN
 from ..utils.config_data import read_config_data
 from ..utils.errors import UserError
 from ..utils.settings import training_settings
+from ..utils.shapes import NUMBER, TEXT, Record, misfit, read_as
 
 PSEUDO_LABELS = re.compile(r'Quality of pseudo-labels after iteration (\d+): (.*)')
+
+
+LISTS = {...: {'ann_file': TEXT, 'images': int, 'sha256': TEXT}}
+INFO = dict(
+    method=str,
+    networks=[str],
+    predict_on=str,
+    config=TEXT,
+    lists=LISTS,
+    seed=int,
+    max_iters=int,
+    batch_size=int,
+    world_size=int,
+    accumulative_counts=int,
+    device=str,
+    torch=str,
+    torch_threads=int,
+    commit=TEXT,
+    resumed_with_commit=[TEXT],
+    finished_iters=int,
+    peak_memory_mib=NUMBER,
+)
+"""Shape of ``run_info.json``."""
+TESTED = dict(checkpoint=str, metrics={...: NUMBER})
+"""Shape of ``test_metrics.json``."""
+ENTRY = dict(step=int, loss=NUMBER, time=NUMBER, data_time=NUMBER)
+"""Shape of a line of mmengine's ``scalars.json``."""
 
 
 def read_info(folder: Path) -> dict:
@@ -31,7 +59,15 @@ def read_info(folder: Path) -> dict:
             f'{folder} is not the folder of a run, it has no run_info.json: give the --work-dir '
             'of a training'
         )
-    return read_json(folder / 'run_info.json', 'copy it from the run again')
+    return _read_info(folder, 'copy it from the run again')
+
+
+def _read_info(folder: Path, remedy: str) -> dict:
+    path = folder / 'run_info.json'
+    info = read_as(read_json(path, remedy), INFO, path, remedy)
+    if not info['networks']:
+        raise UserError(f'{path} names no network: {remedy}')
+    return info
 
 
 def is_complete(folder: Path) -> bool:
@@ -87,7 +123,14 @@ def read_test(folder: Path) -> dict[str, float]:
 
 def _read_test_file(folder: Path) -> dict:
     path = folder / 'test_metrics.json'
-    return read_json(path, 'test the run again') if path.is_file() else {}
+    return _read_tested(path, 'test the run again') if path.is_file() else {}
+
+
+def _read_tested(path: Path, remedy: str) -> dict:
+    found = read_as(read_json(path, remedy), TESTED, path, remedy)
+    return dict(checkpoint=found['checkpoint'], metrics=Record(found['metrics'], path, remedy)) | {
+        key: found.get(key) for key in ('tta', 'cfg_options')
+    }
 
 
 def read_scalars(folder: Path) -> tuple[list[dict], list[dict]]:
@@ -98,10 +141,12 @@ def read_scalars(folder: Path) -> tuple[list[dict], list[dict]]:
     """
     training, validation = {}, {}
     for path in sorted(folder.glob('*/vis_data/scalars.json')):
-        for line in path.read_text().splitlines():
+        for line in path.read_text(errors='replace').splitlines():
             try:
                 entry = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
+                continue
+            if misfit(entry, ENTRY) is not None or 'step' not in entry:
                 continue
             (training if 'loss' in entry else validation)[entry['step']] = entry
     return [training[step] for step in sorted(training)], [
@@ -150,11 +195,11 @@ def read_finished(folder: Path) -> dict:
     Raises:
         UserError: If the run is unfinished, or its last checkpoint was not tested as configured.
     """
-    info = read_json(folder / 'run_info.json', 'train with tools/train.py and SemiHook')
+    info = _read_info(folder, 'train with tools/train.py and SemiHook')
     done, planned = info.get('finished_iters'), info['max_iters']
     if done != planned:
         raise UserError(f'{folder} is unfinished: {done or 0} of {planned} iterations')
-    test = read_json(folder / 'test_metrics.json', 'test its last checkpoint')
+    test = _read_tested(folder / 'test_metrics.json', 'test its last checkpoint')
     last = f'iter_{planned}.pth'
     if test['checkpoint'] != last:
         raise UserError(
@@ -203,7 +248,7 @@ def read_json(path: Path, remedy: str) -> dict:
         raise UserError(f'{path} does not exist: {remedy}')
     try:
         found = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f'{path} is damaged, it is no JSON ({error}): {remedy}') from None
     if not isinstance(found, dict):
         raise UserError(f'{path} holds no JSON object: {remedy}')

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from mmseg_tsf.utils.checkpoint_file import read_checkpoint
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 
@@ -84,9 +85,10 @@ def main(argv: Sequence[str] | None = None) -> Path:
     parser.share('--out', required=True, type=Path, help='file to write')
     args = parser.parse_args(argv)
     source = args.weights or find_weights()
-    if not source.is_file():
-        raise UserError(f'{source} does not exist')
-    converted = convert(torch.load(source, map_location='cpu', weights_only=True))
+    weights = read_checkpoint(source)
+    if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
+        raise UserError(f'{source} holds no weights by name: give the file of weights')
+    converted = convert(weights)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     torch.save(converted, args.out)
     print(f'{len(converted)} tensors in {args.out}')

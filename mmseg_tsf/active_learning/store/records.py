@@ -10,7 +10,11 @@ import numpy as np
 
 from ...utils.files import SealedFolder, StoreError
 from ...utils.inside import check_inside
+from ...utils.shapes import misfit
 from .label_png import decode
+
+NOTES = dict(size=[int], pixels=int, regions=int, components=int, clicks=int, classes=[int])
+"""Shape of the notes on an image."""
 
 
 class RoundRecord:
@@ -29,7 +33,7 @@ class RoundRecord:
     def __init__(self, path: Path) -> None:
         self.sealed = SealedFolder(path)
         images = self.info.get('images')
-        if not isinstance(images, dict) or not all(map(_has_size, images.values())):
+        if misfit(images, {...: NOTES}) is not None or not all(map(_has_size, images.values())):
             raise StoreError(f'{path}/manifest.json has no images with sizes: restore the folder')
         if type(self.info.get('round')) is not int:
             raise StoreError(f'{path}/manifest.json is of no round: restore the folder')
@@ -144,6 +148,6 @@ class SealedAnswer(RoundRecord):
         return self._read_png(f'{self.png_dir}/{image_id}.png', image_id)
 
 
-def _has_size(notes: object) -> bool:
-    size = notes.get('size') if isinstance(notes, dict) else None
-    return isinstance(size, list) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)
+def _has_size(notes: dict) -> bool:
+    size = notes.get('size') or []
+    return len(size) == 2 and min(size) > 0

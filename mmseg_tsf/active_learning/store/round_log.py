@@ -7,9 +7,23 @@ from numbers import Real
 from pathlib import Path
 
 from ...utils.files import StoreError, set_aside, write_file
+from ...utils.shapes import NUMBER, Record, misfit
 
 FINISHED, EXTENDED = 'finished', 'extended'
 """States of the last line of a finished run, and of that line once the run was extended."""
+
+LINE = dict(
+    round=int,
+    iter=int,
+    state=str,
+    unit=str,
+    share=NUMBER,
+    spent={...: NUMBER},
+    seconds={...: NUMBER},
+    notes={...: object},
+    metrics={...: object},
+)
+"""Shape of a line."""
 
 
 class RoundLog:
@@ -57,7 +71,7 @@ class RoundLog:
             except (ValueError, RecursionError):
                 line = None
             if _is_line(line):
-                lines.append(line)
+                lines.append(Record(line, self.path, 'delete its last line'))
             else:
                 damaged.append(number)
         return lines, damaged
@@ -91,10 +105,7 @@ class RoundLog:
 
 
 def _is_line(line: object) -> bool:
-    return isinstance(line, dict) and all(
-        isinstance(line.get(key), kind)
-        for key, kind in dict(round=int, iter=int, state=str).items()
-    )
+    return misfit(line, LINE) is None and {'round', 'iter', 'state'} <= line.keys()
 
 
 def figures(metrics: dict) -> dict[str, float]:
