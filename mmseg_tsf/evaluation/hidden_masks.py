@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import cv2
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config
@@ -67,8 +68,15 @@ def load_image(model: SemiSegmentor, dataset, index: int) -> tuple[Tensor, Tenso
     Returns:
         tuple[Tensor, Tensor, Tensor]: Preprocessed image ``(1, 3, H, W)``; hidden ground truth
         ``(1, H, W)`` int64, 255 where the preprocessor pads; ``(1, H, W)`` bool, not set there.
+
+    Raises:
+        UserError: The image or its mask cannot be loaded.
     """
-    item = dataset[index]
+    try:
+        item = dataset[index]
+    except (AssertionError, OSError, ValueError, cv2.error) as error:
+        path = dataset.get_data_info(index)['img_path']
+        raise UserError(f'{path} or its mask cannot be loaded: {error}') from None
     batch = dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
     data = model.data_preprocessor(batch, False)
     truth = ground_truth(data['data_samples'])

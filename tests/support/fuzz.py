@@ -29,14 +29,16 @@ from pathlib import Path
 from unittest import mock
 
 import made_up_runs
+import numpy as np
 import torch
 from helpers import REFINED, model_cfg
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from tiny_runs import active_learning_cfg, make_dataset
-from tool_loader import load_tool
+from tool_loader import ROOT, load_tool  # noqa: F401
 
+from mmseg_tsf.active_learning import RoundStore
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.files import MANIFEST, SEAL
 
@@ -47,7 +49,7 @@ CALLS = {
     'active_learning/verify.py': ['run'],
     'active_learning/replay.py': ['run', '--round', '1', '-o', 'out'],
     'active_learning/curves.py': ['run', '-o', 'out', '--full', '70'],
-    'active_learning/export_requests.py': ['run', '--format', 'coco', '-o', 'out'],
+    'active_learning/export_requests.py': ['waiting', '--format', 'coco', '-o', 'out'],
     'active_learning/import_answers.py': ['run', 'export.json', '--format', 'coco'],
     'active_learning/compare.py': ['--table-only', '--work-dir', 'grid'],
     'report.py': ['run', '-o', 'out', '--gallery', '1'],
@@ -56,7 +58,16 @@ CALLS = {
     'export_segmentor.py': ['weights.pth', 'out.pth'],
     'model_converters/plain_weights.py': ['weights.pth', 'out.pth'],
     'model_converters/efficientnet_lite0.py': ['weights.pth', '-o', 'out.pth'],
-    'make_splits.py': ['--image-dir', 'data/img', '--mask-dir', 'data/ann', '--out', 'out'],
+    'make_splits.py': [
+        '--image-dir',
+        'data/img',
+        '--suffix',
+        '.png',
+        '--out',
+        'out',
+        '--counts',
+        '1',
+    ],
     'analysis/class_weights.py': ['config.py'],
     'analysis/label_quality.py': ['run'],
     'analysis/pseudo_labels.py': ['config.py', 'weights.pth', '-o', 'out.png', '--num', '1'],
@@ -91,6 +102,12 @@ def make_world(root: Path) -> Path:
     run = made_up_runs.make_run(root / 'run', images=2)
     tested = dict(checkpoint='iter_90.pth', metrics=made_up_runs.metrics(40.0))
     (run / 'test_metrics.json').write_text(json.dumps(tested))
+    waiting = RoundStore(made_up_runs.make_run(root / 'waiting', rounds=1, images=2) / 'rounds')
+    mask = np.zeros(made_up_runs.SIZE, bool)
+    mask[:3] = True
+    notes = dict(pixels=int(mask.sum()), regions=1, components=1, clicks=5)
+    info = dict(unit='pixels', strategy='EntropyQuery', seed=0)
+    waiting.write_request(1, [('town/0000', mask, notes)], info)
     make_dataset(root / 'data', 3, 3)
     with _inside(root):
         cfg = active_learning_cfg(
@@ -135,9 +152,11 @@ def break_argument(rng: random.Random, args: list[str]) -> str:
 
 def break_file(rng: random.Random, root: Path, names: list[str]) -> str:
     """Breaks one file among or below the named ones; returns what was done."""
+    names = [*names, *(['data'] if 'config.py' in names else [])]
     files = [p for name in names for p in ([root / name, *sorted((root / name).rglob('*'))])]
     files = [path for path in files if path.is_file() and not path.is_symlink()]
-    path = rng.choice([path for path in files if path.suffix != '.png' or rng.random() < 0.2])
+    rare = [path for path in files if path.suffix != '.png' or rng.random() < 0.2]
+    path = rng.choice(rare or files)
     content, how = path.read_bytes(), rng.choice(list(BREAK))
     path.unlink()
     BREAK[how](rng, path, content)
@@ -156,12 +175,8 @@ def _spoil(rng: random.Random, path: Path, content: bytes) -> None:
 
 def _values(rng: random.Random, path: Path, content: bytes) -> None:
     """Replaces or deletes one value of a JSON file, or of each line of one."""
-    out = []
-    for line in (
-        [content]
-        if path.suffix == '.json' and path.name != 'scalars.json'
-        else content.splitlines()
-    ):
+    out, by_line = [], path.name in ('scalars.json', 'active_learning.jsonl')
+    for line in content.splitlines() if by_line else [content]:
         try:
             value = json.loads(line)
         except ValueError:
@@ -257,6 +272,7 @@ def fuzz(folder: Path, seed: int, seconds: float, calls: int, names: list[str]) 
         fault = call(name, args, root)
         if fault:
             found.append(f'{name}, {what}: {fault}')
+            print(found[-1], flush=True)
     print(done, 'calls')
     return found
 
@@ -274,8 +290,7 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         faults = fuzz(Path(folder), args.seed, args.seconds, 10**9, args.tools)
-    print(*faults, sep='\n')
-    print(f'{len(faults)} faults', Counter(f.rpartition(' at ')[2].split(':')[0] for f in faults))
+    print(f'{len(faults)} faults', Counter(f.split(',')[0] for f in faults))
     sys.exit(bool(faults))
 
 

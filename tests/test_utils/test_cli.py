@@ -66,3 +66,26 @@ def test_shared_arguments_can_be_changed_where_they_are_added(monkeypatch):
     assert os.environ['LOCAL_RANK'] == '5'
     assert parser.parse_args([__file__]).cfg_options == {}
     assert parser.parse_args([__file__, '-o', 'y']).out == Path('y')
+
+
+@pytest.mark.parametrize(
+    'work, text',
+    [
+        (lambda path: (path / 'none/x').touch(), 'none/x: No such file'),
+        (lambda path: (path / 'a').touch() or (path / 'a/x').read_text(), 'a/x: Not a directory'),
+        (lambda path: path.read_text(), 'Is a directory'),
+    ],
+)
+def test_an_error_of_the_file_system_is_one_line(work, text, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run_tool(lambda: work(tmp_path))
+    (said,) = capsys.readouterr().err.splitlines()
+    assert stopped.value.code == 2 and text in said
+
+
+def test_an_error_without_a_file_keeps_its_traceback():
+    def fail():
+        raise OSError(9, 'Bad file descriptor')
+
+    with pytest.raises(OSError, match='Bad file descriptor'):
+        run_tool(fail)

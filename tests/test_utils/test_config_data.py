@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmseg.registry import MODELS
 
 import mmseg_tsf  # noqa: F401
-from mmseg_tsf.utils.config_data import check_types, parse_config, read_config_data
+from mmseg_tsf.utils.config_data import check_types, parse_config, read_config, read_config_data
 from mmseg_tsf.utils.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -108,3 +108,31 @@ def test_components_are_known_by_name_and_by_path():
         check_types(dict(model=dict(type=kind, _scope_='mmseg')), 'x')
     with pytest.raises(UserError, match='_scope_'):
         check_types(dict(_scope_='evil'), 'x')
+
+
+@pytest.mark.parametrize(
+    'text, sentence',
+    [
+        ('a = (', r'SyntaxError'),
+        ('_base_ = "none.py"\n', r'none.py'),
+        ('a = b\n', r"NameError.*name 'b'"),
+        ('raise KeyError\n', r'KeyError.*no reason is given'),
+        ('custom_imports = dict(imports=["nowhere_at_all"])\n', r'ImportError'),
+        ('', 'has no model'),
+        ('model = 5\n', 'has no model'),
+        ('model = dict()\n', 'has no model'),
+        (
+            'model = dict(type="X")\ntrain_dataloader = dict(dataset=[])\n',
+            'has no train_dataloader',
+        ),
+    ],
+)
+def test_a_config_that_fails_is_one_sentence(text, sentence, tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text(text)
+    with pytest.raises(UserError, match=f'config.py .*{sentence}'):
+        read_config(path, ('model', 'train_dataloader.dataset'))
+    for content in (b'\xff\xfe\x00\x00', b'a = "\x00"'):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r'config.py cannot be read \('):
+            read_config(path)
