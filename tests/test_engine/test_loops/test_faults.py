@@ -32,8 +32,8 @@ pytestmark = needs_cpu
 WRITERS = {
     'campaign': (RoundStore, 'open', 'rounds/campaign.json'),
     'weights to begin with': (InitialState, 'keep', 'initial.pth'),
-    'checkpoint': (CheckpointHook, 'after_train_iter', ''),
-    'checkpoint of a round': (checkpoints, '_write', 'iter_2.pth'),
+    'checkpoint': (CheckpointHook, 'after_train_iter', 'iter_1.pth'),
+    'checkpoint of a round': (checkpoints, 'write_last_checkpoint', 'iter_2.pth'),
     'request': (RoundStore, 'write_request', 'rounds/round_000'),
     'answer': (RoundStore, 'write_answer', 'rounds/round_000/answer'),
     'labels': (RoundStore, 'label_folder', 'rounds/labels'),
