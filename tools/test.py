@@ -27,6 +27,7 @@ from mmseg_tsf.models.segmentors.fitting import check_trained
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.runner import unwrap
+from mmseg_tsf.utils.settings import kind_name
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -78,7 +79,7 @@ def tta_pipeline(pipeline: list[dict]) -> list[dict]:
     Raises:
         UserError: The test pipeline has no ``Resize``.
     """
-    kinds = [step['type'] for step in pipeline]
+    kinds = [kind_name(step) for step in pipeline]
     if 'Resize' not in kinds:
         raise UserError('--tta: the test pipeline has no Resize; set tta_pipeline in the config')
     at = kinds.index('Resize')

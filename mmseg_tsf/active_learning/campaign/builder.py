@@ -15,7 +15,7 @@ from mmseg.registry import DATASETS
 
 from ...datasets.image_reading import check_same_reading, reader_of
 from ...utils.errors import UserError
-from ...utils.settings import flatten, training_settings
+from ...utils.settings import flatten, kind_name, training_settings
 from ..pool.pool import Pool, relative_path
 from ..registry import ORACLES, QUERY_STRATEGIES, SELECTORS
 from ..selection.clicks import class_counts
@@ -98,7 +98,7 @@ def build_campaign(
 
 def count_classes(labelled: dict, num_classes: int) -> np.ndarray:
     """``(K,)`` pixels of each class in the masks of a data set, given by its config."""
-    steps = [step for step in labelled['pipeline'] if 'LoadAnnotations' in step['type']]
+    steps = [step for step in labelled['pipeline'] if 'LoadAnnotations' in kind_name(step)]
     masks = DATASETS.build(dict(labelled, pipeline=steps))
     counts = np.zeros(num_classes, np.int64)
     for i in range(len(masks)):
@@ -126,7 +126,7 @@ def test_pipeline(cfg: Config) -> list[dict]:
             'the pool is shown as test images are, but the config has neither test_dataloader '
             'nor val_dataloader: give train_cfg.pool.pipeline'
         )
-    return [step for step in loader.dataset.pipeline if 'Annotations' not in step['type']]
+    return [step for step in loader.dataset.pipeline if 'Annotations' not in kind_name(step)]
 
 
 def describe_data(labelled, pool: Pool) -> dict:

@@ -15,6 +15,7 @@ from scipy import ndimage
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError
 from ...utils.image_header import UPRIGHT, orientation_of_file
+from ...utils.settings import kind_name
 from ..registry import ORACLES
 from ..store.label_png import foreign_ids
 from ..store.records import SealedRequest
@@ -45,7 +46,7 @@ class GroundTruthOracle(Oracle):
         stock = dict(type='LoadAnnotations')
         steps = dataset.get('pipeline') or []
         self._load = TRANSFORMS.build(
-            next((step for step in steps if step['type'] == stock['type']), stock)
+            next((step for step in steps if kind_name(step) == stock['type']), stock)
         )
         for info in self.images.infos():
             self._check_mask(info)
