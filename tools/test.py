@@ -21,6 +21,7 @@ from mmseg.datasets import BaseSegDataset
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.datasets.checks import check_orientations
+from mmseg_tsf.datasets.wrappers import parts_of
 from mmseg_tsf.engine.loops.semi_val_loop import SemiTestLoop
 from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.models.segmentors.fitting import check_trained
@@ -99,7 +100,7 @@ class CheckedTest(Hook):
     def before_run(self, runner: Runner) -> None:
         """Checks the masks of photographs, see :func:`check_orientations`."""
         dataset = runner.test_loop.dataloader.dataset
-        if isinstance(dataset, BaseSegDataset):
+        if all(isinstance(part, BaseSegDataset) for part in parts_of(dataset)):
             check_orientations(dataset)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

@@ -6,6 +6,7 @@ import inspect
 import os.path as osp
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..utils.errors import UserError
 from ..utils.image_header import UPRIGHT, orientation_of_file
 from .image_reading import ImageReader, reader_of
 from .splits import check_disjoint, read_list
+from .wrappers import parts_of
 
 
 def check_lists(labelled: dict, unlabelled: dict | None, may_be_empty: bool = False) -> None:
@@ -61,7 +63,11 @@ def check_no_image_twice(
         UserError: An image is in both; the message names the first three.
     """
     first, second = (
-        {osp.realpath(part.get_data_info(i)['img_path']) for i in range(len(part))}
+        {
+            osp.realpath(own.get_data_info(i)['img_path'])
+            for own in parts_of(part)
+            for i in range(len(own))
+        }
         for part in (labelled, unlabelled)
     )
     both = sorted(first & second)
@@ -102,8 +108,10 @@ def check_masks(dataset: BaseDataset) -> None:
     Raises:
         UserError: A file is missing, damaged or does not fit; the message names the first one.
     """
-    num_classes, reader = len(dataset.metainfo['classes']), reader_of(dataset)
-    _check_own_share(dataset, lambda info: _check_mask(info, num_classes, reader))
+    num_classes = len(dataset.metainfo['classes'])
+    for part in parts_of(dataset):
+        check = partial(_check_mask, num_classes=num_classes, reader=reader_of(part))
+        _check_own_share(part, check)
 
 
 def check_images(dataset: BaseDataset) -> None:
@@ -114,8 +122,8 @@ def check_images(dataset: BaseDataset) -> None:
     Raises:
         UserError: A file is missing or not an image; the message names the first one.
     """
-    reader = reader_of(dataset)
-    _check_own_share(dataset, lambda info: _check_image(info, reader))
+    for part in parts_of(dataset):
+        _check_own_share(part, partial(_check_image, reader=reader_of(part)))
 
 
 def check_orientations(dataset: BaseDataset) -> None:
@@ -127,11 +135,12 @@ def check_orientations(dataset: BaseDataset) -> None:
     Raises:
         UserError: A mask is damaged or does not fit; the message names the first one.
     """
-    reader = reader_of(dataset)
-    for info in (dataset.get_data_info(i) for i in range(len(dataset))):
-        path = info.get('seg_map_path')
-        if path and orientation_of_file(info['img_path']) != UPRIGHT:
-            reader.check_mask(info, read_ids(path).shape, path)
+    for part in parts_of(dataset):
+        reader = reader_of(part)
+        for info in (part.get_data_info(i) for i in range(len(part))):
+            path = info.get('seg_map_path')
+            if path and orientation_of_file(info['img_path']) != UPRIGHT:
+                reader.check_mask(info, read_ids(path).shape, path)
 
 
 def _check_own_share(dataset: BaseDataset, check: Callable[[dict], object]) -> None:

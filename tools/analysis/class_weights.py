@@ -14,6 +14,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 import mmseg_tsf  # noqa: F401
+from mmseg_tsf.datasets.wrappers import part_configs
 from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 
@@ -39,14 +40,15 @@ def main(argv: list[str] | None = None) -> list[float]:
     args = parser.parse_args(argv)
     cfg = load_config(args.config)
     init_default_scope('mmseg')
-    source = dict(cfg.train_dataloader.dataset.labelled)
-    source['pipeline'] = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
-    dataset = DATASETS.build(source)
-    num_classes = len(dataset.metainfo['classes'])
+    steps = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
+    sources = part_configs(cfg.train_dataloader.dataset.labelled)
+    parts = [DATASETS.build(dict(source, pipeline=steps)) for source in sources]
+    dataset, num_classes = parts[0], len(parts[0].metainfo['classes'])
     counts = np.stack(
         [
-            np.bincount(dataset[i]['gt_seg_map'].ravel(), minlength=256)[:num_classes]
-            for i in range(len(dataset))
+            np.bincount(part[i]['gt_seg_map'].ravel(), minlength=256)[:num_classes]
+            for part in parts
+            for i in range(len(part))
         ]
     )
     weights = [round(float(w), 2) for w in median_frequency_weights(counts, args.power)]

@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 from ...datasets.image_reading import check_same_reading, reader_of
+from ...datasets.wrappers import check_is_one
 from ...utils.errors import UserError
 from ...utils.settings import flatten, kind_name, training_settings
 from ..pool.pool import Pool, relative_path
@@ -71,9 +72,11 @@ def build_campaign(
     pass_options = dict(pool)
     pipeline = pass_options.pop('pipeline', None) or test_pipeline(cfg)
     options[TRAINING] = describe_training(cfg, pipeline)
+    own = cfg.train_dataloader.dataset.labelled
+    check_is_one(own, 'SemiDataset.labelled', 'a run with rounds records one list of images')
     images = Pool(DATASETS.build(dict(source, pipeline=pipeline)), store)
     check_same_reading(images.infos(), reader_of(dataset.unlabelled), images.reader)
-    labelled = copy.deepcopy(cfg.train_dataloader.dataset.labelled)
+    labelled = copy.deepcopy(own)
     labelled.serialize_data = False  # mmengine cannot serialise an empty list
     num_classes, initial = len(dataset.metainfo['classes']), len(dataset.labelled)
     answerer = ORACLES.build(oracle)

@@ -15,6 +15,7 @@ from mmseg.registry import HOOKS
 
 from ...datasets.checks import check_masks
 from ...datasets.samplers import SemiInfiniteSampler
+from ...datasets.wrappers import parts_of
 from ...utils.errors import UserError
 from ...utils.runner import schedule_of, unwrap
 from ..loops.network_metrics import check_monitors
@@ -220,7 +221,10 @@ def check_loops(runner: Runner) -> None:
             'name labelled images, or let an ActiveLearningLoop ask for labels first'
         )
     validation = getattr(getattr(runner.val_loop, 'dataloader', None), 'dataset', None)
-    if isinstance(validation, BaseSegDataset) and getattr(loader.dataset, 'check_files', False):
+    known = validation is not None and all(
+        isinstance(part, BaseSegDataset) for part in parts_of(validation)
+    )
+    if known and getattr(loader.dataset, 'check_files', False):
         check_masks(validation)
 
 

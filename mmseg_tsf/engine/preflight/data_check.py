@@ -15,6 +15,7 @@ from mmseg.registry import DATASETS
 from PIL import Image
 
 from ...datasets.checks import check_images, check_masks
+from ...datasets.wrappers import parts_of
 from ...utils.errors import UserError
 from ...utils.progress import track
 
@@ -42,9 +43,10 @@ def check_data(cfg: Config) -> dict[str, int]:
         if source and source not in seen:
             seen.append(source)
             dataset = DATASETS.build(copy.deepcopy(source))
-            datasets[name] = dataset, _reads_masks(dataset)
+            datasets[name] = dataset, all(map(_reads_masks, parts_of(dataset)))
     for name, (dataset, with_masks) in datasets.items():
-        _check_dataset(name, dataset, with_masks)
+        for part in parts_of(dataset):
+            _check_dataset(name, part, with_masks)
     return {name: len(dataset) for name, (dataset, _) in datasets.items()}
 
 
