@@ -18,11 +18,12 @@ from mmseg.registry import DATASETS
 from ..utils.errors import UserError, some_of
 from ..utils.image_header import UPRIGHT, orientation_of_file
 from .image_reading import ImageReader, reader_of
-from .label_meaning import check_same_labels, leaf_configs, leaves
+from .label_meaning import check_same_labels
 from .label_values import check_ids
 from .mask_counts import MaskCounts, check_void
 from .mask_reading import MaskReader
 from .splits import check_disjoint, read_list
+from .wrappers import leaf_configs, leaves
 
 
 def check_lists(labelled: dict, unlabelled: dict | None, may_be_empty: bool = False) -> None:
@@ -90,7 +91,11 @@ def check_no_image_twice(
         UserError: An image is in both, or twice in the second; the message names the first three.
     """
     first, second = (
-        [osp.realpath(part.get_data_info(i)['img_path']) for i in range(len(part))]
+        [
+            osp.realpath(leaf.get_data_info(i)['img_path'])
+            for _, leaf in leaves(part)
+            for i in range(len(leaf))
+        ]
         for part in (labelled, unlabelled)
     )
     twice = [path for path, times in Counter(second).items() if times > 1]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mmseg.registry import DATASETS
 
 from ..models.utils.labels import IGNORE_INDEX
 from ..utils.errors import UserError
+from .wrappers import leaf_configs, leaves
 
 
 @dataclass(frozen=True)
@@ -53,33 +54,6 @@ class LabelMeaning:
             if pair[0] != pair[1] and known.issuperset(pair):
                 return 'label_map'
         return ''
-
-
-def leaves(dataset: object, key: str = '') -> Iterator[tuple[str, object]]:
-    """Data sets inside of the stock wrappers, each with its key; others are their own leaf.
-
-    Args:
-        dataset: Data set, or a wrapper such as ``ConcatDataset`` or ``RepeatDataset``.
-        key: Config key of the data set.
-    """
-    if isinstance(getattr(dataset, 'datasets', None), (list, tuple)):
-        for i, own in enumerate(dataset.datasets):
-            yield from leaves(own, f'{key}.datasets.{i}')
-    elif hasattr(dataset, 'dataset'):
-        yield from leaves(dataset.dataset, f'{key}.dataset')
-    else:
-        yield key, dataset
-
-
-def leaf_configs(cfg: Mapping, key: str) -> Iterator[tuple[str, Mapping]]:
-    """Like :func:`leaves`, for the config of a data set that is not built yet."""
-    if isinstance(cfg.get('datasets'), (list, tuple)):
-        for i, own in enumerate(cfg['datasets']):
-            yield from leaf_configs(own, f'{key}.datasets.{i}')
-    elif isinstance(cfg.get('dataset'), Mapping):
-        yield from leaf_configs(cfg['dataset'], f'{key}.dataset')
-    else:
-        yield key, cfg
 
 
 def check_same_labels(datasets: Mapping[str, object], may_be_unnamed: bool = False) -> None:

@@ -7,13 +7,8 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 from tiny_runs import CLASSES, PALETTE, part_cfg, semi_dataset_cfg
 
-from mmseg_tsf.datasets.label_meaning import (
-    LabelMeaning,
-    check_same_labels,
-    leaf_configs,
-    leaves,
-    without_files,
-)
+from mmseg_tsf.datasets.label_meaning import LabelMeaning, check_same_labels, without_files
+from mmseg_tsf.datasets.wrappers import leaf_configs, leaves
 from mmseg_tsf.utils.errors import UserError
 
 

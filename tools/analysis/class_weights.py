@@ -17,8 +17,8 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 import mmseg_tsf  # noqa: F401
-from mmseg_tsf.datasets.label_meaning import leaves
 from mmseg_tsf.datasets.mask_reading import MaskReader
+from mmseg_tsf.datasets.wrappers import leaves
 from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 

@@ -16,6 +16,7 @@ from ...active_learning.registry import ORACLES, QUERY_STRATEGIES, SELECTORS
 from ...utils.checkpoint_files import check_checkpoint
 from ...utils.config_data import read_config
 from ...utils.errors import UserError
+from ...utils.settings import kind_name
 
 SECTIONS = {
     'model': 'MODELS',
@@ -243,7 +244,7 @@ def _pretrained(part: object, key: str) -> Iterator[tuple[str, object]]:
         for i, own in enumerate(part):
             yield from _pretrained(own, f'{key}.{i}')
     if isinstance(part, dict):
-        if part.get('type') == 'Pretrained':
+        if kind_name(part) in ('Pretrained', 'PretrainedInit'):
             yield f'{key}.checkpoint', part.get('checkpoint')
         if isinstance(part.get('pretrained'), str):
             yield f'{key}.pretrained', part['pretrained']

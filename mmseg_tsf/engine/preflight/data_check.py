@@ -16,10 +16,11 @@ from PIL import Image, UnidentifiedImageError
 
 from ...datasets.checks import check_images, check_masks
 from ...datasets.image_reading import ImageReader, reader_of
-from ...datasets.label_meaning import check_same_labels, leaves
+from ...datasets.label_meaning import check_same_labels
 from ...datasets.manual_checks import check_manual_labels
 from ...datasets.manual_pipeline import all_transforms
 from ...datasets.mask_counts import check_several_classes, remarks
+from ...datasets.wrappers import leaves
 from ...utils.errors import UserError
 from ...utils.progress import track
 from ..loops.active_learning_loop import ActiveLearningLoop

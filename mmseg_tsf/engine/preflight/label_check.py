@@ -9,8 +9,9 @@ from mmseg.datasets import BaseSegDataset
 from torch import nn
 
 from ...datasets.checks import check_list, check_masks
-from ...datasets.label_meaning import check_same_labels, leaf_configs, leaves, without_files
+from ...datasets.label_meaning import check_same_labels, without_files
 from ...datasets.mask_counts import remarks
+from ...datasets.wrappers import leaf_configs, leaves
 from ...utils.errors import UserError
 
 LABELLED = 'SemiDataset.labelled'

@@ -23,7 +23,7 @@ def check_segmentor(cfg: dict) -> None:
             pixel.
     """
     name = cfg.get('type')
-    segmentor = MODELS.get(name) if isinstance(name, str) else name
+    segmentor = _class_of(name)
     if segmentor is None:
         raise UserError(f'segmentor type {name!r} is not registered; is its package imported?')
     if (
@@ -35,13 +35,17 @@ def check_segmentor(cfg: dict) -> None:
             'decode head (cascades and multi-modal segmentors have no single logit map)'
         )
     head_cfg = cfg.get('decode_head')
-    head = MODELS.get(head_cfg['type']) if isinstance(head_cfg, dict) else None
+    head = _class_of(head_cfg.get('type')) if isinstance(head_cfg, dict) else None
     if head is None or not issubclass(head, BaseDecodeHead):
         head_name = head_cfg.get('type') if isinstance(head_cfg, dict) else head_cfg
         raise UserError(
             f'decode head {head_name} cannot be wrapped: it is no BaseDecodeHead (heads that '
             'classify masks, such as MaskFormer or Mask2Former, give no logits per pixel)'
         )
+
+
+def _class_of(kind: str | type) -> type | None:
+    return MODELS.get(kind) if isinstance(kind, str) else kind
 
 
 def network_prefixes(keys: Iterable[str]) -> list[str]:
