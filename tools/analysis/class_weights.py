@@ -16,6 +16,7 @@ from mmseg.registry import DATASETS
 import mmseg_tsf  # noqa: F401
 from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.utils.cli import ToolParser, run_tool
+from mmseg_tsf.utils.errors import UserError
 
 
 def median_frequency_weights(counts: np.ndarray, power: float) -> np.ndarray:
@@ -41,7 +42,11 @@ def main(argv: list[str] | None = None) -> list[float]:
     init_default_scope('mmseg')
     source = dict(cfg.train_dataloader.dataset.labelled)
     source['pipeline'] = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
-    dataset = DATASETS.build(source)
+    try:
+        dataset = DATASETS.build(source)
+    except (AssertionError, OSError) as error:  # a list or folder that MMSegmentation cannot read
+        text = f'the labelled images of {args.config} cannot be listed: {error}'
+        raise UserError(text) from None
     num_classes = len(dataset.metainfo['classes'])
     counts = np.stack(
         [
