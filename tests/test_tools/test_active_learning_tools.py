@@ -276,7 +276,7 @@ def test_curves_go_on_from_earlier_ones(make_run, tmp_path):
         curves([earlier, first, '-o', out])
     foreign = tmp_path / 'foreign.json'
     foreign.write_text('[1]')
-    with pytest.raises(UserError, match='foreign.json was not written by curves.py'):
+    with pytest.raises(UserError, match='foreign.json holds no JSON object: give a curves.json'):
         curves([str(foreign), '-o', out])
 
 

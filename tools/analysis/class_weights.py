@@ -21,6 +21,7 @@ from mmseg_tsf.datasets.mask_reading import MaskReader
 from mmseg_tsf.datasets.wrappers import leaves
 from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.utils.cli import ToolParser, run_tool
+from mmseg_tsf.utils.errors import UserError
 
 
 def median_frequency_weights(counts: np.ndarray, power: float) -> np.ndarray:
@@ -52,7 +53,11 @@ def main(argv: list[str] | None = None) -> list[float]:
     args = parser.parse_args(argv)
     cfg = load_config(args.config, needed=('train_dataloader.dataset',))
     init_default_scope('mmseg')
-    dataset = DATASETS.build(cfg.train_dataloader.dataset.labelled)
+    try:
+        dataset = DATASETS.build(cfg.train_dataloader.dataset.labelled)
+    except (AssertionError, OSError) as error:  # a list or folder that MMSegmentation cannot read
+        text = f'the labelled images of {args.config} cannot be listed: {error}'
+        raise UserError(text) from None
     num_classes = len(dataset.metainfo['classes'])
     counts = np.stack([pixels[:num_classes] for pixels in count_pixels(dataset)])
     weights = [round(float(w), 2) for w in median_frequency_weights(counts, args.power)]
