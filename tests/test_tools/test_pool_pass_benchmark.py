@@ -30,3 +30,11 @@ def test_a_simulated_pool_is_asked_as_far_as_its_budget_goes():
     result = load_tool().simulate(50, 70)
     assert result['asked'] == 70
     assert result['peak_memory_mib'] >= result['own_memory_mib'] >= 0
+
+
+def test_a_simulated_pool_is_chosen_from_jointly():
+    tool = load_tool()
+    for name, (_, _, budget) in tool.JOINT.items():
+        result = tool.simulate_joint(budget + 20, name)
+        assert (result['strategy'], result['asked']) == (name, budget)
+        assert result['processor_seconds'] > 0 and result['own_memory_mib'] >= 0

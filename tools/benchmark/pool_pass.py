@@ -10,7 +10,9 @@
    * ``forward``: the same without upsampling and class maps, the least that any pass needs.
 
 2. Selections from simulated pools of 100, 10,000 and 1,000,000 images of random scores, each in a
-   fresh process: seconds, and peak of the resident memory.
+   fresh process: seconds, and peak of the resident memory. With ``--joint 100000`` also choices of
+   whole images that depend on each other: 1000 by ClaSP and ForegroundRandom, 150 by core-set
+   among embeddings of 256 numbers.
 
 The ratio is time of ``predict`` by time of ``query``: above 1 the query is faster.
 """
@@ -39,7 +41,7 @@ from mmseg_tsf.active_learning.pool.outputs import ScoredImage, cell_centres
 from mmseg_tsf.active_learning.pool.pool import Pool, PoolImage
 from mmseg_tsf.active_learning.pool.pool_pass import score_pool
 from mmseg_tsf.active_learning.pool.reader import PoolReader, batches_of_one_size
-from mmseg_tsf.active_learning.selection.selection import choose, select
+from mmseg_tsf.active_learning.selection.selection import choose, choose_jointly, select
 from mmseg_tsf.active_learning.selection.selectors.images import ImageSelector
 from mmseg_tsf.active_learning.selection.selectors.pixels import PixelSelector
 from mmseg_tsf.active_learning.strategies import (
@@ -229,6 +231,40 @@ def simulate(number: int, budget: int) -> dict:
     )
 
 
+JOINT = {
+    'clasp': (ClaSPQuery, 19, 1000),
+    'foreground_random': (ForegroundRandomQuery, 19, 1000),
+    'core_set': (CoreSetQuery, 256, 150),
+}
+"""Strategies that choose jointly: class, dimensions of an embedding, and images that are asked."""
+
+
+def simulate_joint(number: int, name: str) -> dict:
+    """A joint choice of whole images; to be run in a process of its own.
+
+    Its memory includes the mapped scratch file, which the system takes back when it needs the room.
+    """
+    kind, dimensions, budget = JOINT[name]
+    strategy, selector = kind(), ImageSelector()
+    strategy.seed = 0
+    rng = np.random.default_rng(0)
+
+    def embedded() -> Iterator[ScoredImage]:
+        for image in simulated_pool(number):
+            image.embedding = rng.random(dimensions, np.float32)
+            yield image
+
+    before, began = _memory('VmRSS'), time.process_time()
+    choices = choose_jointly(embedded(), (), strategy, selector, budget, 'images', seed=0)
+    return dict(
+        strategy=name,
+        images=number,
+        asked=len(choices),
+        processor_seconds=time.process_time() - began,
+        own_memory_mib=_memory('VmHWM') - before,
+    )
+
+
 def _memory(key: str) -> float:
     """MiB of this process, by a key of the kernel's table."""
     with open('/proc/self/status') as file:
@@ -236,10 +272,10 @@ def _memory(key: str) -> float:
     return int(line.split()[1]) / 1024
 
 
-def in_own_process(number: int, budget: int) -> dict:
-    """:func:`simulate` in a fresh process, whose peak is its own."""
+def in_own_process(work: Callable[..., dict], *args) -> dict:
+    """A simulation in a fresh process, whose peak is its own."""
     with multiprocessing.get_context('spawn').Pool(1) as process:
-        return process.apply(simulate, (number, budget))
+        return process.apply(work, args)
 
 
 def main(argv: list[str] | None = None) -> dict:
@@ -268,6 +304,9 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument(
         '--pools', type=int, nargs='*', default=pools, help='sizes of the simulated pools'
     )
+    parser.add_argument(
+        '--joint', type=int, nargs='*', default=[], help='sizes of those for joint choices (none)'
+    )
     args = parser.parse_args(argv)
     if min(args.images, args.repeats, args.batch_size) < 1 or not 0 <= args.labelled < 1:
         raise UserError('counts must be at least 1 and --labelled must lie in [0, 1)')
@@ -277,7 +316,10 @@ def main(argv: list[str] | None = None) -> dict:
     result.update(flagged=FLAGGED, block=BLOCK)
     result.update(threads=torch.get_num_threads(), torch=torch.__version__, commit=commit())
     result.update(throughput(args))
-    result['pools'] = [in_own_process(number, BUDGET) for number in args.pools]
+    result['pools'] = [in_own_process(simulate, number, BUDGET) for number in args.pools]
+    result['joint'] = [
+        in_own_process(simulate_joint, n, name) for n in args.joint for name in JOINT
+    ]
     return show_result(result, args.json)
 
 

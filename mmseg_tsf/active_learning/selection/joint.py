@@ -11,6 +11,7 @@ from mmengine.dist import all_gather_object, get_rank
 from .candidates import CHUNK, REACH, RECORD, best_first
 
 CENTRES = 1024  # whose distances are computed at a time
+VALUES = 1 << 18  # of embeddings that are in memory at a time: they fit into the cache
 
 
 class JointCandidates:
@@ -70,8 +71,9 @@ class JointCandidates:
     def chunks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """Positions, records and float32 embeddings of a few candidates at a time."""
         records, embeddings = self.records(), self.embeddings()
-        for begin in range(0, self._num, CHUNK):
-            own = slice(begin, min(begin + CHUNK, self._num))
+        length = min(CHUNK, max(1, VALUES // max(1, self._dim)))
+        for begin in range(0, self._num, length):
+            own = slice(begin, min(begin + length, self._num))
             yield own, records[own], embeddings[own].astype(np.float32)
 
     def _mapped(self, file, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:

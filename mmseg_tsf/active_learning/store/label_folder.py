@@ -16,6 +16,7 @@ from .label_png import encode_labels
 from .sealed_json import from_sealed_json, to_sealed_json
 
 MANIFEST, NEXT = 'manifest.json', 'next.json'
+_REMEDY = 'the next start of the run makes it again from the rounds'
 Entries = dict[str, tuple[str, str]]
 """Sources of the labels of each image (see ``AnswerIndex.sources``), and SHA-256 of its file."""
 
@@ -176,9 +177,6 @@ class LabelFolder:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return from_sealed_json((self.path / name).read_bytes())
         return None
-
-
-_REMEDY = 'the next start of the run makes it again from the rounds'
 
 
 def _entries_of(image_id: str, manifests: list[dict]) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from mmseg_tsf.active_learning.store.round_log import RoundLog
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.locks import lock
 
+FILES = 'annotation/round_000/answers'
 INITIAL = dict(pixels=0, images=0, regions=0, clicks=0)
 
 
@@ -37,7 +38,7 @@ def corrected(image_id: str) -> np.ndarray:
 
 def put(run, image_id: str, labels: np.ndarray) -> None:
     """Writes a file into the folder for people."""
-    path = run / f'annotation/round_000/answers/{image_id}.png'
+    path = run / FILES / f'{image_id}.png'
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(labels).save(path)
 
@@ -95,6 +96,8 @@ def test_the_corrected_answer_is_used_and_the_earlier_one_is_kept(run, capsys):
         assert notes['classes'] == class_counts(corrected('c'), len(CLASSES))
         assert (notes['changed'], notes['unlabelled']) == (2, 1)
         assert store.amendments()[0].info['who'] == 'people'
+        assert store.answer(0).holds('c', (run / FILES / 'c.png').read_bytes())
+        assert store.answer(0).amended == {'c'}
         assert verify(store) == []
     check_rounds(known)
     changed = {p: p.stat().st_ino for p in (run / 'rounds/labels').rglob('*.png')}

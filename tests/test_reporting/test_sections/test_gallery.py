@@ -1,5 +1,6 @@
 """Pictures of a round: their contents, and that they are drawn only once."""
 
+import re
 import shutil
 
 import numpy as np
@@ -8,6 +9,8 @@ from made_up_runs import NAMES
 from PIL import Image
 
 from mmseg_tsf.active_learning import RoundStore
+from mmseg_tsf.active_learning.selection.clicks import class_counts
+from mmseg_tsf.reporting.page import write_report
 from mmseg_tsf.reporting.run_reader import read_config
 from mmseg_tsf.reporting.sections.gallery import (
     ERROR_COLOURS,
@@ -77,6 +80,24 @@ def test_pictures_are_drawn_once_and_again_when_something_changed(draw, own_made
     assert set(info['panels'][0]['layers']) == {'image', 'request', 'answer'}
     (folder / 'panels.json').write_text('{')  # by a crash of the machine
     assert draw() == info
+
+
+def test_an_amended_answer_is_drawn_anew_and_counted_on_the_page(draw, own_made_up, tmp_path):
+    draw()
+    store = RoundStore(own_made_up / 'rounds')
+    image_id = most_asked(store, 1, 1)[0]
+    asked = store.request(1).mask(image_id)
+    before = store.answer(1).labels(image_id)
+    labels = np.where(asked, (before + 1) % 3, 255)  # also where it could not be said
+    notes = dict(classes=class_counts(labels, len(NAMES)))
+    store.write_amendment(1, [(image_id, labels, notes)], dict(who='people'))
+    panel = draw()['panels'][0]
+    shown = pixels(tmp_path / 'out' / panel['layers']['answer'][0])
+    palette = PoolData(NAMES, read_config(own_made_up, 'made_up.py')).palette
+    assert np.array_equal(shown[asked, :3], palette[labels[asked]])
+    assert panel['classes'] == notes['classes'] != class_counts(before, len(NAMES))
+    cells = re.findall(r'<td>([^<]*amended)</td>', write_report(own_made_up, tmp_path).read_text())
+    assert len(cells) == 1 and cells[0].endswith(', 1 amended')
 
 
 def test_without_the_images_the_rest_is_shown(draw, own_made_up, tmp_path):
