@@ -23,6 +23,7 @@ from mmseg_tsf.compat import allow_checkpoint_types
 from mmseg_tsf.models.segmentors.checks import network_prefixes
 from mmseg_tsf.utils.cli import ToolParser, existing_file, run_tool
 from mmseg_tsf.utils.errors import UserError
+from mmseg_tsf.utils.settings import kind_name
 
 # entries of a config that are handed on as they are
 KEPT = ('env_cfg', 'log_level', 'log_processor', 'vis_backends', 'visualizer')
@@ -109,7 +110,7 @@ def plain_model(model: dict, network: str) -> dict:
         or model['segmentor'].get('data_preprocessor')
         or dict(type='SegDataPreProcessor', size_divisor=1)
     )
-    if preprocessor['type'] == 'SemiDataPreprocessor':
+    if kind_name(preprocessor) == 'SemiDataPreprocessor':
         preprocessor = preprocessor['data_preprocessor']
     return dict(segmentor, data_preprocessor=preprocessor)
 

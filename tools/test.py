@@ -21,6 +21,7 @@ from mmseg.datasets import BaseSegDataset
 import mmseg_tsf  # noqa: F401  (registers everything before the config is built)
 from mmseg_tsf.compat import start_cpu_process_group
 from mmseg_tsf.datasets.checks import check_orientations
+from mmseg_tsf.datasets.wrappers import parts_of
 from mmseg_tsf.engine.loops.semi_val_loop import SemiTestLoop
 from mmseg_tsf.engine.preflight.config_check import load_config
 from mmseg_tsf.engine.preflight.label_check import check_evaluations
@@ -28,6 +29,7 @@ from mmseg_tsf.models.segmentors.fitting import check_trained
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.runner import unwrap
+from mmseg_tsf.utils.settings import kind_name
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -79,7 +81,7 @@ def tta_pipeline(pipeline: list[dict]) -> list[dict]:
     Raises:
         UserError: The test pipeline has no ``Resize``.
     """
-    kinds = [step['type'] for step in pipeline]
+    kinds = [kind_name(step) for step in pipeline]
     if 'Resize' not in kinds:
         raise UserError('--tta: the test pipeline has no Resize; set tta_pipeline in the config')
     at = kinds.index('Resize')
@@ -99,7 +101,7 @@ class CheckedTest(Hook):
     def before_run(self, runner: Runner) -> None:
         """Checks the masks of photographs, see :func:`check_orientations`."""
         dataset = runner.test_loop.dataloader.dataset
-        if isinstance(dataset, BaseSegDataset):
+        if all(isinstance(part, BaseSegDataset) for part in parts_of(dataset)):
             check_orientations(dataset)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

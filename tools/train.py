@@ -28,6 +28,7 @@ from mmseg_tsf.engine.preflight.label_check import check_evaluations
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError, explain_disk_errors_in
 from mmseg_tsf.utils.processes import keep_freed_memory
+from mmseg_tsf.utils.settings import kind_name
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -65,11 +66,10 @@ def enable_amp(cfg: Config, dtype: str) -> None:
     """
     if not torch.cuda.is_available():
         raise UserError('--amp needs a GPU, and there is none: leave it out')
-    if cfg.optim_wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise UserError(
-            f"--amp works with optim_wrapper.type='OptimWrapper', not {cfg.optim_wrapper.type!r}"
-        )
-    if cfg.optim_wrapper.type == 'AmpOptimWrapper':
+    kind = kind_name(cfg.optim_wrapper)
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise UserError(f"--amp works with optim_wrapper.type='OptimWrapper', not {kind!r}")
+    if kind == 'AmpOptimWrapper':
         print_log('--amp: the AmpOptimWrapper of the config is used as it is', 'current')
         return
     cfg.optim_wrapper.type = 'AmpOptimWrapper'

@@ -90,7 +90,11 @@ def check_no_image_twice(
         UserError: An image is in both, or twice in the second; the message names the first three.
     """
     first, second = (
-        [osp.realpath(part.get_data_info(i)['img_path']) for i in range(len(part))]
+        [
+            osp.realpath(own.get_data_info(i)['img_path'])
+            for _, own in leaves(part)
+            for i in range(len(own))
+        ]
         for part in (labelled, unlabelled)
     )
     twice = [path for path, times in Counter(second).items() if times > 1]

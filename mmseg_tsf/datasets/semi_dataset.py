@@ -25,6 +25,7 @@ from .mask_counts import MaskCounts, remarks
 from .packed_batch import PackedBatch
 from .painting import labels_loaded, paints_outside, probe_of
 from .transforms import OUTSIDE, LoadManualAnnotations
+from .wrappers import check_is_one
 
 LABELLED, UNLABELLED, PASTE, PARTNER = range(4)
 
@@ -44,8 +45,9 @@ class SemiDataset(Dataset):
     randomness then comes from the workers of the loader.
 
     Args:
-        labelled: Config of the labelled data set; with ``supervise_manual`` its list may be empty,
-            for a run that asks for labels before it trains.
+        labelled: Config of the labelled data set, which may be a wrapper such as
+            ``ConcatDataset``; with ``supervise_manual`` its list may be empty, for a run that asks
+            for labels before it trains.
         unlabelled: Config of the unlabelled data set, with the same stock pipeline
             (``LoadAnnotations`` is replaced); ``None`` for supervised training on ``labelled``.
         paste_prob: Probability that the ``paste`` branch of an item holds a second labelled image
@@ -86,6 +88,7 @@ class SemiDataset(Dataset):
         supervise_manual: bool = False,
         pool_only: bool = False,
     ) -> None:
+        _check_wrappers(labelled, unlabelled, supervise_manual, paste_pipeline)
         check_same_labels(without_files(labelled, 'SemiDataset.labelled'))
         check_lists(labelled, unlabelled, may_be_empty=supervise_manual)
         _check_pool_options(
@@ -272,6 +275,19 @@ class SemiDataset(Dataset):
 def _add(item: dict, branch: str, packed: dict) -> None:
     item['inputs'][branch] = packed['inputs']
     item['data_samples'][branch] = packed['data_samples']
+
+
+def _check_wrappers(
+    labelled: dict, unlabelled: dict | None, supervise_manual: bool, paste_pipeline: list | None
+) -> None:
+    if unlabelled is not None:
+        check_is_one(unlabelled, 'SemiDataset.unlabelled', 'the pool is one list of images')
+    for used, option in (
+        (supervise_manual, 'supervise_manual'),
+        (paste_pipeline is not None, 'paste_pipeline'),
+    ):
+        if used:
+            check_is_one(labelled, 'SemiDataset.labelled', f'{option} takes its pipeline')
 
 
 def _check_pool_options(unlabelled: dict | None, **options: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os.path as osp
 import resource
@@ -12,6 +13,7 @@ import torch
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.runner import Runner
 
+from ..datasets.wrappers import parts_of
 from ..reporting.run_reader import read_json
 from ..utils.files import sha256, write_file
 from ..utils.runner import unwrap
@@ -27,8 +29,13 @@ def describe_run(runner: Runner) -> dict:
     for branch in ('labelled', 'unlabelled'):
         images = getattr(dataset, branch, None)
         if images is not None:
-            path = images.ann_file
-            lists[branch] = dict(ann_file=path, images=len(images), sha256=_digest(path))
+            paths = [part.ann_file for part in parts_of(images)]
+            digests = [_digest(path) for path in paths]
+            lists[branch] = dict(
+                ann_file=', '.join(paths),
+                images=len(images),
+                sha256=digests[0] if len(digests) == 1 else _joined(digests),
+            )
     return dict(
         **model.describe(),
         config=runner.cfg.filename and osp.relpath(runner.cfg.filename),
@@ -93,6 +100,11 @@ def device_name() -> str:
 
 def _digest(path: str) -> str | None:
     return sha256(Path(path))[:16] if path and osp.isfile(path) else None
+
+
+def _joined(digests: list[str | None]) -> str:
+    """Digest of several lists."""
+    return hashlib.sha256(' '.join(map(str, digests)).encode()).hexdigest()[:16]
 
 
 def commit() -> str | None:

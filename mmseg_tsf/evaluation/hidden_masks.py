@@ -17,6 +17,7 @@ from ..models.segmentors.fitting import load_trained
 from ..models.segmentors.semi_base import SemiSegmentor
 from ..models.utils.labels import IGNORE_INDEX, ground_truth
 from ..utils.errors import UserError
+from ..utils.settings import kind_name
 
 
 def load_with_hidden_masks(cfg: Config, checkpoint: str) -> tuple[SemiSegmentor, object]:
@@ -53,7 +54,7 @@ def with_masks(cfg: Config, branch: str) -> object:
     if source is None:
         raise UserError(f'{cfg.filename} has no {branch} images to measure on')
     pipeline = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
-    kinds = [step['type'] for step in pipeline]
+    kinds = [kind_name(step) for step in pipeline]
     pipeline.insert(1, pipeline.pop(kinds.index('LoadAnnotations')))  # resized with the image
     source.pipeline = pipeline
     dataset = DATASETS.build(source)

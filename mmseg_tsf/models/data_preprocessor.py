@@ -10,6 +10,8 @@ from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..utils.settings import kind_name
+
 
 @MODELS.register_module()
 class SemiDataPreprocessor(BaseDataPreprocessor):
@@ -106,6 +108,6 @@ def channel_conversion(preprocessor: torch.nn.Module) -> str:
 def semi_preprocessor(config: dict | None) -> dict:
     """Config of a preprocessor of batches by branch around that of a segmentor."""
     config = config or dict(type='SegDataPreProcessor', size_divisor=1)
-    if config.get('type') == 'SemiDataPreprocessor':
+    if kind_name(config) == 'SemiDataPreprocessor':
         return config
     return dict(type='SemiDataPreprocessor', data_preprocessor=config)

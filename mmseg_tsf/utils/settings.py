@@ -46,6 +46,20 @@ def hook_configs(cfg: Config, kind: type) -> Iterator[dict]:
             yield hook
 
 
+def kind_name(part: dict) -> str:
+    """Name of the type of a component's config, without the module or scope in front.
+
+    A type is a name, a path such as ``mmseg.datasets.BaseSegDataset``, or, in configs that are
+    written in Python alone, the class itself.
+    """
+    return _bare(part.get('type'))
+
+
+def _bare(kind: str | type | None) -> str:
+    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
+    return name.rpartition('.')[2]
+
+
 def flatten(value, prefix: str = '') -> dict[str, str]:
     """Nested settings as ``{'model.ramp': '(0.1, 0.4)'}``; lists of dicts by position."""
     if isinstance(value, dict):
@@ -53,6 +67,8 @@ def flatten(value, prefix: str = '') -> dict[str, str]:
     elif isinstance(value, (list, tuple)) and any(isinstance(v, dict) for v in value):
         items = enumerate(value)
     else:
+        if isinstance(value, type) or prefix.rpartition('.')[2] == 'type':
+            return {prefix: _bare(value)}
         return {prefix: str(list(value) if isinstance(value, tuple) else value)}
     flat: dict[str, str] = {}
     for key, part in items:

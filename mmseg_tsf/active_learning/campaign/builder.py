@@ -17,8 +17,9 @@ from mmseg.registry import DATASETS
 from ...datasets.image_reading import check_same_reading, reader_of
 from ...datasets.label_meaning import check_same_labels, leaves, without_files
 from ...datasets.mask_reading import MaskReader
+from ...datasets.wrappers import check_is_one
 from ...utils.errors import UserError
-from ...utils.settings import flatten, training_settings
+from ...utils.settings import flatten, kind_name, training_settings
 from ..pool.pool import Pool, relative_path
 from ..registry import ORACLES, QUERY_STRATEGIES, SELECTORS
 from ..selection.clicks import class_counts
@@ -74,9 +75,11 @@ def build_campaign(
     pass_options = dict(pool)
     pipeline = pass_options.pop('pipeline', None) or test_pipeline(cfg)
     options[TRAINING] = describe_training(cfg, pipeline)
+    own = cfg.train_dataloader.dataset.labelled
+    check_is_one(own, 'SemiDataset.labelled', 'a run with rounds records one list of images')
     images = Pool(DATASETS.build(dict(source, pipeline=pipeline)), store)
     check_same_reading(images.infos(), reader_of(dataset.unlabelled), images.reader)
-    labelled = copy.deepcopy(cfg.train_dataloader.dataset.labelled)
+    labelled = copy.deepcopy(own)
     labelled.serialize_data = False  # mmengine cannot serialise an empty list
     num_classes, initial = len(dataset.metainfo['classes']), len(dataset.labelled)
     answerer = ORACLES.build(oracle)
@@ -148,7 +151,7 @@ def test_pipeline(cfg: Config) -> list[dict]:
             'the pool is shown as test images are, but the config has neither test_dataloader '
             'nor val_dataloader: give train_cfg.pool.pipeline'
         )
-    return [step for step in loader.dataset.pipeline if 'Annotations' not in step['type']]
+    return [step for step in loader.dataset.pipeline if 'Annotations' not in kind_name(step)]
 
 
 def describe_data(labelled, pool: Pool) -> dict:

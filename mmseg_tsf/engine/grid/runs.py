@@ -13,7 +13,7 @@ from mmengine.config import Config
 from ...active_learning.store.round_store import RoundStore
 from ...reporting.run_reader import is_complete, read_config
 from ...utils.errors import UserError
-from ...utils.settings import flatten, training_settings
+from ...utils.settings import flatten, kind_name, training_settings
 from ..loops.stages import stage_boundaries
 from ..preflight.config_check import check_weights, load_config
 
@@ -109,7 +109,7 @@ def hash_first_stage(cfg: Config) -> str:
 def _load(path: Path, options: dict | None) -> Config:
     cfg = load_config(str(path), options)
     check_weights(cfg)
-    if cfg.train_cfg.get('type') != 'ActiveLearningLoop':
+    if kind_name(cfg.train_cfg) != 'ActiveLearningLoop':
         raise UserError(f'{path} has no rounds: its train_cfg.type must be ActiveLearningLoop')
     if cfg.get('val_cfg') is None:
         raise UserError(f'{path} has no val_cfg, and a comparison needs the mIoU of every round')

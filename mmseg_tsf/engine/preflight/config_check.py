@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from ...active_learning.registry import ORACLES, QUERY_STRATEGIES, SELECTORS
 from ...utils.errors import UserError
+from ...utils.settings import kind_name
 
 SECTIONS = {
     'model': 'MODELS',
@@ -226,7 +227,7 @@ def _pretrained(part: object, key: str) -> Iterator[tuple[str, object]]:
         for i, own in enumerate(part):
             yield from _pretrained(own, f'{key}.{i}')
     if isinstance(part, dict):
-        if part.get('type') == 'Pretrained':
+        if kind_name(part) in ('Pretrained', 'PretrainedInit'):
             yield f'{key}.checkpoint', part.get('checkpoint')
         if isinstance(part.get('pretrained'), str):
             yield f'{key}.pretrained', part['pretrained']

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mmseg.datasets.transforms import RandomCrop
 from torch import nn
 
+from ...datasets.wrappers import parts_of
 from ...utils.errors import UserError
 
 BRANCHES = ('labelled', 'unlabelled')
@@ -89,6 +90,7 @@ def _patch_of(backbone: nn.Module) -> tuple[int, int]:
 def _transforms(dataset) -> Iterator[tuple[str, object]]:
     """Transforms of the pipelines of both branches, with the branch."""
     for branch in BRANCHES:
-        pipeline = getattr(getattr(dataset, branch, None), 'pipeline', None)
-        for step in getattr(pipeline, 'transforms', ()):
-            yield branch, step
+        own = getattr(dataset, branch, None)
+        for part in parts_of(own) if own is not None else ():
+            for step in getattr(part.pipeline, 'transforms', ()):
+                yield branch, step

@@ -11,7 +11,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 
-from ...utils.errors import UserError
+from ...utils.errors import UserError, some_of
 from .fitting import below, check_fits
 
 
@@ -23,7 +23,7 @@ def check_segmentor(cfg: dict) -> None:
             pixel.
     """
     name = cfg.get('type')
-    segmentor = MODELS.get(name) if isinstance(name, str) else name
+    segmentor = _class_of(name)
     if segmentor is None:
         raise UserError(f'segmentor type {name!r} is not registered; is its package imported?')
     if (
@@ -35,13 +35,17 @@ def check_segmentor(cfg: dict) -> None:
             'decode head (cascades and multi-modal segmentors have no single logit map)'
         )
     head_cfg = cfg.get('decode_head')
-    head = MODELS.get(head_cfg['type']) if isinstance(head_cfg, dict) else None
+    head = _class_of(head_cfg.get('type')) if isinstance(head_cfg, dict) else None
     if head is None or not issubclass(head, BaseDecodeHead):
         head_name = head_cfg.get('type') if isinstance(head_cfg, dict) else head_cfg
         raise UserError(
             f'decode head {head_name} cannot be wrapped: it is no BaseDecodeHead (heads that '
             'classify masks, such as MaskFormer or Mask2Former, give no logits per pixel)'
         )
+
+
+def _class_of(kind: str | type) -> type | None:
+    return MODELS.get(kind) if isinstance(kind, str) else kind
 
 
 def network_prefixes(keys: Iterable[str]) -> list[str]:
@@ -91,15 +95,24 @@ def _method_state(keys: Iterable[str]) -> set[str]:
 
 
 def _give_to_all(model: torch.nn.Module, state_dict: dict, prefix: str, keys: list[str]) -> None:
-    """Gives a plain checkpoint's tensors to every network."""
+    """Gives a plain checkpoint's tensors to every network, and says which it does not have."""
     own = [key for key in keys if not key.startswith('data_preprocessor')]
+    given, whole = {key: state_dict[prefix + key] for key in own}, True
     for name in model.network_names:
-        check_fits(name, getattr(model, name), {key: state_dict[prefix + key] for key in own})
+        missing = check_fits(name, getattr(model, name), given)
+        if missing:
+            whole = False
+            print_log(
+                f'The checkpoint lacks {len(missing)} tensors of the {name}, which keep the values '
+                f'that they begin with: {some_of(missing)}',
+                'current',
+                logging.WARNING,
+            )
     for key in own:
         value = state_dict.pop(prefix + key)
         for name in model.network_names:
             state_dict[f'{prefix}{name}.{key}'] = value
-    if len(model.learners) > 1:
+    if whole and len(model.learners) > 1:
         print_log(
             'A plain checkpoint initialises all networks alike: cross supervision starts from '
             'equal networks, which only dropout and mini-batch noise part.',

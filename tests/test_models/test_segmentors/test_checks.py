@@ -6,6 +6,7 @@ from helpers import build_model, tiny_segmentor
 from mmengine.runner.checkpoint import load_state_dict
 from mmseg.registry import MODELS
 
+from mmseg_tsf.models.segmentors import checks
 from mmseg_tsf.models.segmentors.fitting import check_trained, load_trained
 from mmseg_tsf.utils.errors import UserError
 from mmseg_tsf.utils.options import check_ramp, check_share, check_weight
@@ -102,3 +103,15 @@ class TestWeights:
             check_trained(
                 model, {k: v for k, v in own.items() if k != student}, model.network_names
             )
+
+    @pytest.mark.parametrize('whole', [True, False])
+    def test_what_is_announced_is_what_is_loaded(self, whole, monkeypatch):
+        model, lines = build_model('cps'), []
+        monkeypatch.setattr(checks, 'print_log', lambda text, *_: lines.append(text))
+        state = dict(MODELS.build(tiny_segmentor()).state_dict())
+        if not whole:
+            state = {key: value for key, value in state.items() if key.startswith('backbone')}
+        load_state_dict(model, state)
+        alike = [line for line in lines if 'initialises all networks alike' in line]
+        lacks = [line for line in lines if 'lacks 7 tensors of the' in line]
+        assert (len(alike), len(lacks)) == ((1, 0) if whole else (0, 2))
