@@ -123,14 +123,14 @@ def main(argv: list[str] | None = None) -> dict:
         )
     if args.work_dir.exists():
         raise UserError(f'{args.work_dir} exists: give a new folder with --work-dir')
+    result = dict(images=args.images, rounds=args.rounds, exported=args.exported)
     try:
         times = measure(args.work_dir, args.images, args.rounds, args.exported)
+        for name, (clock, processor) in times.items():
+            result[name] = dict(clock=round(clock, 3), processor=round(processor, 3))
+        return show_result(dict(result, commit=commit()), args.json)
     finally:
         shutil.rmtree(args.work_dir, ignore_errors=True)
-    result = dict(images=args.images, rounds=args.rounds, exported=args.exported)
-    for name, (clock, processor) in times.items():
-        result[name] = dict(clock=round(clock, 3), processor=round(processor, 3))
-    return show_result(dict(result, commit=commit()), args.json)
 
 
 if __name__ == '__main__':
