@@ -55,7 +55,7 @@ def checkpoint_damage(path: Path) -> str:
     try:
         content = memoryview(Path(path).read_bytes())
     except FileNotFoundError:
-        return 'is missing'
+        return 'does not exist'
     except OSError as error:
         return f'cannot be read ({error.strerror})'
     comment = bytes(content[-LENGTH:])

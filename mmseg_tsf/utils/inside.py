@@ -32,4 +32,4 @@ def stays_inside(name: object) -> bool:
     if not isinstance(name, str) or '\0' in name:
         return False
     parts = name.replace('\\', '/').split('/')  # Windows takes either
-    return '..' not in parts and parts[0] != '' and not re.fullmatch('[A-Za-z]:', parts[0])
+    return not {'', '.', '..'} & {*parts} and not re.fullmatch('[A-Za-z]:', parts[0])

@@ -76,7 +76,7 @@ def test_files_without_checksums_and_addresses_are_left_alone(tmp_path):
     torch.save(dict(a=1), tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
     check_checkpoint(tmp_path / 'old.pth')
     check_checkpoint('https://example.org/weights.pth')
-    with pytest.raises(UserError, match='none.pth is missing'):
+    with pytest.raises(UserError, match='none.pth does not exist'):
         check_checkpoint(tmp_path / 'none.pth')
     with pytest.raises(UserError, match=r'cannot be read \(Is a directory\)'):
         check_checkpoint(tmp_path)

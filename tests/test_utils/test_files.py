@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from stores import REFUSED, in_child
 
-from mmseg_tsf.utils import files
+from mmseg_tsf.utils import files, locks
 from mmseg_tsf.utils.cli import run_tool
 from mmseg_tsf.utils.files import SealedFolder, StoreError, seal, write_file
 from mmseg_tsf.utils.locks import lock
@@ -169,12 +169,12 @@ def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch, code):
         raise OSError(code, os.strerror(code))
 
     (tmp_path / '.lock').touch()
-    monkeypatch.setattr(files.fcntl, 'lockf', refuse)
+    monkeypatch.setattr(locks.fcntl, 'lockf', refuse)
     sentence = r'\.lock cannot be locked \(.*\), so two runs could spoil each other: give a --work-'
     with pytest.raises(StoreError, match=sentence), lock(tmp_path / '.lock'):
         pass
     with pytest.raises(StoreError, match=sentence):
-        files.check_unlocked(tmp_path / '.lock')
+        locks.check_unlocked(tmp_path / '.lock')
 
 
 def test_a_damaged_record_is_copied_before_it_is_replaced(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmseg_tsf.utils.checkpoint_file import read_checkpoint
+from mmseg_tsf.utils.checkpoint_reading import read_checkpoint
 from mmseg_tsf.utils.cli import ToolParser, run_tool
 from mmseg_tsf.utils.errors import UserError
 

@@ -14,7 +14,7 @@ from ...utils.errors import UserError
 from ..store.records import SealedRequest
 from ..store.round_store import CAMPAIGN, RoundStore
 from .names import tag_of
-from .request_folder import ANSWERS, check_images, check_manifest
+from .request_folder import ANSWERS, check_images, check_manifest, digests_of
 
 
 @dataclass
@@ -98,7 +98,10 @@ class RequestFolder(SealedRequest):
             UserError: An image is missing, or is no longer the one that was requested.
             StoreError: A mask is missing or altered.
         """
-        check_images(self.info, {i: self.image_file(i) for i in self.images}, self.sealed.path)
+        written = {f'images/{i}.png': i for i in self.images}  # where viewers may turn the file
+        pictures = {written[n]: own for n, own in self.info['files'].items() if n in written}
+        files = {i: self.image_file(i) for i in self.images}
+        check_images({**digests_of(self.info), **pictures}, files, self.sealed.path)
         for image_id in sorted(self.images):
             file = self.image_file(image_id)
             yield AskedImage(image_id, file, self.mask(image_id), self.prelabels(image_id))

@@ -78,7 +78,7 @@ def write_request_folder(
     """
     if path.exists():
         _check_belongs(path, request)
-        check_images(SealedFolder(path).manifest, files, path)
+        check_images(digests_of(SealedFolder(path).manifest), files, path)
         return
     remove_leftovers(path.parent)
     with seal(path) as writer:
@@ -98,23 +98,25 @@ def write_request_folder(
         )
 
 
-def check_images(manifest: dict, files: Mapping[str, str | Path], path: Path) -> None:
+def check_images(
+    digests: Mapping[str, str | None], files: Mapping[str, str | Path], path: Path
+) -> None:
     """Compares images with those that were requested, by the digests of their files.
 
     Args:
-        manifest: Manifest of the request folder; one of an older version holds no digests.
+        digests: SHA-256 of the image file of each image id.
         files: Image file of each image id.
-        path: Path of the folder, for the error message.
+        path: Path of the request folder, for the error message.
 
     Raises:
         UserError: Images are missing or have another content; the message names them.
     """
     changed = []
-    for image_id, notes in manifest['images'].items():
+    for image_id, digest in digests.items():
         file = Path(files[image_id])
         if not file.is_file():
             changed.append(f'{file} is missing')
-        elif notes.get('sha256') not in (None, sha256(file)):
+        elif digest not in (None, sha256(file)):
             changed.append(f'{file} was exchanged')
     if changed:
         raise UserError(
@@ -123,37 +125,26 @@ def check_images(manifest: dict, files: Mapping[str, str | Path], path: Path) ->
         )
 
 
+def digests_of(manifest: dict) -> dict[str, str | None]:
+    """SHA-256 of the image that was requested by image id; ``None`` in a folder without them."""
+    return {image_id: notes.get('sha256') for image_id, notes in manifest['images'].items()}
+
+
 def check_manifest(manifest: dict, path: Path) -> None:
-    """Checks the manifest of a request folder, which may come from elsewhere.
+    """Checks what the manifest of a request folder has beside that of a request.
 
     Raises:
-        StoreError: An entry is missing or has another form, or the id of an image leads out of
-            the folder.
+        StoreError: An entry is missing or has another form.
     """
-    classes, images = manifest.get('classes'), manifest.get('images')
+    classes = manifest.get('classes')
     fits = (
-        isinstance(manifest.get('round'), int)
-        and isinstance(manifest.get('request'), str)
+        isinstance(manifest.get('request'), str)
         and isinstance(classes, dict)
-        and isinstance(images, dict)
         and sorted(classes, key=str) == sorted(map(str, range(len(classes))))
         and all(isinstance(name, str) for name in classes.values())
-        and all(_is_size(notes) for notes in images.values())
     )
     if not fits:
         raise StoreError(f'{path / MANIFEST} is not that of a request: restore it from a copy')
-    for image_id in images:
-        parts = image_id.replace('\\', '/').split('/')
-        if '' in parts or '.' in parts or '..' in parts or '\0' in image_id:
-            raise StoreError(
-                f'{path / MANIFEST} has the image id {image_id!r}, which leads out of the folder: '
-                'do not use this folder'
-            )
-
-
-def _is_size(notes: object) -> bool:
-    size = notes.get('size') if isinstance(notes, dict) else None
-    return isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size)
 
 
 def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

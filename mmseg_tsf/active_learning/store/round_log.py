@@ -105,7 +105,7 @@ class RoundLog:
 
 
 def _is_line(line: object) -> bool:
-    return misfit(line, LINE) is None and {'round', 'iter', 'state'} <= line.keys()
+    return misfit(line, LINE) is None
 
 
 def figures(metrics: dict) -> dict[str, float]:

@@ -29,7 +29,8 @@ def check_rounds(store: RoundStore) -> None:
     problems += _caught(lambda: amendment_problems(store))
     if problems:
         first, *more = dict.fromkeys(problems)
-        remedy = '' if ': ' in first else ': restore it from a copy, then resume'
+        remedy = 'restore it from a copy, then resume'
+        remedy = '' if 'restore' in first else f'{"; " if ": " in first else ": "}{remedy}'
         others = (
             f' ({len(more)} more are listed by tools/active_learning/verify.py)' if more else ''
         )

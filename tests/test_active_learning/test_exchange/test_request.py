@@ -119,7 +119,7 @@ def rewrite(folder, change):
 def test_ids_cannot_lead_out_of_the_folder(work_dir, image_id):
     folder = work_dir / 'annotation/round_000'
     rewrite(folder, lambda m: m['images'].update({image_id: dict(size=list(SIZE))}))
-    with pytest.raises(StoreError, match='has the image id .*, which leads out of the folder'):
+    with pytest.raises(StoreError, match='leads out of its folder: give a path inside'):
         read_request(folder)
 
 
@@ -140,7 +140,10 @@ def test_ids_cannot_lead_out_of_the_folder(work_dir, image_id):
 def test_a_manifest_of_another_form_is_refused(work_dir, entry):
     folder = work_dir / 'annotation/round_000'
     rewrite(folder, lambda m: m.update(entry))
-    with pytest.raises(StoreError, match='manifest.json is not that of a request: restore it'):
+    with pytest.raises(
+        StoreError,
+        match='manifest.json (is not that of a request|is of no round|has no images with sizes): restore',
+    ):
         read_request(folder)
 
 

@@ -107,7 +107,7 @@ def test_a_run_without_any_checkpoint_says_that_it_begins_anew(copied, data_root
     for path in copied.glob('*.pth'):
         flip(path)
     assert iteration_of_resume(make_cfg(data_root, copied)) == 0
-    assert said[0].endswith('iter_4.pth is missing: the run resumes from its start')
+    assert said[0].endswith('iter_4.pth does not exist: the run resumes from its start')
     assert not (copied / 'last_checkpoint').exists()
     cfg = make_cfg(data_root, copied)
     cfg.load_from = str(copied / 'iter_3.pth')
