@@ -22,7 +22,7 @@ from mmseg_tsf.active_learning.exchange.readers.documents import parse_json, par
 from mmseg_tsf.utils.errors import UserError
 
 SIZE = (8, 9)
-many = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+many = settings(max_examples=80, deadline=None, derandomize=True, database=None)
 
 
 def picture() -> str:

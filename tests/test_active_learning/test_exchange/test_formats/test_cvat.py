@@ -300,7 +300,7 @@ PLACE = dict(left='0', top='0', width='2', height='2')
         ('box', dict(CORNERS, rotation='left'), 'left is not a number'),
         ('ellipse', dict(cx='1', cy='1', rx='500', ry='2'), 'a coordinate lies far from'),
         ('mask', dict(PLACE, rle='0,5'), 'a run of the mask covers 5 of 4 pixels'),
-        ('mask', dict(PLACE, rle=f'{2**62},{2**62},4'), 'a run of the mask covers'),
+        ('mask', dict(PLACE, rle=f'{2**62},{2**62},4'), '4611686018427387904 is not a whole'),
         ('mask', dict(PLACE, rle='4', width='99'), 'the box .0, 0, 99, 2. .* leaves the image'),
         ('mask', dict(PLACE, rle='x'), 'x is not a number'),
     ],
