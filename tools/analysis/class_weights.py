@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> list[float]:
     init_default_scope('mmseg')
     try:
         dataset = DATASETS.build(cfg.train_dataloader.dataset.labelled)
-    except (AssertionError, OSError) as error:  # a list or folder that MMSegmentation cannot read
+    except (AssertionError, OSError, ValueError) as error:  # MMSegmentation cannot read the list
         text = f'the labelled images of {args.config} cannot be listed: {error}'
         raise UserError(text) from None
     num_classes = len(dataset.metainfo['classes'])
