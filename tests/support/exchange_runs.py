@@ -116,7 +116,7 @@ class BareRequest(RequestFolder):
     def info(self) -> dict:
         """See the base class."""
         images = {image_id: dict(size=mask.shape) for image_id, mask in self._masks.items()}
-        return dict(images=images)
+        return dict(images=images, files={})
 
     def mask(self, image_id: str) -> np.ndarray:
         """See the base class."""

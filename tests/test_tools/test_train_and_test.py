@@ -65,6 +65,7 @@ def test_train_resume_and_test(config, tmp_path):
     assert info['lists']['labelled']['images'] == 5
 
     options = ['--cfg-options', 'train_cfg.max_iters=4', 'experiment_name=resumed']
+    options.append('param_scheduler.0.end=4')
     train.main([str(config), '--work-dir', str(work_dir), '--resume', *options])
     checkpoint = torch.load(work_dir / 'iter_4.pth', weights_only=False)
     assert checkpoint['meta']['iter'] == 4
@@ -134,7 +135,7 @@ def test_weights_that_would_stay_random_are_not_measured(config, tmp_path, tta):
 
 
 def test_test_time_augmentation_needs_to_know_the_size(config, tmp_path):
-    (tmp_path / 'x.pth').touch()
+    torch.save({}, tmp_path / 'x.pth')
     with pytest.raises(UserError, match='--tta: the test pipeline has no Resize; set tta_pipe'):
         load_tool('test.py').main([str(config), str(tmp_path / 'x.pth'), '--tta'])
 
