@@ -37,7 +37,7 @@ def make_part(part, share):
     dataset = DATASETS.build(dict(part, lazy_init=True, pipeline=[]))
     suffixes = dict(img_path=dataset.img_suffix, seg_map_path=dataset.seg_map_suffix)
     blank = Path('blank.png')
-    Image.new('L', (16, 16)).save(blank)
+    Image.new('L', (16, 16), 1).save(blank)  # 0 is void where a set reduces its labels
     for key, suffix in suffixes.items():
         for name in path.read_text().split():
             file = Path(part.data_prefix[key], name + suffix)

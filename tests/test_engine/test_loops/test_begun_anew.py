@@ -205,7 +205,7 @@ def test_a_damaged_line_of_the_log_is_named_and_stops_no_resume(data_root, tmp_p
     log.write_text(whole + '\n')
     train(data_root, tmp_path, True)  # an empty line is none
     log.write_text(whole[:-20])
-    sentence = r'line 3 of .*active_learning.jsonl is damaged: delete that line'
+    sentence = r'line 3 of .*active_learning.jsonl cannot be read: delete what is damaged'
     (problem,) = verify(RoundStore(tmp_path / 'rounds'))
     assert re.match(sentence, problem)
     train(data_root, tmp_path, True)

@@ -91,7 +91,7 @@ def test_two_ranks_ask_what_one_asks_where_the_model_is_the_same(data_root, tmp_
         cfg = rounds_cfg(
             data_root, tmp_path / str(ranks), model=model_cfg('mt', segmentor, **options)
         )
-        cfg.optim_wrapper.optimizer.lr = 0.0
+        cfg.optim_wrapper.optimizer.lr = 1e-30  # 0 is refused
         start(cfg, ranks)
         store = RoundStore(tmp_path / f'{ranks}/rounds')
         found.append([store.request(n).info['files'] for n in store.numbers()])
@@ -112,7 +112,7 @@ def test_prelabels_are_predicted_by_all_ranks(data_root, tmp_path, monkeypatch):
     written = []
     for ranks in (1, 2):
         cfg = rounds_cfg(data_root, tmp_path / str(ranks), oracle=dict(type='FolderOracle'))
-        cfg.optim_wrapper.optimizer.lr = 0.0
+        cfg.optim_wrapper.optimizer.lr = 1e-30  # 0 is refused
         cfg.train_cfg.stages = [0, 3, 3]
         start(cfg, ranks)
         folder = tmp_path / f'{ranks}/annotation/round_000/prelabels'

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import mmseg
 import pytest
+import torch
 from helpers import REFINED, model_cfg
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -98,7 +99,7 @@ def test_overrides_of_the_command_line_are_checked(tmp_path):
 
 
 def make(tmp_path, **more) -> Config:
-    (tmp_path / 'there.pth').touch()
+    torch.save({}, tmp_path / 'there.pth')
     there, address = str(tmp_path / 'there.pth'), 'torchvision://resnet18'
     backbone = dict(init_cfg=[dict(type='Pretrained', checkpoint=there), dict(type='Normal')])
     heads = [dict(init_cfg=dict(type='Pretrained', checkpoint=address))]
