@@ -11,7 +11,9 @@ import numpy as np
 from ...utils.errors import UserError
 from ..store.records import SealedRequest
 from ..store.round_store import RoundStore
-from .request_folder import ANSWERS
+
+ANSWERS = 'answers'
+"""Subfolder of a request folder that receives one PNG of class ids per image."""
 
 
 @dataclass

@@ -16,16 +16,25 @@ from ...models.utils.labels import IGNORE_INDEX
 from ...utils.files import MANIFEST, FolderWriter, StoreError, remove_leftovers, seal
 from ..store.label_png import encode_labels
 from ..store.records import SealedRequest
+from .annotation_plan import make_plan
+from .label_set import LabelSet
+from .page import PAGE, PageImage, build_page
+from .pictures import browser_copy
+from .request import ANSWERS
 
-ANSWERS = 'answers'
-"""Subfolder that receives one PNG of class ids per image."""
 INNER, OUTER = (0, 255, 255), (0, 0, 0)
 """Colours (BGR) of an outline: yellow with a black outer edge, visible on any image."""
 
 README = """\
 Round {number}: {pixels} pixels in {images} images need labels.
 
-For every image in images/, write a PNG of the same name into answers/:
+Either open annotate.html with a browser, label there, save, and bring the saved file to the machine
+of the training run:
+
+  python tools/active_learning/import_answers.py RUN FILE --format page
+
+where RUN is the folder of the run and FILE the saved file. Or, for every image in images/, write a
+PNG of the same name into answers/:
 
 1. Look at outlines/<name>.png: the requested pixels lie inside of the yellow lines with black
    edges. requests/<name>.png holds them as a mask: 255 = requested, 0 = not requested.
@@ -68,8 +77,12 @@ def write_request_folder(
     remove_leftovers(path.parent)
     with seal(path) as writer:
         (writer.path / ANSWERS).mkdir()
-        for image_id, file in files.items():
+        pages = [
             _write_image(writer, image_id, file, request.mask(image_id), predict)
+            for image_id, file in sorted(files.items())
+        ]
+        labels = LabelSet(tuple(classes))
+        writer.add(PAGE, build_page(request.digest, request.number, labels, pages))
         writer.add('README.txt', _readme(request, classes).encode())
         writer.info = dict(
             round=request.number,
@@ -102,7 +115,8 @@ def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def _write_image(
     writer: FolderWriter, image_id: str, file: str, mask: np.ndarray, predict: Callable
-) -> None:
+) -> PageImage:
+    """Writes what people need of one image, and returns what the page asks about it."""
     for folder in ('images', ANSWERS):
         (writer.path / folder / image_id).parent.mkdir(parents=True, exist_ok=True)
     _link(Path(file).resolve(), writer.path / f'images/{image_id}{Path(file).suffix}')
@@ -114,6 +128,12 @@ def _write_image(
     writer.add(f'requests/{image_id}.png', encode_labels(mask * np.uint8(255)))
     prelabels = np.where(mask, predict(image_id), IGNORE_INDEX)
     writer.add(f'prelabels/{image_id}.png', encode_labels(prelabels))
+    shown = f'images/{image_id}{Path(file).suffix}'
+    copy = browser_copy(Path(file).suffix, Path(file).read_bytes(), image)
+    if copy is not None:
+        shown = f'images_for_page/{image_id}.png'
+        writer.add(shown, copy)
+    return PageImage.make(image_id, shown, make_plan(mask), image, prelabels)
 
 
 def _link(target: Path, link: Path) -> None:

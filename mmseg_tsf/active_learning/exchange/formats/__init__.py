@@ -5,6 +5,7 @@ from .coco import COCOFormat
 from .cvat import CVATFormat
 from .label_studio import LabelStudioFormat
 from .masks import MaskFormat
+from .page import PageFormat
 
 __all__ = [
     'COCOFormat',
@@ -14,4 +15,5 @@ __all__ = [
     'MaskFormat',
     'Package',
     'PackedImage',
+    'PageFormat',
 ]

@@ -39,6 +39,7 @@ class Package:
         writer: Writer of the folder.
         name: Name of the folder.
         number: Number of the round.
+        request: Digest of the request.
         labels: Labels to choose from.
         images: Images in the order of their ids; can be iterated once.
     """
@@ -46,6 +47,7 @@ class Package:
     writer: FolderWriter
     name: str
     number: int
+    request: str
     labels: LabelSet
     images: Iterable[PackedImage]
 
