@@ -69,8 +69,8 @@ def read_saved_work(
     saved = _parse(content, where)
     if saved.get('request') != request.digest:
         raise UserError(
-            f'{where} answers another request (round {_short(saved.get("round"))}): give the file that '
-            f'was saved from the page of round {request.number}'
+            f'{where} answers another request (round {_short(saved.get("round"))}): give the file '
+            f'that was saved from the page of round {request.number}'
         )
     if saved.get('classes') != list(labels.names):
         raise UserError(
@@ -105,8 +105,8 @@ def _parse(content: bytes, where: str) -> dict:
         raise UserError(f'{where} was not saved by annotate.html: give the file that it saves')
     if saved.get('version') != VERSION:
         raise UserError(
-            f'{where} has the version {_short(saved.get("version"))} of the format, and this program '
-            f'reads version {VERSION}: use the program that wrote the page'
+            f'{where} has the version {_short(saved.get("version"))} of the format, and this '
+            f'program reads version {VERSION}: use the program that wrote the page'
         )
     return saved
 

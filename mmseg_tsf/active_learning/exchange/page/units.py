@@ -50,10 +50,11 @@ def number_units(plan: AnnotationPlan, pixels: np.ndarray, belief: np.ndarray | 
 def encode_units(units: np.ndarray, belief: np.ndarray | None) -> str:
     """Text from which the page restores the units of an image and what the network believes.
 
-    The text is base64 of zlib of int32, the lowest bytes of all first: the numbers of units, runs and belief runs;
-    the number of runs of each unit; differences of the row, first column and length of each run,
-    ordered by unit and place; the number of belief runs of each unit; and the class ids and
-    lengths of belief runs, which go through the pixels of a unit in the order of its runs.
+    The text is base64 of zlib of int32, the lowest bytes of all first: the numbers of units, runs
+    and belief runs; the number of runs of each unit; differences of the row, first column and
+    length of each run, ordered by unit and place; the number of belief runs of each unit; and the
+    class ids and lengths of belief runs, which go through the pixels of a unit in the order of its
+    runs.
 
     Args:
         units: ``(H, W)`` int32 numbers of units, see :func:`number_units`.

@@ -38,7 +38,7 @@ export class Annotator extends Viewer {
 
   /** Answers what is asked with a class; while painting, takes its colour, or labels the rest. */
   choose(value, rest = false) {
-    if (!this.ready || (value >= this.request.classes.length && value !== this.unknown)) return;
+    if (!this.ready || (value >= this.request.classes.length && value !== this.cannotBeSaid)) return;
     if (!this.tool.paints) {
       this.#answer((unit) => [value, unit.size]);
     } else if (rest) {

@@ -45,6 +45,11 @@ export class View {
     return Math.min(this.width / this.image.width, this.height / this.image.height);
   }
 
+  /** Whether exactly the whole image is seen. */
+  get isWhole() {
+    return Math.abs(this.scale / this.whole - 1) < 1e-6;
+  }
+
   /** Shows the whole image. */
   fit() {
     this.scale = this.whole;
@@ -86,10 +91,8 @@ export class View {
     const side = Math.max(right - left, bottom - top) + grown;
     const room = Math.min(this.width, this.height);
     const share = (side * this.scale) / room;
-    if (share < LEAST || share > MOST) {
-      const wanted = (WANTED * room) / side;
-      this.scale = Math.max(Math.min(this.whole, 1), Math.min(wanted, NEAREST));
-      if (side * this.scale > MOST * room) this.scale = (MOST * room) / side;
+    if (share < LEAST || this.scale < this.whole || (share > MOST && !this.isWhole)) {
+      this.scale = Math.max(this.whole, Math.min((WANTED * room) / side, NEAREST));
     } else if (this.#holds(left, top) && this.#holds(right, bottom)) {
       return;
     }

@@ -31,10 +31,12 @@ export class Viewer extends Session {
   /** Shows the whole image, or the unit again. */
   fit() {
     if (!this.unit) return;
-    const isWhole = this.view.scale <= this.view.whole;
-    if (isWhole) this.view.scale = 0; // moves to the unit
-    if (isWhole) this.view.show(this.unit.box, this.unit.single);
-    else this.view.fit();
+    if (this.view.isWhole) {
+      this.view.scale = 0; // the unit is not seen, so the view moves to it
+      this.view.show(this.unit.box, this.unit.single);
+    } else {
+      this.view.fit();
+    }
     this.draw();
   }
 
