@@ -200,10 +200,8 @@ export class Annotator extends Viewer {
   /** Chooses the next open unit of the image beside the others. */
   addNext() {
     if (!this.unit) return;
-    const {image} = this.position;
-    const next = this.units.find((unit) => {
-      const open = !this.work.isDone({image, unit: unit.index});
-      return open && unit.index > this.position.unit && !this.asked.includes(unit);
+    const next = this.openUnits().find((unit) => {
+      return unit.index > this.position.unit && !this.asked.includes(unit);
     });
     if (!next) return;
     if (this.tool.name !== 'several') this.take('several');

@@ -11,7 +11,10 @@ export class Clock {
     for (const kind of ['pointerdown', 'pointermove', 'keydown', 'wheel']) {
       addEventListener(kind, () => this.tick(), {passive: true, capture: true});
     }
-    document.addEventListener('visibilitychange', () => this.tick());
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) this.tick();
+      else this.last = performance.now();
+    });
   }
 
   /** Notes that the annotator is at work. */

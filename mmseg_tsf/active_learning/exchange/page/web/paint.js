@@ -4,8 +4,10 @@ import {OPEN, eachPiece} from './codec.js';
 
 /** Largest number of pixels of a layer. */
 const LARGEST = 4e6;
-/** Opacity of a class's colour on the image, from 0 to 255. */
+/** Opacity of a label's colour on the image, from 0 to 255. */
 const OPACITY = 115;
+/** The same of a prediction, which must not hide what there is. */
+const FAINT = 64;
 /** Whether a pattern draws its line at a pixel, by number; see build.py. */
 const PATTERNS = [
   () => false,
@@ -31,7 +33,7 @@ export class Palette {
   }
 
   /** Writes the colour of a value into the data of an image. */
-  write(data, at, value, x, y) {
+  write(data, at, value, x, y, opacity) {
     if (value === OPEN) {
       data.fill(0, at, at + 4);
       return;
@@ -40,7 +42,7 @@ export class Palette {
     const lined = style ? style.lined(x, y) : PATTERNS[5](x, y);
     const rgb = style ? style.rgb : lined ? [255, 255, 255] : [0, 0, 0];
     for (let k = 0; k < 3; k++) data[at + k] = style && lined ? rgb[k] >> 1 : rgb[k];
-    data[at + 3] = lined ? Math.min(255, OPACITY * 1.6) : OPACITY;
+    data[at + 3] = lined ? Math.min(255, opacity * 1.6) : opacity;
   }
 }
 
@@ -65,8 +67,9 @@ export class Layer {
    * Draws labels of a unit in place of what stood there.
    * @param {import('./codec.js').Unit} unit
    * @param {number[]} runs Labels as runs over its pixels.
+   * @param {boolean} [predicted] Whether they are predictions.
    */
-  paint(unit, runs) {
+  paint(unit, runs, predicted = false) {
     const {left, top, right, bottom} = this.#inLayer(unit.box);
     if (right <= left || bottom <= top) return;
     const image = this.context.getImageData(left, top, right - left, bottom - top);
@@ -76,7 +79,7 @@ export class Layer {
       if (y === last) return; // a row between two of the layer
       for (let x = start; x < end; x++) {
         const at = 4 * ((y - top) * image.width + x - left);
-        this.palette.write(image.data, at, value, x, y);
+        this.palette.write(image.data, at, value, x, y, predicted ? FAINT : OPACITY);
       }
     });
     this.context.putImageData(image, left, top);

@@ -152,6 +152,9 @@ export class Panel {
       button.setAttribute('aria-pressed', tool.name === name);
     }
     byId('hint').textContent = TOOLS[tool.name].hint;
+    byId('by-keyboard').textContent = TOOLS[tool.name].keyboard ?? '';
+    const rest = this.classes[tool.value]?.name ?? 'cannot be said';
+    byId('rest').replaceChildren(`Rest: ${rest}`, make('kbd', {textContent: 'R'}));
     byId('splitting').hidden = !tool.paints;
     byId('size').textContent = `${Math.round(tool.size)} px`;
     byId('sizes').hidden = tool.name !== 'brush';

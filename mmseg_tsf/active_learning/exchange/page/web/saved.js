@@ -78,11 +78,13 @@ export async function readFile(text, request, pictures) {
   }
   if (saved.format !== request.format) throw new Error('This file was not saved by this page.');
   if (saved.request !== request.request) throw new Error('This file answers another request.');
+  const known = new Set([request.cannot_be_said, ...request.classes.keys()]);
   const found = [];
   for (let i = 0; i < request.images.length; i++) {
     const image = saved.images[request.images[i].id];
     if (!image) continue;
     const runs = placeRuns(image.runs);
+    if (!runs.every(({value}) => known.has(value))) throw new Error('This file is damaged.');
     const seconds = new Map(image.units.map(([first, , spent]) => [first, spent]));
     for (const unit of await pictures.units(i)) {
       const values = valuesOf(unit, runs, request.images[i].width);

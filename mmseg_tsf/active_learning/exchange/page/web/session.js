@@ -184,7 +184,8 @@ export class Session {
     const {runs} = this.work.answer(this.position);
     const belief = this.believed(this.unit);
     const several = belief && shares(belief).length > 1;
-    this.detail.paint(this.unit, runs ?? (several ? belief : [OPEN, this.unit.size]));
+    if (runs || !several) this.detail.paint(this.unit, runs ?? [OPEN, this.unit.size]);
+    else this.detail.paint(this.unit, belief, true);
     const {image, unit} = this.position;
     const what = this.unit.single
       ? `${this.unit.size} pixel${this.unit.size > 1 ? 's' : ''}`
@@ -197,6 +198,12 @@ export class Session {
     this.draw();
   }
 
+  /** Units of the image without an answer. */
+  openUnits() {
+    const {image} = this.position;
+    return this.units.filter((unit) => !this.work.isDone({image, unit: unit.index}));
+  }
+
   draw() {
     if (!this.unit) return;
     const style = this.request.classes[this.tool.value];
@@ -205,6 +212,7 @@ export class Session {
       answers: this.isBare ? null : this.answers,
       detail: this.isBare ? null : this.detail,
       asked: this.asked,
+      others: this.tool.name === 'several' ? this.openUnits() : [],
       above: (context) => this.tool.draw(context, this.view.scale, style?.colour ?? 'white'),
     });
   }

@@ -9,24 +9,28 @@ export const TOOLS = {
     title: 'Brush',
     key: 'b',
     paints: true,
-    hint: 'Drag over the part. [ and ] change the size. By keyboard: arrows move, hold Space to paint.',
+    hint: 'Choose a class and drag over its part.',
+    keyboard: 'Keys: [ and ] change the size, arrows move, hold Space to paint.',
   },
   polygon: {
     title: 'Polygon',
     key: 'p',
     paints: true,
-    hint: 'Click the corners, then the first one again. By keyboard: arrows, Space for a corner, C to close.',
+    hint: 'Choose a class and click the corners of its part, at the end the first one again.',
+    keyboard: 'Keys: arrows move, Space sets a corner, C closes.',
   },
   lasso: {
     title: 'Lasso',
     key: 'l',
     paints: true,
-    hint: 'Draw around the part. By keyboard: hold Space and move with arrows.',
+    hint: 'Choose a class and draw around its part.',
+    keyboard: 'Keys: arrows move, hold Space to draw.',
   },
   several: {
     title: 'Several',
     key: 'g',
-    hint: 'Click or encircle more regions, or add the next one with A. One class labels them all.',
+    hint: 'Click or encircle more regions. One class labels them all.',
+    keyboard: 'Keys: A adds the next one; arrows move, Space chooses.',
   },
 };
 

@@ -114,9 +114,10 @@ export class View {
    * @param {import('./paint.js').Layer|null} scene.answers Labels of the whole image.
    * @param {import('./paint.js').Layer|null} scene.detail Labels of the unit in question.
    * @param {import('./codec.js').Unit[]} scene.asked Units in question.
+   * @param {import('./codec.js').Unit[]} scene.others Units that can be chosen beside them.
    * @param {function(CanvasRenderingContext2D): void} scene.above Draws what lies above.
    */
-  draw({picture, answers, detail, asked, above}) {
+  draw({picture, answers, detail, asked, others, above}) {
     const context = this.context;
     const scale = this.scale * this.density;
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -128,8 +129,17 @@ export class View {
     answers?.draw(context);
     this.#veil(asked);
     detail?.draw(context);
-    for (const unit of asked) this.#mark(unit);
+    for (const unit of others) {
+      if (this.#isSeen(unit.box) && !asked.includes(unit)) this.#mark(unit, 0.5);
+    }
+    for (const unit of asked) this.#mark(unit, 1);
     above(context);
+  }
+
+  #isSeen({left, top, right, bottom}) {
+    const from = this.toImage(0, 0);
+    const to = this.toImage(this.width, this.height);
+    return right > from.x && left < to.x && bottom > from.y && top < to.y;
   }
 
   /** Draws the part of the image that is seen. */
@@ -157,14 +167,14 @@ export class View {
   }
 
   /** Draws the outline of a unit, or circles around single pixels: white with black edges. */
-  #mark(unit) {
+  #mark(unit, strength) {
     const path = unit.single ? new Path2D() : outline(unit);
     if (unit.single) {
       this.#eachCentre(unit, (x, y, radius) => addDisc(path, x, y, radius));
       if (this.scale >= 6) path.addPath(outline(unit));
     }
-    this.#stroke(path, 'black', 5);
-    this.#stroke(path, 'white', 2.4);
+    this.#stroke(path, 'black', 5 * strength);
+    this.#stroke(path, 'white', 2.4 * strength);
   }
 
   #stroke(path, colour, width) {
