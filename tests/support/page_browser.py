@@ -108,6 +108,14 @@ class Annotator:
         point = dict(x=box['x'] + box['width'] / 2, y=box['y'] + box['height'] / 2)
         self.command('Input.dispatchTouchEvent', type='touchStart', touchPoints=[point])
         self.command('Input.dispatchTouchEvent', type='touchEnd', touchPoints=[])
+        time.sleep(0.1)  # the browser makes a click of it a little later
+
+    def stroke(self, points: list[tuple[float, float]]) -> None:
+        """Draws with a finger from point to point of the window."""
+        for i, (x, y) in enumerate(points):
+            kind = 'touchMove' if i else 'touchStart'
+            self.command('Input.dispatchTouchEvent', type=kind, touchPoints=[dict(x=x, y=y)])
+        self.command('Input.dispatchTouchEvent', type='touchEnd', touchPoints=[])
 
     def place(self, size: tuple[int, int]) -> Callable[[float, float], tuple[float, float]]:
         """Function from x and y in an image to the window, while the whole image is shown.

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 from page_requests import make_request, units_of
+from PIL import Image
 
 page_browser = pytest.importorskip('page_browser', reason='selenium is not installed')
 from page_browser import CHROMIUM, DESK, DRIVER, TABLET, Annotator, wait_for  # noqa: E402
@@ -334,11 +335,14 @@ def test_a_missing_or_wrong_image_is_named_and_passed_over(annotator, request_fo
     (request_folder.sealed.path / 'images/deep/a b.png').unlink()
     other = request_folder.sealed.path / 'images/deep/b#1.png'
     other.unlink()
-    other.write_bytes((request_folder.sealed.path / 'outlines/c.png').read_bytes())
+    Image.fromarray(np.zeros((60, 91), np.uint8)).save(other)
     annotator.open(page)
     annotator.press('1', '1', '1')
-    wait_for(lambda: 'cannot be opened (images/deep/a b.png)' in annotator.text('warning'))
     annotator.wait_for_count(3)
+    wait_for(lambda: '7 regions are left, whose images' in annotator.text('end'))
+    assert 'cannot be opened (images/deep/a b.png)' in annotator.text('warning')
+    assert 'has 91x60 pixels instead of 90x60' in annotator.text('warning')
+    annotator.close_dialogs()
     annotator.driver.get_log('browser')  # the browser, too, says that the file is missing
 
 
@@ -377,7 +381,30 @@ def test_fingers_answer_and_paint(annotator, request_folder):
     labels = expected(request_folder, {'c': {1: 2, 2: 0, 3: 255}})['c']
     region = units_of(request_folder, 'c') == 2
     labels[region] = believed('c')[region]
-    check(request_folder, annotator.save(), {'c': labels})
+    annotator.wait_for_image('deep/a b')
+    annotator.press('+', 'f')
+    at = annotator.place(SIZE)
+    annotator.tap(annotator.driver.find_elements('css selector', '#tools button')[3])  # lasso
+    annotator.tap(buttons[1])
+    annotator.stroke([at(60, 1), at(74, 1), at(74, 30), at(60, 30)])
+    annotator.tap(annotator.driver.find_element('id', 'accept'))
+    annotator.wait_for_count(4)
+    painted = np.full(SIZE, 255, np.uint8)
+    painted[4:24, 66:82] = believed('deep/a b')[4:24, 66:82]
+    painted[4:24, 66:74] = 1
+    check(request_folder, annotator.save(), {'c': labels, 'deep/a b': painted})
+
+
+def test_a_key_that_is_held_answers_once(annotator):
+    key = dict(key='1', code='Digit1', windowsVirtualKeyCode=49)
+    for repeat in (False, True, True):
+        annotator.command('Input.dispatchKeyEvent', type='rawKeyDown', autoRepeat=repeat, **key)
+    annotator.command('Input.dispatchKeyEvent', type='keyUp', **key)
+    time.sleep(0.1)
+    annotator.wait_for_count(1)
+    # a French keyboard has & in the place of 1
+    annotator.command('Input.dispatchKeyEvent', type='rawKeyDown', **dict(key, key='&'))
+    annotator.wait_for_count(2)
 
 
 def test_the_next_region_is_drawn_within_50_milliseconds(shared, large, tmp_path):

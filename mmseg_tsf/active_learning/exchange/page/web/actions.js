@@ -100,7 +100,7 @@ export class Annotator extends Viewer {
       this.#moveTo(next);
     } else {
       this.#moveTo(this.position);
-      byId('end').showModal();
+      this.end();
     }
   }
 

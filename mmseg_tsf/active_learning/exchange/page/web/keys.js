@@ -3,8 +3,18 @@
 import {byId} from './panel.js';
 import {TOOLS} from './splitting.js';
 
-/** Keys that only the tools know, by name: movement of the cursor. */
+/** Directions of the arrows. */
 const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+
+/** Keys that go on as long as they are held. */
+const REPEATED = new Set([...Object.keys(ARROWS), '+', '=', '-', '[', ']']);
+
+/** The digit that a key stands for, whatever else the layout or Shift makes of it. */
+function digitOf({code, key}) {
+  const digit = /^(Digit|Numpad)([0-9])$/.exec(code);
+  // without Num Lock, a keypad has no digits
+  return digit && (digit[1] === 'Digit' || key === digit[2]) ? Number(digit[2]) : null;
+}
 
 /**
  * Connects the keyboard.
@@ -14,13 +24,11 @@ const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 export function connectKeys(tool, act) {
   const plain = {
     Enter: () => act.accept(),
-    0: () => act.unknown(),
     x: () => act.unknown(),
     r: () => act.rest(),
     n: () => act.nextOpen(),
     Backspace: () => act.back(),
     u: () => act.undo(),
-    U: () => act.redo(),
     '/': () => act.search(),
     '[': () => act.smaller(),
     ']': () => act.larger(),
@@ -38,21 +46,21 @@ export function connectKeys(tool, act) {
   const withControl = {
     z: () => act.undo(),
     y: () => act.redo(),
-    Z: () => act.redo(),
     s: () => act.save(),
   };
+  const withShift = {u: () => act.redo(), z: () => act.redo()};
 
   const find = (event) => {
-    if (event.ctrlKey || event.metaKey) return withControl[event.key];
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key; // Caps Lock
+    const shifted = event.shiftKey && key in withShift;
+    if (event.ctrlKey || event.metaKey) return (shifted ? withShift : withControl)[key];
     if (event.altKey) return null;
-    const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
-    // Shift changes the character of a digit, but not its place; a keypad has no Shift
-    if (digit && (event.shiftKey || event.key === digit[1])) {
-      return () => act.choose(Number(digit[1]) - 1, event.shiftKey);
-    }
-    if (event.key in ARROWS) return () => arrow(event);
-    if (event.key === ' ' && tool.name !== 'whole') return event.repeat ? () => {} : act.spaceDown;
-    return plain[event.key];
+    const digit = digitOf(event);
+    if (digit === 0) return () => act.unknown();
+    if (digit) return () => act.choose(digit - 1, event.shiftKey);
+    if (key in ARROWS) return () => arrow(event);
+    if (key === ' ' && tool.name !== 'whole') return act.spaceDown;
+    return (shifted ? withShift : plain)[key];
   };
   const arrow = (event) => {
     const [dx, dy] = ARROWS[event.key];
@@ -68,6 +76,8 @@ export function connectKeys(tool, act) {
     const action = presses ? null : find(event);
     if (!action) return;
     event.preventDefault();
+    // a key that is held too long must not answer regions that nobody has looked at
+    if (event.repeat && !REPEATED.has(event.key)) return;
     act.started(event.timeStamp);
     action();
   });

@@ -23,7 +23,7 @@ export class Session {
     this.tool = new Tool();
     this.view = new View(byId('canvas'));
     this.panel = new Panel(request, this);
-    this.broken = new Set();
+    this.broken = new Map();
     this.locked = true;
     this.isBare = false;
     addEventListener('resize', () => {
@@ -146,10 +146,12 @@ export class Session {
         this.pictures.picture(position.image),
       ]);
     } catch (error) {
-      this.broken.add(position.image);
-      this.warn(error.message);
+      this.broken.set(position.image, error.message);
+      this.warn([...this.broken.values()].join(' '));
       const next = this.work.nextOpen({image: position.image, unit: Infinity}, this.broken);
-      if (next && this.goal === position) await this.go(next);
+      if (this.goal !== position) return false;
+      if (next ?? this.position) await this.go(next ?? this.position);
+      if (!next) this.end();
       return false;
     }
     if (this.goal !== position) return false;
@@ -163,6 +165,15 @@ export class Session {
     }
     this.pictures.prepare(position.image + 1);
     return true;
+  }
+
+  /** Says that nothing is left to answer. */
+  end() {
+    const left = this.work.total - this.work.finished;
+    byId('end-title').textContent = left
+      ? `${left} regions are left, whose images cannot be opened`
+      : 'All regions are answered';
+    byId('end').showModal();
   }
 
   /** Draws the answer of the unit that is left among the others. */

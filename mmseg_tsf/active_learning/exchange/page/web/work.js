@@ -140,10 +140,10 @@ export class Work {
    * The next unit without a complete answer, in the order of the request; the first one after the
    * last.
    * @param {Position} position
-   * @param {Set<number>} [passed] Images that cannot be shown.
+   * @param {Map<number, string>} [passed] Images that cannot be shown.
    * @returns {Position|null} null if all are answered.
    */
-  nextOpen(position, passed = new Set()) {
+  nextOpen(position, passed = new Map()) {
     for (let k = 0; k <= this.images.length; k++) {
       const image = (position.image + k) % this.images.length;
       const all = this.images[image].units;
