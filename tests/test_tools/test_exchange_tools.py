@@ -84,6 +84,18 @@ def coco_export(path, package):
     path.write_text(json.dumps(content))
 
 
+def page_export(path, package):
+    content = json.loads((package / 'manifest.json').read_text())
+    images = {}
+    for image_id in IDS:
+        labels, known = said(image_id)
+        places = np.flatnonzero(known)
+        runs = np.stack([np.diff(places, prepend=-1) - 1, 0 * places + 1, labels.flat[places]], 1)
+        images[image_id] = dict(size=list(SIZE), runs=runs.ravel().tolist(), units=[])
+    head = dict(format='mmseg_tsf annotate', version=1, annotator='Ada', classes=LABELS.names)
+    path.write_text(json.dumps(dict(head, request=content['request'], images=images)))
+
+
 def masks_export(path, package):
     for image_id in IDS:
         file = package / f'masks/{image_id}.png'
@@ -93,7 +105,11 @@ def masks_export(path, package):
 
 
 EXPORTS = dict(
-    cvat=cvat_export, label_studio=label_studio_export, coco=coco_export, masks=masks_export
+    cvat=cvat_export,
+    page=page_export,
+    label_studio=label_studio_export,
+    coco=coco_export,
+    masks=masks_export,
 )
 
 

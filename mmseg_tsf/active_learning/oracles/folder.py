@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError, some_of
+from ..exchange.label_set import LabelSet
 from ..exchange.request_folder import ANSWERS, write_request_folder
 from ..registry import ORACLES
 from ..store.label_png import decode, foreign_ids
@@ -41,6 +42,7 @@ class FolderOracle(Oracle):
         """See the base class."""
         super().bind(dataset, work_dir, num_classes)
         self.annotation_dir = Path(self._annotation_dir or Path(work_dir, 'annotation'))
+        LabelSet(tuple(self.images.dataset.metainfo['classes']))  # refuses two of one name
 
     def round_dir(self, request: SealedRequest) -> Path:
         """Folder of a request."""

@@ -101,6 +101,14 @@ def test_people_find_everything_they_need(oracle, part, masks, root, data_root):
     assert manifest['images']['frame_5'] == dict(size=list(SIZE))
 
 
+def test_two_classes_of_one_name_are_refused_before_anything_is_asked(data_root, tmp_path):
+    oracle = ORACLES.build(dict(type='FolderOracle'))
+    dataset = part_cfg(data_root, 'unlabelled.txt')
+    dataset['metainfo'] = dict(classes=('a', 'b', 'a', 'c'), palette=[[i, 0, 0] for i in range(4)])
+    with pytest.raises(UserError, match='the class name a occurs twice'):
+        oracle.bind(dataset, tmp_path, 4)
+
+
 def test_outlines_stay_off_what_is_asked_and_show_on_any_size():
     image = np.full((1200, 1600, 3), 90, np.uint8)
     asked = np.zeros((1200, 1600), bool)

@@ -90,3 +90,11 @@ def test_a_request_without_beliefs_has_a_page(tmp_path):
     request = BareRequest({'x': np.ones(SIZE, bool)}, {'x': tmp_path / 'x.png'})
     export_request(request, tmp_path / 'package', dict(type='page'))
     assert page_data(tmp_path / 'package/annotate.html')['images'][0]['units'] == 1
+
+
+def test_an_image_of_which_nothing_is_asked_has_no_unit(tmp_path):
+    asked = {'x': np.zeros(SIZE, bool), 'y': np.ones(SIZE, bool)}
+    beliefs = {image_id: np.zeros(SIZE, np.uint8) for image_id in asked}
+    request = make_request(tmp_path, asked, beliefs, CLASSES)
+    images = page_data(request.sealed.path / 'annotate.html')['images']
+    assert [image['units'] for image in images] == [0, 1]

@@ -24,6 +24,7 @@ export function openOverview(request, work, current, choose) {
     );
     button.classList.toggle('complete', done === image.units);
     if (index === current) button.setAttribute('aria-current', 'true');
+    button.disabled = image.units === 0;
     button.addEventListener('click', () => {
       dialog.close();
       choose(index);

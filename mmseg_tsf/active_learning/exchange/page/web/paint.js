@@ -18,31 +18,37 @@ const PATTERNS = [
   (x, y) => x % 6 < 3 && y % 6 < 3,
 ];
 
+/** A colour as the four bytes of a pixel, in the order of nearly every processor. */
+function pixel([red, green, blue], alpha) {
+  return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+}
+
 /** Colours and patterns of the classes. */
 export class Palette {
-  /**
-   * @param {{colour: string, pattern: number}[]} classes
-   * @param {number} unknown Value of pixels whose class cannot be said: white dots on black.
-   */
-  constructor(classes, unknown) {
-    this.unknown = unknown;
-    this.classes = classes.map(({colour, pattern}) => ({
-      rgb: [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)),
-      lined: PATTERNS[pattern],
-    }));
+  /** @param {{colour: string, pattern: number}[]} classes */
+  constructor(classes) {
+    this.styles = [OPACITY, FAINT].map((opacity) => {
+      const strong = Math.min(255, Math.round(opacity * 1.6));
+      const styles = classes.map(({colour, pattern}) => {
+        const rgb = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+        const dark = rgb.map((value) => value >> 1);
+        return {plain: pixel(rgb, opacity), line: pixel(dark, strong), lined: PATTERNS[pattern]};
+      });
+      // what cannot be said: white dots on black
+      const line = pixel([255, 255, 255], strong);
+      return {styles, unknown: {plain: pixel([0, 0, 0], opacity), line, lined: PATTERNS[5]}};
+    });
   }
 
-  /** Writes the colour of a value into the data of an image. */
-  write(data, at, value, x, y, opacity) {
-    if (value === OPEN) {
-      data.fill(0, at, at + 4);
-      return;
-    }
-    const style = this.classes[value];
-    const lined = style ? style.lined(x, y) : PATTERNS[5](x, y);
-    const rgb = style ? style.rgb : lined ? [255, 255, 255] : [0, 0, 0];
-    for (let k = 0; k < 3; k++) data[at + k] = style && lined ? rgb[k] >> 1 : rgb[k];
-    data[at + 3] = lined ? Math.min(255, opacity * 1.6) : opacity;
+  /**
+   * How to draw a value.
+   * @param {number} value Class id, or that of pixels whose class cannot be said.
+   * @param {boolean} predicted Whether it is a prediction.
+   * @returns {{plain: number, line: number, lined: function(number, number): boolean}}
+   */
+  style(value, predicted) {
+    const {styles, unknown} = this.styles[Number(predicted)];
+    return styles[value] ?? unknown;
   }
 }
 
@@ -73,14 +79,19 @@ export class Layer {
     const {left, top, right, bottom} = this.#inLayer(unit.box);
     if (right <= left || bottom <= top) return;
     const image = this.context.getImageData(left, top, right - left, bottom - top);
+    const pixels = new Uint32Array(image.data.buffer);
     eachPiece(unit, runs, (row, column, length, value) => {
       const [y, last] = this.#covered(row - this.box.top, 1);
-      const [start, end] = this.#covered(column - this.box.left, length);
-      if (y === last) return; // a row between two of the layer
-      for (let x = start; x < end; x++) {
-        const at = 4 * ((y - top) * image.width + x - left);
-        this.palette.write(image.data, at, value, x, y, predicted ? FAINT : OPACITY);
+      const [start, behind] = this.#covered(column - this.box.left, length);
+      if (y === last || y >= bottom) return; // a row between two of the layer
+      const end = Math.min(behind, right);
+      const begin = (y - top) * image.width - left;
+      if (value === OPEN) {
+        pixels.fill(0, begin + start, begin + end);
+        return;
       }
+      const {plain, line, lined} = this.palette.style(value, predicted);
+      for (let x = start; x < end; x++) pixels[begin + x] = lined(x, y) ? line : plain;
     });
     this.context.putImageData(image, left, top);
   }

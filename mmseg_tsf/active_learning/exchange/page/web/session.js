@@ -17,7 +17,7 @@ export class Session {
     this.request = request;
     this.cannotBeSaid = request.cannot_be_said;
     this.pictures = new Pictures(request);
-    this.palette = new Palette(request.classes, this.cannotBeSaid);
+    this.palette = new Palette(request.classes);
     this.store = new Store(request.work, (state, message) => this.reportStore(state, message));
     this.clock = new Clock();
     this.tool = new Tool();
@@ -195,8 +195,10 @@ export class Session {
     const {runs} = this.work.answer(this.position);
     const belief = this.believed(this.unit);
     const several = belief && shares(belief).length > 1;
-    if (runs || !several) this.detail.paint(this.unit, runs ?? [OPEN, this.unit.size]);
-    else this.detail.paint(this.unit, belief, true);
+    const predicted = !runs && several;
+    const shown = predicted ? belief : runs ?? [OPEN, this.unit.size];
+    if (this.detail.shown !== runs) this.detail.paint(this.unit, shown, predicted);
+    this.detail.shown = runs; // a large unit takes time to paint
     const {image, unit} = this.position;
     const what = this.unit.single
       ? `${this.unit.size} pixel${this.unit.size > 1 ? 's' : ''}`
