@@ -52,12 +52,12 @@ class Annotator:
         self.command('Emulation.setDeviceMetricsOverride', **metrics)
         self.command('Emulation.setTouchEmulationEnabled', enabled=touch)
 
-    def open(self, page: Path, start: bool = True) -> None:
+    def open(self, page: Path) -> None:
         """Opens a page; closes the introduction if it shows."""
         self.driver.get(page.as_uri())
         wait_for(lambda: self.text('title') or self.text('warning'))
-        if start and not self.text('warning'):
-            time.sleep(0.1)
+        if self.text('count').startswith('0 of') and not self.text('warning'):
+            wait_for(lambda: self.text('start-title'))
             self.close_dialogs()
 
     def close_dialogs(self) -> None:
@@ -106,7 +106,9 @@ class Annotator:
         """Touches the middle of an element."""
         box = element.rect
         point = dict(x=box['x'] + box['width'] / 2, y=box['y'] + box['height'] / 2)
+        time.sleep(0.4)  # two touches in quick succession are another gesture
         self.command('Input.dispatchTouchEvent', type='touchStart', touchPoints=[point])
+        time.sleep(0.05)
         self.command('Input.dispatchTouchEvent', type='touchEnd', touchPoints=[])
         time.sleep(0.1)  # the browser makes a click of it a little later
 

@@ -107,7 +107,7 @@ def check(request, file, wanted):
 
 def test_keys_and_clicks_arrive(annotator, request_folder):
     order = sorted(IDS)  # c, deep/a b, deep/b#1
-    assert annotator.text('title') == '2 pixels 1 of 3'
+    assert annotator.text('title') == '2 pixels (1 of 3)'
     annotator.press('2')
     annotator.choose(4)
     annotator.press('0')
@@ -384,9 +384,12 @@ def test_fingers_answer_and_paint(annotator, request_folder):
     annotator.wait_for_image('deep/a b')
     annotator.press('+', 'f')
     at = annotator.place(SIZE)
-    annotator.tap(annotator.driver.find_elements('css selector', '#tools button')[3])  # lasso
-    annotator.tap(buttons[1])
+    lasso = annotator.driver.find_elements('css selector', '#tools button')[3]
+    for button in (lasso, buttons[1]):
+        annotator.tap(button)
+        wait_for(lambda button=button: button.get_attribute('aria-pressed') == 'true')
     annotator.stroke([at(60, 1), at(74, 1), at(74, 30), at(60, 30)])
+    assert annotator.text('message') == ''
     annotator.tap(annotator.driver.find_element('id', 'accept'))
     annotator.wait_for_count(4)
     painted = np.full(SIZE, 255, np.uint8)

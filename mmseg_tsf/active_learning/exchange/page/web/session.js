@@ -200,11 +200,11 @@ export class Session {
     if (this.detail.shown !== runs) this.detail.paint(this.unit, shown, predicted);
     this.detail.shown = runs; // a large unit takes time to paint
     const {image, unit} = this.position;
-    const what = this.unit.single
-      ? `${this.unit.size} pixel${this.unit.size > 1 ? 's' : ''}`
-      : 'Region';
+    const {single, size} = this.unit;
+    const place = `${unit + 1} of ${this.units.length}`;
     const more = this.asked.length > 1 ? ` and ${this.asked.length - 1} more` : '';
-    const title = `${what} ${unit + 1} of ${this.units.length}${more}`;
+    const one = `${single ? 'Pixel' : 'Region'} ${place}`;
+    const title = (single && size > 1 ? `${size} pixels (${place})` : one) + more;
     byId('image').textContent =
       `${this.request.images[image].id} (${image + 1} of ${this.request.images.length})`;
     this.panel.show({title, belief, runs, tool: this.tool});

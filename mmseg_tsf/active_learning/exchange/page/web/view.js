@@ -6,6 +6,9 @@ import {addArea, outline} from './shapes.js';
 const WANTED = 0.3;
 /** Shares between which a unit is left in the view as it is, so that the eye can rest. */
 const LEAST = 0.05;
+/** The same of a single pixel with its surroundings, which must be told from its neighbours. */
+const WANTED_AROUND = 0.2;
+const LEAST_AROUND = 0.18;
 const MOST = 0.6;
 /** Share of the view, at each side, into which no unit may reach without moving the view. */
 const EDGE = 0.12;
@@ -91,8 +94,9 @@ export class View {
     const side = Math.max(right - left, bottom - top) + grown;
     const room = Math.min(this.width, this.height);
     const share = (side * this.scale) / room;
-    if (share < LEAST || this.scale < this.whole || (share > MOST && !this.isWhole)) {
-      this.scale = Math.max(this.whole, Math.min((WANTED * room) / side, NEAREST));
+    const least = single ? LEAST_AROUND : LEAST;
+    if (share < least || this.scale < this.whole || (share > MOST && !this.isWhole)) {
+      this.scale = Math.max(this.whole, Math.min(((single ? WANTED_AROUND : WANTED) * room) / side, NEAREST));
     } else if (this.#holds(left, top) && this.#holds(right, bottom)) {
       return;
     }
@@ -171,7 +175,7 @@ export class View {
     const path = unit.single ? new Path2D() : outline(unit);
     if (unit.single) {
       this.#eachCentre(unit, (x, y, radius) => addDisc(path, x, y, radius));
-      if (this.scale >= 6) path.addPath(outline(unit));
+      if (this.scale >= 4) path.addPath(outline(unit));
     }
     this.#stroke(path, 'black', 5 * strength);
     this.#stroke(path, 'white', 2.4 * strength);
