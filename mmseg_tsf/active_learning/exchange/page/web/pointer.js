@@ -95,6 +95,8 @@ export function connectPointer(view, tool, act) {
     tool.cursor = null;
     if (view.image) act.draw();
   });
+  // a stroke is no scrolling, after which the browser would swallow the next tap
+  canvas.addEventListener('touchstart', (event) => event.preventDefault(), {passive: false});
   canvas.addEventListener('contextmenu', (event) => event.preventDefault());
   canvas.addEventListener(
     'wheel',
