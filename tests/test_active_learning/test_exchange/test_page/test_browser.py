@@ -203,12 +203,13 @@ def test_several_regions_are_answered_at_once(annotator, request_folder):
     annotator.wait_for_image('deep/a b')
     annotator.press('+', 'f', 'g')
     at = annotator.place(SIZE)
-    annotator.drag(
-        [at(60, 1), at(88, 1), at(88, 58), at(60, 58)]
-    )  # the two to the right, the first is in question
+    # the two to the right, of which the first is in question
+    annotator.drag([at(60, 1), at(88, 1), at(88, 58), at(60, 58)])
     assert annotator.text('title') == 'Region 1 of 6 and 1 more'
     annotator.press('a')  # and the next
+    wait_for(lambda: annotator.text('title') == 'Region 1 of 6 and 2 more')
     annotator.drag([at(8, 44)])  # and the last
+    wait_for(lambda: annotator.text('title') == 'Region 1 of 6 and 3 more')
     annotator.press('4')
     annotator.wait_for_count(4)
     units = units_of(request_folder, 'deep/a b')
