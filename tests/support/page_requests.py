@@ -48,7 +48,8 @@ def make_request(
         files[image_id] = str(path)
     store = RoundStore(folder / 'rounds')
     store.open(dict(classes=list(classes), annotation_dir='annotation'), ())
-    notes = dict(pixels=1, regions=1, clicks=1)
+    # the browser keeps work by the digest of the request, and each test wants its own
+    notes = dict(pixels=1, regions=1, clicks=1, folder=str(folder))
     request = store.write_request(0, ((i, mask, notes) for i, mask in asked.items()), {})
     path = folder / 'annotation/round_000'
     write_request_folder(path, request, files, classes, beliefs.__getitem__)
