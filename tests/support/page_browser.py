@@ -63,6 +63,7 @@ class Annotator:
     def close_dialogs(self) -> None:
         """Closes what lies above the page."""
         self.run("for (const one of document.querySelectorAll('dialog[open]')) one.close()")
+        wait_for(lambda: self.run('return document.activeElement.id') == 'canvas')
 
     def run(self, script: str, *arguments):
         """Result of a script."""
