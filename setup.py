@@ -44,7 +44,10 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmseg_tsf', 'mmseg_tsf.*']),
-    package_data={'mmseg_tsf.reporting': ['templates/*']},
+    package_data={
+        'mmseg_tsf.reporting': ['templates/*'],
+        'mmseg_tsf.active_learning.exchange.page': ['web/*'],
+    },
     python_requires='>=3.10',
     # no mm* distribution: two stacks provide the same modules, see the extras
     install_requires=[*unpinned('runtime'), 'torch>=2.1'],

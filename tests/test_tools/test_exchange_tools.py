@@ -86,6 +86,19 @@ def coco_export(path, package):
     path.write_text(json.dumps(content))
 
 
+def page_export(path, package):
+    content = json.loads((package / 'manifest.json').read_text())
+    images = {}
+    for image_id in IDS:
+        labels, known = said(image_id)
+        places = np.flatnonzero(known)
+        runs = np.stack([np.diff(places, prepend=-1) - 1, 0 * places + 1, labels.flat[places]], 1)
+        images[image_id] = dict(size=list(SIZE), runs=runs.ravel().tolist(), units=[])
+    head = dict(format='mmseg_tsf annotate', version=1, annotator='Ada', classes=LABELS.names)
+    head.update(request=content['request'], round=content['round'])
+    path.write_text(json.dumps(dict(head, images=images)))
+
+
 def masks_export(path, package):
     for image_id in IDS:
         file = package / f'masks/{image_id}.png'
@@ -113,6 +126,7 @@ def parts_of(mask):
 
 EXPORTS = dict(
     cvat=cvat_export,
+    page=page_export,
     label_studio=label_studio_export,
     coco=coco_export,
     masks=masks_export,
@@ -172,7 +186,15 @@ def test_every_documented_command_does_what_it_says(store):
         if name == 'import_answers':
             written.append((kind, len(result.written), len(result.kept)))
             assert not result.missing and not result.unlabelled and result.dropped > 0
-    again = ('cvat', 'cvat', 'label_studio', 'coco', 'masks', 'labelme')  # --check, several people
+    again = (
+        'cvat',
+        'cvat',
+        'page',
+        'label_studio',
+        'coco',
+        'masks',
+        'labelme',
+    )  # --check, several people
     assert written == [('cvat', 3, 0), *((kind, 0, 3) for kind in again)]
     check_answers(store)
 

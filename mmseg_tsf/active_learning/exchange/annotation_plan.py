@@ -84,9 +84,9 @@ def make_plan(asked: np.ndarray, join: int = 0, min_pixels: int = 1) -> Annotati
     chosen = np.flatnonzero(shown & ~single)
     if len(chosen):
         centres = np.array(ndimage.center_of_mass(labels > 0, labels, chosen))
-        order[chosen[_reading_order(centres, asked.shape[0])]] = np.arange(1, len(chosen) + 1)
+        order[chosen[reading_order(centres, asked.shape[0])]] = np.arange(1, len(chosen) + 1)
     points = np.argwhere(single[labels])
-    points = points[_reading_order(points, asked.shape[0])]
+    points = points[reading_order(points, asked.shape[0])]
     return AnnotationPlan(order[labels], points[:, ::-1], left_out)
 
 
@@ -113,8 +113,13 @@ def _joined(asked: np.ndarray, join: int) -> np.ndarray:
     return asked | closed[join + 1 : -join - 1, join + 1 : -join - 1]
 
 
-def _reading_order(centres: np.ndarray, height: int) -> np.ndarray:
-    """Indices that sort ``(N, 2)`` rows and columns by band, alternately to the right and back."""
+def reading_order(centres: np.ndarray, height: int) -> np.ndarray:
+    """Indices that sort ``(N, 2)`` rows and columns by band, alternately to the right and back.
+
+    Args:
+        centres: ``(N, 2)`` rows and columns.
+        height: Height of the image.
+    """
     bands = centres[:, 0] * BANDS // height
     along = np.where(bands % 2 == 0, centres[:, 1], -centres[:, 1])
     return np.lexsort((centres[:, 0], along, bands))

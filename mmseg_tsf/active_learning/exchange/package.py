@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-import cv2
 import mmcv
 import numpy as np
 
@@ -16,10 +15,9 @@ from ..registry import EXCHANGE_FORMATS
 from .annotation_plan import AnnotationPlan, make_plan
 from .formats.base import Package, PackedImage
 from .label_set import LabelSet
+from .pictures import browser_copy
 from .preview import draw_preview
 from .request import AskedImage, RequestFolder
-
-BROWSER_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp')
 
 README = """\
 Round {number}: {pixels} pixels in {images} images need labels: {regions} regions and {points}
@@ -70,7 +68,9 @@ def export_request(
     plan = partial(make_plan, join=join, min_pixels=min_pixels)
     with seal(out) as writer:
         images = track(_pack_all(request, writer, labels, plan, prelabels, notes))
-        package = Package(writer, out.name, request.number, request.tag, labels, images)
+        package = Package(
+            writer, out.name, request.number, request.tag, request.digest, labels, images
+        )
         steps = EXCHANGE_FORMATS.build(exchange_format).write_package(package)
         writer.info = dict(
             round=request.number,
@@ -104,10 +104,10 @@ def _pack_all(
 
 
 def _pack(image: AskedImage, pixels: np.ndarray, plan: AnnotationPlan) -> PackedImage:
-    suffix = image.file.suffix
-    content = image.file.read_bytes()
-    if suffix.lower() not in BROWSER_SUFFIXES:
-        suffix, content = '.png', cv2.imencode('.png', pixels)[1].tobytes()
+    suffix, content = image.file.suffix, image.file.read_bytes()
+    copy = browser_copy(suffix, pixels)
+    if copy is not None:
+        suffix, content = '.png', copy
     return PackedImage(image, plan, f'{image.image_id}{suffix}', content)
 
 

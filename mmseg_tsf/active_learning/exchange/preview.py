@@ -12,8 +12,8 @@ from scipy import ndimage
 from ...models.utils.labels import IGNORE_INDEX
 from .annotation_plan import AnnotationPlan
 from .label_set import ASKED_COLOUR, LabelSet
+from .pictures import outline
 from .request import AskedImage
-from .request_folder import outline
 
 WIDTH, LONGEST = 760, 1520
 """Width to which a panel is enlarged, and longest side to which it is reduced, in pixels."""

@@ -14,7 +14,7 @@ from ...utils.errors import UserError
 from ..store.records import SealedRequest
 from ..store.round_store import CAMPAIGN, RoundStore
 from .names import tag_of
-from .request_folder import ANSWERS, check_images, check_manifest, digests_of
+from .request_checks import ANSWERS, check_images, check_manifest, digests_of
 
 
 @dataclass

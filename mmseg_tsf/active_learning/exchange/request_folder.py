@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ...models.utils.labels import IGNORE_INDEX
-from ...utils.errors import UserError, some_of
 from ...utils.files import (
     MANIFEST,
     FolderWriter,
@@ -25,16 +24,22 @@ from ...utils.files import (
 from ...utils.image_header import is_shown_alike
 from ..store.label_png import encode_labels
 from ..store.records import SealedRequest
-
-ANSWERS = 'answers'
-"""Subfolder that receives one PNG of class ids per image."""
-INNER, OUTER = (0, 255, 255), (0, 0, 0)
-"""Colours (BGR) of an outline: yellow with a black outer edge, visible on any image."""
+from .annotation_plan import make_plan
+from .label_set import LabelSet
+from .page import PAGE, PageImage, build_page
+from .pictures import browser_copy, outline
+from .request_checks import ANSWERS, check_images, digests_of
 
 README = """\
 Round {number}: {pixels} pixels in {images} images need labels.
 
-For every image in images/, write a PNG of the same name into answers/:
+Either open annotate.html with a browser, label there, save, and bring the saved file to the machine
+of the training run:
+
+  python tools/active_learning/import_answers.py RUN FILE --format page
+
+where RUN is the folder of the run and FILE the saved file. Or, for every image in images/, write a
+PNG of the same name into answers/:
 
 1. Look at outlines/<name>.png: the requested pixels lie inside of the yellow lines with black
    edges. requests/<name>.png holds them as a mask: 255 = requested, 0 = not requested.
@@ -83,8 +88,12 @@ def write_request_folder(
     remove_leftovers(path.parent)
     with seal(path) as writer:
         (writer.path / ANSWERS).mkdir()
-        for image_id, file in files.items():
+        pages = [
             _write_image(writer, image_id, file, request.mask(image_id), predict, picture)
+            for image_id, file in sorted(files.items())
+        ]
+        labels = LabelSet(tuple(classes))
+        writer.add(PAGE, build_page(request.digest, request.number, labels, pages))
         writer.add('README.txt', _readme(request, classes).encode())
         writer.info = dict(
             round=request.number,
@@ -98,75 +107,6 @@ def write_request_folder(
         )
 
 
-def check_images(
-    digests: Mapping[str, str | None], files: Mapping[str, str | Path], path: Path
-) -> None:
-    """Compares images with those that were requested, by the digests of their files.
-
-    Args:
-        digests: SHA-256 of the image file of each image id.
-        files: Image file of each image id.
-        path: Path of the request folder, for the error message.
-
-    Raises:
-        UserError: Images are missing or have another content; the message names them.
-    """
-    changed = []
-    for image_id, digest in digests.items():
-        file = Path(files[image_id])
-        if not file.is_file():
-            changed.append(f'{file} is missing')
-        elif digest not in (None, sha256(file)):
-            changed.append(f'{file} was exchanged')
-    if changed:
-        raise UserError(
-            f'{len(changed)} images are not those that {path} asks about ({some_of(changed)}): '
-            'restore them, because answers belong to the pixels that were shown'
-        )
-
-
-def digests_of(manifest: dict) -> dict[str, str | None]:
-    """SHA-256 of the image that was requested by image id; ``None`` in a folder without them."""
-    return {image_id: notes.get('sha256') for image_id, notes in manifest['images'].items()}
-
-
-def check_manifest(manifest: dict, path: Path) -> None:
-    """Checks what the manifest of a request folder has beside that of a request.
-
-    Raises:
-        StoreError: An entry is missing or has another form.
-    """
-    classes = manifest.get('classes')
-    fits = (
-        isinstance(manifest.get('request'), str)
-        and isinstance(classes, dict)
-        and sorted(classes, key=str) == sorted(map(str, range(len(classes))))
-        and all(isinstance(name, str) for name in classes.values())
-    )
-    if not fits:
-        raise StoreError(f'{path / MANIFEST} is not that of a request: restore it from a copy')
-
-
-def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Draws lines around a mask without touching the pixels inside of it.
-
-    Args:
-        image: ``(H, W, 3)`` uint8 BGR.
-        mask: ``(H, W)`` bool.
-
-    Returns:
-        ``(H, W, 3)`` uint8 copy; the lines are 1 px wide per 500 px of the longer side.
-    """
-    width = max(1, round(max(mask.shape) / 500))
-    window = np.ones((2 * width + 1,) * 2, np.uint8)
-    inner = cv2.dilate(mask.astype(np.uint8), window)
-    outer = cv2.dilate(inner, window)
-    drawn = image.copy()
-    drawn[(outer > 0) & (inner == 0)] = OUTER
-    drawn[(inner > 0) & ~mask] = INNER
-    return drawn
-
-
 def _write_image(
     writer: FolderWriter,
     image_id: str,
@@ -174,19 +114,28 @@ def _write_image(
     mask: np.ndarray,
     predict: Callable[[str], np.ndarray],
     picture: Callable[[str], np.ndarray],
-) -> None:
+) -> PageImage:
+    """Writes what people need of one image, and returns what the page asks about it."""
     for folder in ('images', ANSWERS):
         (writer.path / folder / image_id).parent.mkdir(parents=True, exist_ok=True)
     image = picture(image_id)
+    suffix = Path(file).suffix
     if is_shown_alike(file):
-        _link(Path(file).resolve(), writer.path / f'images/{image_id}{Path(file).suffix}')
+        _link(Path(file).resolve(), writer.path / f'images/{image_id}{suffix}')
     else:
+        suffix = '.png'
         writer.add(f'images/{image_id}.png', _png(image))
     writer.add(f'outlines/{image_id}.png', _png(outline(image, mask)))
     # 8 bits, which every image editor can open
     writer.add(f'requests/{image_id}.png', encode_labels(mask * np.uint8(255)))
     prelabels = np.where(mask, predict(image_id), IGNORE_INDEX)
     writer.add(f'prelabels/{image_id}.png', encode_labels(prelabels))
+    shown = f'images/{image_id}{suffix}'
+    copy = browser_copy(suffix, image)
+    if copy is not None:
+        shown = f'images_for_page/{image_id}.png'
+        writer.add(shown, copy)
+    return PageImage.make(image_id, shown, make_plan(mask), image, prelabels)
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -13,7 +13,9 @@ from mmengine.logging import print_log
 from ...models.utils.labels import IGNORE_INDEX
 from ...utils.errors import UserError, some_of
 from ..exchange.answers import describe_void
-from ..exchange.request_folder import ANSWERS, write_request_folder
+from ..exchange.label_set import LabelSet
+from ..exchange.request_checks import ANSWERS
+from ..exchange.request_folder import write_request_folder
 from ..registry import ORACLES
 from ..store.label_png import decode, foreign_ids
 from ..store.records import SealedAnswer, SealedRequest
@@ -43,6 +45,7 @@ class FolderOracle(Oracle):
         """See the base class."""
         super().bind(dataset, work_dir, num_classes)
         self.annotation_dir = Path(self._annotation_dir or Path(work_dir, 'annotation'))
+        LabelSet(tuple(self.images.dataset.metainfo['classes']))  # refuses two of one name
 
     def round_dir(self, request: SealedRequest) -> Path:
         """Folder of a request."""

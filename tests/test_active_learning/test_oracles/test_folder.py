@@ -11,8 +11,8 @@ from tiny_runs import CLASSES, part_cfg
 
 from mmseg_tsf.active_learning import ORACLES, RoundStore, StoreError
 from mmseg_tsf.active_learning.exchange.package import export_request
+from mmseg_tsf.active_learning.exchange.pictures import INNER, OUTER, outline
 from mmseg_tsf.active_learning.exchange.request import RequestFolder
-from mmseg_tsf.active_learning.exchange.request_folder import INNER, OUTER, outline
 from mmseg_tsf.active_learning.oracles import folder
 from mmseg_tsf.active_learning.oracles.base import Pending
 from mmseg_tsf.utils.errors import UserError
@@ -125,6 +125,14 @@ def test_people_see_a_turned_photograph_as_the_pipeline_shows_it(own_data_root, 
     assert np.array_equal(read(root / 'outlines/frame_5.png')[mask], shown[mask])
     export_request(RequestFolder(root), tmp_path / 'package', dict(type='masks'))
     assert np.array_equal(read(tmp_path / 'package/images/frame_5.png'), shown)
+
+
+def test_two_classes_of_one_name_are_refused_before_anything_is_asked(data_root, tmp_path):
+    oracle = ORACLES.build(dict(type='FolderOracle'))
+    dataset = part_cfg(data_root, 'unlabelled.txt')
+    dataset['metainfo'] = dict(classes=('a', 'b', 'a', 'c'), palette=[[i, 0, 0] for i in range(4)])
+    with pytest.raises(UserError, match='the class name a occurs twice'):
+        oracle.bind(dataset, tmp_path, 4)
 
 
 def test_outlines_stay_off_what_is_asked_and_show_on_any_size():

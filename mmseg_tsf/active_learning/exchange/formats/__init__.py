@@ -6,6 +6,7 @@ from .cvat import CVATFormat
 from .label_studio import LabelStudioFormat
 from .labelme import LabelMeFormat
 from .masks import MaskFormat
+from .page import PageFormat
 
 __all__ = [
     'COCOFormat',
@@ -16,5 +17,6 @@ __all__ = [
     'MaskFormat',
     'Package',
     'PackedImage',
+    'PageFormat',
     'Parse',
 ]

@@ -45,6 +45,7 @@ class Package:
         number: Number of the round.
         tag: Folder that stands for the request in names of images, by which an export that keeps
             them names its request.
+        request: Digest of the request.
         labels: Labels to choose from.
         images: Images in the order of their ids; can be iterated once.
     """
@@ -53,6 +54,7 @@ class Package:
     name: str
     number: int
     tag: str
+    request: str
     labels: LabelSet
     images: Iterable[PackedImage]
 
