@@ -5,6 +5,7 @@ import pytest
 import torch
 from helpers import REFINED, model_cfg, tiny_segmentor
 from mmengine.registry import DATASETS
+from mmseg.registry import TRANSFORMS
 from PIL import Image
 from tiny_runs import (
     CLASSES,
@@ -209,6 +210,9 @@ def test_class_weights_of_an_auxiliary_head(data_root, tmp_path):
     )
 
 
+@pytest.mark.skipif(
+    TRANSFORMS.get('LoadImageFromNpyFile') is None, reason='no loader of arrays in this stack'
+)
 def test_images_that_only_the_pipeline_can_open(own_data_root, tmp_path):
     """Arrays instead of pictures; Pillow knows nothing of them."""
     for path in (own_data_root / 'img').glob('*.png'):
