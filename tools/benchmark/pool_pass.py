@@ -112,6 +112,10 @@ class EarlierLabels:
     def __init__(self, size: tuple[int, int], share: float, classes: int) -> None:
         self.size, self.share, self.classes = size, share, classes
 
+    def index(self) -> EarlierLabels:
+        """The same; there are no rounds to list."""
+        return self
+
     def asked(self, image_id: str) -> None:
         """None may not be asked again: the query has as much to choose from as ever."""
         return None

@@ -173,7 +173,9 @@ def benchmark(cfg: Config, steps: int, warmup: int) -> dict:
         cfg[key] = None
     cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=steps + warmup)  # without rounds
     for hook in hook_configs(cfg, PLARHook):  # labels are refined in every step, none is measured
-        hook.update(begin=0.0, dataset=None)
+        hook.dataset = None
+        if hook.get('begin', 0.0) is not None:  # None is off
+            hook.begin = 0.0
     with tempfile.TemporaryDirectory() as cfg.work_dir:
         cfg.default_hooks.checkpoint = None
         cfg.log_level = 'ERROR'
