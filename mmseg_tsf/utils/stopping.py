@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import multiprocessing
 import os
 import signal
 import sys
@@ -76,6 +77,8 @@ def stopping_gracefully() -> Iterator[None]:
         yield
     finally:
         _listeners.pop().restore()
+        for worker in multiprocessing.active_children():
+            worker.kill()  # the interpreter would wait for those that outlive a SIGTERM
 
 
 def stop_signals() -> StopSignals | None:
