@@ -78,7 +78,7 @@ def stopping_gracefully() -> Iterator[None]:
     finally:
         _listeners.pop().restore()
         for worker in multiprocessing.active_children():
-            worker.kill()  # the interpreter would wait for those that outlive a SIGTERM
+            worker.terminate()  # the first signal; the interpreter sends the second and waits
 
 
 def stop_signals() -> StopSignals | None:
