@@ -6,7 +6,6 @@ import functools
 import inspect
 import itertools
 import os.path as osp
-from datetime import timedelta
 
 import torch
 from mmengine.runner import checkpoint, loops
@@ -16,6 +15,7 @@ from mmseg.models.losses import cross_entropy_loss
 
 from .models.utils.labels import hard_labels
 from .utils.checkpoint_reading import CAN_RESTRICT, read_checkpoint, read_url
+from .utils.settings import dist_timeout
 
 
 def apply() -> None:
@@ -199,9 +199,7 @@ def start_cpu_process_group(cfg) -> None:
     if cfg.launcher != 'pytorch' or torch.cuda.is_available():
         return
     if not torch.distributed.is_initialized():
-        seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
-        timeout = seconds and timedelta(seconds=seconds)
-        torch.distributed.init_process_group('gloo', timeout=timeout)
+        torch.distributed.init_process_group('gloo', timeout=dist_timeout(cfg))
     if wrapper is None:
         unused = cfg.get('find_unused_parameters', False)
         wrapper = dict(broadcast_buffers=False, find_unused_parameters=unused)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from mmengine.config import Config
 from mmseg.registry import HOOKS
@@ -74,3 +75,9 @@ def flatten(value, prefix: str = '') -> dict[str, str]:
     for key, part in items:
         flat.update(flatten(part, f'{prefix}.{key}' if prefix else str(key)))
     return flat
+
+
+def dist_timeout(cfg: dict) -> timedelta | None:
+    """Longest time that ranks wait for each other; ``None`` for the default of torch."""
+    seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+    return seconds and timedelta(seconds=seconds)

@@ -25,6 +25,11 @@ def browser_copy(suffix: str, pixels: np.ndarray) -> bytes | None:
     """
     if suffix.lower() in BROWSER_SUFFIXES:
         return None
+    return encode_png(pixels)
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """PNG of ``(H, W, 3)`` uint8 BGR pixels."""
     return cv2.imencode('.png', pixels)[1].tobytes()
 
 

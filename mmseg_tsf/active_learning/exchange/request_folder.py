@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ...models.utils.labels import IGNORE_INDEX
@@ -27,7 +26,7 @@ from ..store.records import SealedRequest
 from .annotation_plan import make_plan
 from .label_set import LabelSet
 from .page import PAGE, PageImage, build_page
-from .pictures import browser_copy, outline
+from .pictures import browser_copy, encode_png, outline
 from .request_checks import ANSWERS, check_images, digests_of
 
 README = """\
@@ -124,8 +123,8 @@ def _write_image(
         _link(Path(file).resolve(), writer.path / f'images/{image_id}{suffix}')
     else:
         suffix = '.png'
-        writer.add(f'images/{image_id}.png', _png(image))
-    writer.add(f'outlines/{image_id}.png', _png(outline(image, mask)))
+        writer.add(f'images/{image_id}.png', encode_png(image))
+    writer.add(f'outlines/{image_id}.png', encode_png(outline(image, mask)))
     # 8 bits, which every image editor can open
     writer.add(f'requests/{image_id}.png', encode_labels(mask * np.uint8(255)))
     prelabels = np.where(mask, predict(image_id), IGNORE_INDEX)
@@ -136,10 +135,6 @@ def _write_image(
         shown = f'images_for_page/{image_id}.png'
         writer.add(shown, copy)
     return PageImage.make(image_id, shown, make_plan(mask), image, prelabels)
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    return cv2.imencode('.png', pixels)[1].tobytes()
 
 
 def _link(target: Path, link: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -17,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from ...utils.files import write_file
 from ...utils.main_process import on_main_process
+from ...utils.settings import dist_timeout
 from ...utils.stopping import Stopped, stop_signals, worker_init
 from ..loops.checkpoints import write_last_checkpoint
 
@@ -46,9 +46,7 @@ class StopHook(Hook):
                 loader.worker_init_fn = worker_init(loader.worker_init_fn)
         if get_world_size() > 1 and dist.get_backend() != 'gloo':
             # the flag lies on the host: asking for it must not wait for the GPU
-            seconds = runner.cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
-            timeout = seconds and timedelta(seconds=seconds)
-            self._group = dist.new_group(backend='gloo', timeout=timeout)
+            self._group = dist.new_group(backend='gloo', timeout=dist_timeout(runner.cfg))
 
     def after_train(self, runner: Runner) -> None:
         """Stops listening."""

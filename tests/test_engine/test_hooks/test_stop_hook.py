@@ -224,3 +224,22 @@ def test_train_tool_is_stopped_by_a_signal(data_root, tmp_path):
     assert 'Traceback' not in said and 'SIGTERM: the training stops after' in said
     last = Path((tmp_path / 'run/last_checkpoint').read_text())
     assert load_checkpoint(last)['meta']['iter'] >= 4
+
+
+def test_workers_do_not_outlive_the_program():
+    """Those of a persistent loader are alive when the interpreter ends, which waits for them."""
+    program = (
+        'import torch\n'
+        'from mmseg_tsf.utils.stopping import stopping_gracefully, worker_init\n'
+        'with stopping_gracefully():\n'
+        '    loader = torch.utils.data.DataLoader(\n'
+        '        list(range(64)), num_workers=2, persistent_workers=True,\n'
+        '        worker_init_fn=worker_init())\n'
+        '    batches = iter(loader)\n'
+        '    next(batches)\n'
+        'kept = {"batches": batches, "cycle": None}\n'
+        'kept["cycle"] = kept\n'
+        'loader.kept = kept\n'
+    )
+    ended = subprocess.run([sys.executable, '-c', program], timeout=60, capture_output=True)
+    assert ended.returncode == 0, ended.stderr
